@@ -1,0 +1,99 @@
+package remote
+
+import (
+	"fmt"
+	"strconv"
+
+	"minimint/actors/remote/gate"
+	"minimint/actors/remote/identity"
+	"minimint/messages/link"
+)
+
+// PeerAddress is the address of the PIDs of member id of the federation.
+func PeerAddress(id int) string { return "peer/" + strconv.Itoa(id) }
+
+// Member is one node of the federation, as this node sees it.
+type Member struct {
+	Key identity.Pin
+	// Socket is where it listens, "host:port". Of no use for members with a
+	// lower id, which dial us.
+	Socket string
+	// Policy is what it may do here. Nobody reads it for this node itself.
+	Policy gate.Policy
+}
+
+// directory is the federation, known once Federate was called. It is guarded by
+// the hub's mutex.
+type directory struct {
+	self    int
+	members []Member
+	gates   []*gate.Gate
+	// newest is the highest incarnation that each member has shown.
+	newest []uint64
+}
+
+// Federate tells the hub who the members are, in the order of their ids, and
+// which of them it is itself. From then on it dials the members with a higher
+// id, for as long as it lives, and lets those with a lower one in. The owners of
+// the policies must exist. It panics when called twice, and if the key of the
+// member self is not the hub's.
+func (h *Hub) Federate(self int, members []Member) {
+	if self < 0 || self >= len(members) || members[self].Key != h.cfg.Identity.Pin() {
+		panic(fmt.Sprintf("remote: member %d of %d is not this hub's identity", self, len(members)))
+	}
+	d := directory{
+		self: self, members: members,
+		gates: make([]*gate.Gate, len(members)), newest: make([]uint64, len(members)),
+	}
+	seen := make(map[identity.Pin]int, len(members))
+	for id, m := range members {
+		if other, twice := seen[m.Key]; twice {
+			panic(fmt.Sprintf("remote: members %d and %d have the same key", other, id))
+		}
+		seen[m.Key] = id
+		if id != self {
+			d.gates[id] = gate.New(PeerAddress(id), m.Policy)
+		}
+	}
+	h.mu.Lock()
+	again := h.directory.members != nil
+	if !again {
+		h.directory = d
+	}
+	h.mu.Unlock()
+	if again {
+		panic("remote: Federate was called before")
+	}
+	for id := self + 1; id < len(members); id++ {
+		if h.begin() {
+			go h.keep(id)
+		}
+	}
+}
+
+// memberOf finds the member that holds a key.
+func (h *Hub) memberOf(key identity.Pin) (id int, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, m := range h.directory.members {
+		if m.Key == key {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// admitMember checks what only a member must satisfy, and returns its gate.
+func (h *Hub) admitMember(id int, other *link.Hello, dialled bool) (*gate.Gate, *link.Refusal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := &h.directory
+	if id == d.self || dialled != (id > d.self) {
+		return nil, link.Refuse(link.Code_CODE_DIRECTION, "member %d does not dial member %d", id, d.self)
+	}
+	if other.GetIncarnation() < d.newest[id] {
+		return nil, link.Refuse(link.Code_CODE_INCARNATION, "incarnation %d after %d", other.GetIncarnation(), d.newest[id])
+	}
+	d.newest[id] = other.GetIncarnation()
+	return d.gates[id], nil
+}
