@@ -1,0 +1,239 @@
+// Package hbbft is the actor that runs HoneyBadgerBFT for one member: the shell
+// around package honeybadger.
+//
+//	accepts  tohbbft.Message from the consensus processor and from peer actors; timing.Tick
+//	sends    tohbbft.Send to peer actors; toconsensus.WantContribution, Agreed,
+//	         PeerAhead and OutcomesWanted to the consensus processor
+//
+// All that arrives while the actor is busy is taken in first; then, at a flush
+// message that the actor sends itself, the records of all that are appended to
+// the journal and made durable at once, and only then anything is sent: one
+// frame per peer and epoch. So one sync of the disk, and one frame, carry all
+// votes of a turn, and nobody ever hears what a crash could make this member
+// forget.
+//
+// # Restarts
+//
+// The actor never continues with empty state. A new incarnation, in the same
+// process or the next, reads the journal back and says the same as before; its
+// own proposal is in it and is never encrypted again. What peers had said is asked
+// for again. If the journal cannot be read the actor panics, and its supervisor
+// decides; after a few times it must end the process.
+//
+// A journal that is missing although epochs were committed was lost. Then this
+// member may have said things that it no longer knows, and stays silent in the
+// epochs where that is possible: it follows the outcomes of others until they
+// have passed. If more than f members lose theirs at once, their operators have
+// to find out together which of them said nothing; see Config.TrustEmptyJournal.
+package hbbft
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/hbbft/honeybadger"
+	"minimint/actors/hbbft/protocol"
+	"minimint/messages"
+	"minimint/messages/timing"
+	"minimint/messages/tohbbft"
+	"minimint/storage/disk"
+)
+
+// every is how often the actor looks at the time.
+const every = 250 * time.Millisecond
+
+// Config is what the actor needs; all fields but Fault and TrustEmptyJournal are
+// required.
+type Config struct {
+	// Core says which member this is, in which federation, and how the core's
+	// cryptography works; see [Keys.Core]. Core.Silent is the actor's to set.
+	Core honeybadger.Config
+	// Seal encrypts a contribution for its slot. It is not called in epochs that
+	// are not encrypted.
+	Seal func(random io.Reader, slot protocol.Slot, contribution []byte) ([]byte, error)
+	Rand io.Reader
+	// Disk and File say where the journal is.
+	Disk disk.Disk
+	File string
+	// Consensus is the processor, Peers the peer actors by PeerID, nil for this
+	// member, Clock whom to ask for ticks.
+	Consensus *actor.PID
+	Peers     []*actor.PID
+	Clock     *actor.PID
+	// Fault is told of every fault, within the actor's turn.
+	Fault func(protocol.Fault)
+	// TrustEmptyJournal is the operator's word that this member said nothing in
+	// any open epoch although its state is not at the beginning.
+	TrustEmptyJournal bool
+}
+
+// Instance is the actor.
+type Instance struct {
+	cfg     Config
+	told    *told
+	core    *honeybadger.Core // nil until the position is known
+	journal *journal
+	pending honeybadger.Step
+	marked  bool // the position changed since it was last written
+	due     bool // a flush message is on its way
+	log     *slog.Logger
+}
+
+// told is what the processor said last. It is committed state of the processor
+// and none of ours, so it may outlive an incarnation that failed: what that one
+// took in and did not make durable would be lost otherwise, and the processor
+// does not repeat itself.
+type told struct {
+	committed tohbbft.EpochCommitted
+	known     bool // committed was said
+	work      bool // WorkPending holds
+}
+
+// flush ends a drain of the mailbox.
+type flush struct{}
+
+// New returns the producer of the actor.
+func New(cfg Config) actor.Producer {
+	if len(cfg.Peers) != cfg.Core.Members || cfg.Seal == nil && cfg.Core.Encryption != 0 {
+		panic(fmt.Sprintf("hbbft: %d peer actors for %d members, or no encryption", len(cfg.Peers), cfg.Core.Members))
+	}
+	var last told
+	return func() actor.Actor { return &Instance{cfg: cfg, told: &last} }
+}
+
+// Receive implements actor.Actor.
+func (h *Instance) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		h.start(ctx)
+	case *actor.Restarting, *actor.Stopping:
+		h.stop()
+	case *timing.Tick:
+		if h.core != nil {
+			h.take(ctx, h.core.Tick(m.Now))
+		}
+	case flush:
+		h.flush(ctx)
+	case tohbbft.Message:
+		h.told.note(m)
+		if h.core != nil {
+			h.take(ctx, h.decide(m))
+		} else if h.told.known {
+			h.boot(ctx) // what others said before is asked for again
+		}
+	}
+}
+
+// note remembers what the processor says.
+func (t *told) note(msg tohbbft.Message) {
+	if _, ok := msg.(tohbbft.WorkPending); ok {
+		t.work = true
+	}
+	if m, ok := msg.(tohbbft.EpochCommitted); ok {
+		t.work = t.work && m.Next == t.committed.Next
+		t.committed, t.known = m, true
+	}
+}
+
+// decide is one case for each message that others send.
+func (h *Instance) decide(msg tohbbft.Message) honeybadger.Step {
+	switch m := msg.(type) {
+	case tohbbft.WorkPending:
+		return h.core.Work()
+	case tohbbft.Contribution:
+		return h.core.Propose(m.Epoch, h.sealed(m))
+	case tohbbft.EpochCommitted:
+		h.marked = true
+		return h.core.Committed(m.Next, absences(m)...)
+	case tohbbft.PeerFrame:
+		return h.core.Handle(m.From, m.Frame)
+	case tohbbft.PeerUp:
+		return h.core.Resync(m.Peer)
+	default:
+		panic(fmt.Sprintf("hbbft: message of unknown type %T", msg))
+	}
+}
+
+// start reads the journal back. It tells where the actor was; without, the actor
+// waits for the processor to tell.
+func (h *Instance) start(ctx actor.Context) {
+	h.log = ctx.Logger()
+	var err error
+	if h.journal, err = openJournal(h.cfg); err != nil {
+		panic(fmt.Sprintf("hbbft: %v", err))
+	}
+	ctx.Send(h.cfg.Clock, &timing.Subscribe{PID: ctx.Self(), Every: every})
+	if h.journal.marked || h.told.known {
+		h.boot(ctx)
+	}
+}
+
+func (h *Instance) stop() {
+	if h.journal == nil {
+		return
+	}
+	if err := h.journal.close(); err != nil {
+		h.log.Warn("closing the journal", slog.Any("error", err))
+	}
+}
+
+// boot makes the core, from the journal if there is one, and takes it to where
+// the processor is.
+func (h *Instance) boot(ctx actor.Context) {
+	if !h.journal.marked {
+		h.journal.mark = h.firstMark()
+	}
+	cfg := h.cfg.Core
+	cfg.Silent = h.journal.mark.silent
+	core, step := honeybadger.New(cfg, h.journal.mark.position, h.journal.restored)
+	h.core, h.journal.restored, h.marked = core, nil, true
+	if h.told.known {
+		step.Join(core.Committed(h.told.committed.Next, absences(h.told.committed)...))
+	}
+	if h.told.work {
+		step.Join(core.Work())
+	}
+	h.log.Info("hbbft starts", slog.Uint64("epoch", uint64(core.Position().Next)), slog.Uint64("certified", uint64(core.Position().Certified)))
+	h.take(ctx, step)
+}
+
+// firstMark is where a member without a journal is: where its processor is. If
+// that is not the beginning, the journal was lost.
+func (h *Instance) firstMark() mark {
+	m := h.told.committed
+	at := mark{position: honeybadger.Position{Next: m.Next, Certified: m.Next}}
+	copy(at.position.Absences[:], absences(m))
+	if m.Next > 0 && !h.cfg.TrustEmptyJournal {
+		at.silent = m.Next + 2 // it spoke in no epoch beyond Next+1
+		h.log.Error("the journal is lost: this member keeps silent for a while", slog.Uint64("until_epoch", uint64(at.silent)))
+	}
+	return at
+}
+
+// absences is what the processor knows of them, newest first.
+func absences(m tohbbft.EpochCommitted) []honeybadger.Absence {
+	return []honeybadger.Absence{
+		{Known: true, Absent: m.Absent},
+		{Known: m.AbsentBefore != nil || m.Next < 3, Absent: m.AbsentBefore},
+	}
+}
+
+// sealed returns what is proposed for a contribution.
+func (h *Instance) sealed(m tohbbft.Contribution) []byte {
+	if !h.cfg.Core.Encryption.At(m.Epoch) {
+		return m.Payload
+	}
+	slot := protocol.Slot{Federation: h.cfg.Core.Federation, Era: h.cfg.Core.Era, Epoch: m.Epoch, Proposer: h.cfg.Core.Self}
+	b, err := h.cfg.Seal(h.cfg.Rand, slot, m.Payload)
+	if err != nil {
+		panic(fmt.Sprintf("hbbft: %v", err))
+	}
+	return b
+}
+
+// epochOf shortens log lines.
+func epochOf(e messages.Epoch) slog.Attr { return slog.Uint64("epoch", uint64(e)) }

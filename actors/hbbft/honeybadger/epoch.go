@@ -1,0 +1,211 @@
+package honeybadger
+
+import (
+	"slices"
+
+	"minimint/actors/hbbft/acs"
+	"minimint/actors/hbbft/protocol"
+	"minimint/actors/hbbft/tdec"
+	"minimint/messages"
+	"minimint/messages/frames"
+)
+
+// An epoch is one open epoch: its common subset, and then the decryption of
+// what was accepted.
+type epoch struct {
+	number messages.Epoch
+	self   messages.PeerID
+
+	subset      *acs.Subset
+	decryptions []*tdec.Decryption // by proposer; nil in an epoch without encryption
+	opened      bool               // this member echoes and proposes
+	proposed    bool
+	wanted      bool // the caller was asked for a contribution
+
+	set           []messages.PeerID
+	contributions [][]byte // by proposer
+	missing       int      // accepted contributions that are not open yet
+	outcome       *Outcome
+	told          bool // the outcome was handed out
+
+	records []Record
+	faults  []int // by peer: told so far
+}
+
+func newEpoch(c *Core, number messages.Epoch) *epoch {
+	n := c.cfg.Members
+	e := &epoch{
+		number: number, self: c.cfg.Self,
+		contributions: make([][]byte, n), faults: make([]int, n),
+	}
+	e.subset = acs.New(acs.Config{
+		Quorum: c.quorum, Self: c.cfg.Self, Epoch: c.cfg.slot(number),
+		Signer: c.cfg.Signer, Verifier: c.cfg.Verifier, Coin: c.cfg.Coin, Absent: c.position.absence(number).Absent,
+		Reborn: number <= c.born+1,
+	})
+	if c.cfg.Encryption.At(number) {
+		e.decryptions = make([]*tdec.Decryption, n)
+		for i := range e.decryptions {
+			slot := c.cfg.slot(number)
+			slot.Proposer = messages.PeerID(i)
+			e.decryptions[i] = tdec.New(tdec.Config{Quorum: c.quorum, Self: c.cfg.Self, Slot: slot, Scheme: c.cfg.Scheme})
+		}
+	}
+	return e
+}
+
+// restore gives a fresh epoch its past.
+func (e *epoch) restore(records []Record) Step {
+	e.records = records
+	var own []frames.Statement
+	for _, r := range records {
+		if share, ok := r.Statement.(frames.DecryptionShare); ok {
+			if e.decryptions != nil {
+				e.decryptions[share.Proposer].Restore(share)
+			}
+			continue
+		}
+		if _, ok := r.Statement.(frames.Value); ok {
+			e.proposed = e.proposed || r.Statement.Slot() == e.self
+			e.opened = true
+		}
+		own = append(own, r.Statement)
+	}
+	step := e.absorb(e.subset.Restore(own))
+	if e.opened {
+		step.Join(e.open())
+	}
+	return step
+}
+
+// open lets this member take part.
+func (e *epoch) open() Step {
+	e.opened = true
+	return e.absorb(e.subset.Open())
+}
+
+// propose makes this member's proposal.
+func (e *epoch) propose(payload []byte) Step {
+	e.proposed = true
+	return e.absorb(e.subset.Propose(payload))
+}
+
+// handle takes one statement of a peer.
+func (e *epoch) handle(from messages.PeerID, s frames.Statement) Step {
+	share, ok := s.(frames.DecryptionShare)
+	switch {
+	case !ok:
+		return e.absorb(e.subset.Handle(from, s))
+	case int(share.Proposer) >= len(e.faults):
+		return e.blame(from, protocol.UnknownProposer, s)
+	case e.decryptions == nil:
+		return e.blame(from, protocol.UnexpectedShare, s)
+	}
+	return e.absorbShare(share.Proposer, e.decryptions[share.Proposer].Handle(from, share))
+}
+
+// absorb takes what the common subset answered.
+func (e *epoch) absorb(child acs.Step) Step {
+	step := e.say(child.Say, child.Faults)
+	for _, output := range child.Outputs {
+		switch o := output.(type) {
+		case acs.Accepted:
+			if e.decryptions == nil {
+				e.contributions[o.Proposer] = o.Payload
+			} else {
+				e.decryptions[o.Proposer].Accept(o.Payload)
+			}
+		case acs.Done:
+			step.Join(e.decrypt(o.Proposers))
+		}
+	}
+	return step
+}
+
+// decrypt opens the accepted proposals. Only now, that the set is final, does
+// this member give away shares.
+func (e *epoch) decrypt(set []messages.PeerID) Step {
+	e.set = set
+	if e.decryptions == nil {
+		e.finish()
+		return Step{}
+	}
+	e.missing = len(set)
+	var step Step
+	for i, d := range e.decryptions {
+		if j := messages.PeerID(i); slices.Contains(set, j) {
+			step.Join(e.absorbShare(j, d.Release()))
+		} else {
+			step.Join(e.absorbShare(j, d.Exclude()))
+		}
+	}
+	return step
+}
+
+// absorbShare takes what the decryption of one proposal answered.
+func (e *epoch) absorbShare(proposer messages.PeerID, child tdec.Step) Step {
+	step := e.say(child.Say, child.Faults)
+	for _, contribution := range child.Outputs {
+		e.contributions[proposer] = contribution
+		if e.missing--; e.missing == 0 {
+			e.finish()
+		}
+	}
+	return step
+}
+
+func (e *epoch) finish() {
+	o := &Outcome{Epoch: e.number}
+	for _, j := range e.set {
+		o.Contributions = append(o.Contributions, Contribution{Peer: j, Payload: e.contributions[j]})
+	}
+	e.outcome = o
+}
+
+// say turns what a protocol says into records and sends. What is said to
+// everybody is recorded; an Echo after the proposal that it promises to hold.
+func (e *epoch) say(say []protocol.Say, faults []protocol.Fault) Step {
+	var step Step
+	for _, s := range say {
+		if s.To == nil {
+			if echo, ok := s.Statement.(frames.Echo); ok && echo.Proposer != e.self {
+				step.Records = append(step.Records, Record{e.number, e.subset.Value(echo.Proposer)})
+			}
+			step.Records = append(step.Records, Record{e.number, s.Statement})
+		}
+		step.Sends = append(step.Sends, Send{To: s.To, Epoch: e.number, Statement: s.Statement})
+	}
+	e.records = append(e.records, step.Records...)
+	for _, f := range faults {
+		step.Join(e.tell(f))
+	}
+	return step
+}
+
+func (e *epoch) blame(peer messages.PeerID, kind protocol.FaultKind, evidence ...frames.Statement) Step {
+	return e.tell(protocol.Fault{Peer: peer, Kind: kind, Epoch: e.number, Evidence: evidence})
+}
+
+// tell passes a fault on, up to the limit of its peer.
+func (e *epoch) tell(f protocol.Fault) Step {
+	if e.faults[f.Peer]++; e.faults[f.Peer] > MaxFaults {
+		return Step{}
+	}
+	if e.faults[f.Peer] == MaxFaults {
+		f.Kind, f.Evidence = protocol.Flooding, nil
+	}
+	return Step{Faults: []protocol.Fault{f}}
+}
+
+// repeat says again to one peer what was said to everybody.
+func (e *epoch) repeat(peer messages.PeerID) Step {
+	var step Step
+	for _, r := range e.records {
+		if v, ok := r.Statement.(frames.Value); ok && v.Proposer != e.self {
+			continue // held, not said
+		}
+		step.Sends = append(step.Sends, Send{To: &peer, Epoch: e.number, Statement: r.Statement})
+	}
+	step.Join(e.absorb(e.subset.LinkUp(peer)))
+	return step
+}

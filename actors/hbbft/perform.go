@@ -1,0 +1,115 @@
+package hbbft
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/hbbft/honeybadger"
+	"minimint/messages"
+	"minimint/messages/frames"
+	"minimint/messages/outcome"
+	"minimint/messages/toconsensus"
+	"minimint/messages/tohbbft"
+)
+
+// take adds a step to those that the next flush performs, which comes after all
+// that is in the mailbox now.
+func (h *Instance) take(ctx actor.Context, step honeybadger.Step) {
+	h.pending.Join(step)
+	if !h.due && (h.marked || !step.Empty()) {
+		h.due = true
+		ctx.Send(ctx.Self(), flush{})
+	}
+}
+
+// flush performs what was taken: durable first, then told.
+func (h *Instance) flush(ctx actor.Context) {
+	step := h.pending
+	h.pending, h.due = honeybadger.Step{}, false
+	h.journal.mark.position = h.core.Position()
+	if err := h.journal.write(step.Records, h.marked, h.core.Journal); err != nil {
+		panic(fmt.Sprintf("hbbft: %v", err))
+	}
+	h.marked = false
+	h.send(ctx, step.Sends)
+	for _, o := range step.Outcomes {
+		ctx.Send(h.cfg.Consensus, toconsensus.Agreed{Outcome: agreed(o)})
+	}
+	for _, epoch := range step.Wanted {
+		ctx.Send(h.cfg.Consensus, toconsensus.WantContribution{Epoch: epoch})
+	}
+	for _, a := range step.Ahead {
+		ctx.Send(h.cfg.Consensus, toconsensus.PeerAhead{Peer: a.Peer, Epoch: a.Epoch})
+	}
+	for _, b := range step.Behind {
+		ctx.Send(h.cfg.Consensus, toconsensus.OutcomesWanted{Peer: b.Peer, From: b.Epoch})
+	}
+	for _, f := range step.Faults {
+		h.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(f.Peer)), slog.String("fault", string(f.Kind)),
+			epochOf(f.Epoch), slog.Uint64("proposer", uint64(f.Proposer)))
+		if h.cfg.Fault != nil {
+			h.cfg.Fault(f)
+		}
+	}
+}
+
+func agreed(o honeybadger.Outcome) outcome.Outcome {
+	out := outcome.Outcome{Epoch: o.Epoch}
+	for _, c := range o.Contributions {
+		out.Contributions = append(out.Contributions, outcome.Member{Peer: c.Peer, Contribution: c.Payload})
+	}
+	return out
+}
+
+// send merges statements into one frame per peer and epoch. Every frame tells
+// where this member is, so what only tells that needs a frame of its own only
+// if there is no other.
+func (h *Instance) send(ctx actor.Context, sends []honeybadger.Send) {
+	next := h.core.Position().Next
+	for i, pid := range h.cfg.Peers {
+		if pid == nil {
+			continue
+		}
+		for _, f := range merge(messages.PeerID(i), sends) {
+			f.Era, f.Next = h.cfg.Core.Era, next
+			for _, part := range frames.Split(f) {
+				ctx.Send(pid, tohbbft.Send{Frame: part})
+			}
+		}
+	}
+}
+
+// merge returns the frames for one peer, in the order of their first
+// statements.
+func merge(peer messages.PeerID, sends []honeybadger.Send) []frames.Frame {
+	var out []frames.Frame
+	var bare *honeybadger.Send
+	again := false
+	for i, s := range sends {
+		if s.To != nil && *s.To != peer {
+			continue
+		}
+		again = again || s.Again
+		if s.Statement == nil {
+			bare = &sends[i]
+			continue
+		}
+		at := 0
+		for at < len(out) && out[at].Epoch != s.Epoch {
+			at++
+		}
+		if at == len(out) {
+			out = append(out, frames.Frame{Epoch: s.Epoch})
+		}
+		out[at].Statements = append(out[at].Statements, s.Statement)
+	}
+	if len(out) == 0 && bare != nil {
+		out = append(out, frames.Frame{Epoch: bare.Epoch})
+	}
+	if again {
+		out[0].Again = true
+	}
+	return out
+}
