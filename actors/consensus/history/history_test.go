@@ -1,0 +1,246 @@
+package history_test
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+
+	"minimint/actors/consensus/history"
+	"minimint/messages"
+	"minimint/messages/outcome"
+	"minimint/storage"
+	"minimint/storage/memory"
+	"minimint/storage/statehash"
+)
+
+type fatal interface {
+	Helper()
+	Fatal(...any)
+}
+
+func write(t fatal, s *memory.Store, fn func(storage.Tx)) {
+	t.Helper()
+	if err := s.Update(func(tx storage.Tx) error { fn(tx); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t fatal, s *memory.Store, fn func(storage.Reader)) {
+	t.Helper()
+	snap, err := s.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Release()
+	fn(snap)
+}
+
+func TestPosition(t *testing.T) {
+	s := memory.New()
+	read(t, s, func(r storage.Reader) {
+		if p := history.ReadPosition(r); p.Next != 0 || p.State != statehash.Compute(r) {
+			t.Errorf("an empty store is at %d", p.Next)
+		}
+	})
+	p := history.Position{Next: 1 << 40}
+	p.State.Add([]byte("key"), []byte("value"))
+	write(t, s, func(tx storage.Tx) { history.WritePosition(tx, p) })
+	read(t, s, func(r storage.Reader) {
+		if got := history.ReadPosition(r); got != p {
+			t.Errorf("read %d", got.Next)
+		}
+		if statehash.Compute(r) != (statehash.LtHash{}) {
+			t.Error("the position is part of the state")
+		}
+	})
+}
+
+// A disk that changed a record is noticed, not believed.
+func TestDamagedRecordsPanic(t *testing.T) {
+	var p history.Position
+	p.State.Add([]byte("key"), []byte("value"))
+	intact := memory.New()
+	write(t, intact, func(tx storage.Tx) {
+		history.WritePosition(tx, p)
+		history.WriteOutcome(tx, outcome.Outcome{Epoch: 3})
+		new(history.Refusals).Write(tx, messages.Digest{1}, history.Refusal{Rejection: messages.Reject(messages.RejectBusy, "text")})
+	})
+	for scope, use := range map[string]func(storage.Reader){
+		"position": func(r storage.Reader) { history.ReadPosition(r) },
+		"outcomes": func(r storage.Reader) { history.FindOutcome(r, 3, 4) },
+		"rejected": func(r storage.Reader) { history.FindRefusal(r, messages.Digest{1}) },
+	} {
+		for _, damage := range []func([]byte) []byte{
+			func(b []byte) []byte { return append(b, 0xff) },
+			func([]byte) []byte { return []byte{} },
+			func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
+		} {
+			s := intact.Clone()
+			var key, value []byte
+			read(t, s, func(r storage.Reader) {
+				for k, v := range storage.ScopedReader(r, storage.Local(scope)).Scan(nil) {
+					key, value = bytes.Clone(k), bytes.Clone(v)
+				}
+			})
+			value = damage(value)
+			write(t, s, func(tx storage.Tx) { storage.Scoped(tx, storage.Local(scope)).Put(key, value) })
+			panicked := true
+			func() {
+				defer func() { panicked = recover() != nil }()
+				read(t, s, use)
+			}()
+			if !panicked && scope == "position" { // the others carry text that nothing vouches for
+				t.Errorf("%s: a damaged record was believed", scope)
+			}
+			if !panicked && (len(value) == 0 && scope == "rejected" || len(value) > 0 && value[len(value)-1] == 0xff) {
+				t.Errorf("%s: a record of wrong form was believed", scope)
+			}
+		}
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	s := memory.New()
+	made := func(e messages.Epoch, size int) outcome.Outcome {
+		return outcome.Outcome{Epoch: e, Contributions: []outcome.Member{{Peer: 1, Contribution: make([]byte, size)}}}
+	}
+	write(t, s, func(tx storage.Tx) {
+		for e := range messages.Epoch(6) {
+			history.WriteOutcome(tx, made(e, 1000))
+		}
+		history.WriteOutcome(tx, made(8, 10)) // 6 and 7 are missing
+	})
+	read(t, s, func(r storage.Reader) {
+		if o, ok := history.FindOutcome(r, 4, 2); !ok || o.Epoch != 4 || len(o.Contributions[0].Contribution) != 1000 {
+			t.Errorf("epoch 4: %t %+v", ok, o.Epoch)
+		}
+		if _, ok := history.FindOutcome(r, 7, 2); ok {
+			t.Error("epoch 7 was found")
+		}
+		for _, c := range []struct {
+			from        messages.Epoch
+			limit, size int
+			want        int
+		}{
+			{0, 100, 1 << 20, 6},
+			{0, 2, 1 << 20, 2},
+			{0, 100, 2500, 2},
+			{0, 100, 1, 1},
+			{5, 100, 1, 1},
+			{6, 100, 1 << 20, 0},
+			{8, 100, 1 << 20, 1},
+			{9, 100, 1 << 20, 0},
+			{^messages.Epoch(0), 100, 1 << 20, 0},
+			{0, 0, 1 << 20, 0},
+		} {
+			got := history.EncodedOutcomes(r, c.from, c.limit, c.size)
+			if len(got) != c.want {
+				t.Errorf("%+v: %d outcomes", c, len(got))
+			}
+			for i, b := range got {
+				if o, err := outcome.Decode(b, 2); err != nil || o.Epoch != c.from+messages.Epoch(i) {
+					t.Errorf("%+v: outcome %d is of epoch %d: %v", c, i, o.Epoch, err)
+				}
+			}
+		}
+	})
+}
+
+func refusal(e messages.Epoch, text string, final bool) history.Refusal {
+	return history.Refusal{
+		Epoch: e, Tx: messages.Digest{byte(e), 1},
+		Rejection: &messages.Rejection{Code: messages.RejectNoteSpent, Final: final, Text: text},
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := memory.New()
+	witness := messages.Digest{5}
+	for i, c := range []struct{ text, want string }{
+		{"plain", "plain"}, {"", ""}, {"cut within \xc3", "cut within \uFFFD"}, {"\xff\xfe", "\uFFFD"}, {"no\x00text", "no\x00text"},
+	} {
+		write(t, s, func(tx storage.Tx) {
+			refusals := history.ReadRefusals(tx)
+			refusals.Write(tx, witness, refusal(messages.Epoch(i), c.text, i%2 == 0))
+		})
+		read(t, s, func(r storage.Reader) {
+			got, ok := history.FindRefusal(r, witness)
+			want := refusal(messages.Epoch(i), c.want, i%2 == 0)
+			if !ok || !reflect.DeepEqual(got, want) {
+				t.Errorf("%q: %t %+v %+v", c.text, ok, got, got.Rejection)
+			}
+			if _, ok := history.FindRefusal(r, messages.Digest{6}); ok {
+				t.Error("another form was refused too")
+			}
+		})
+	}
+}
+
+// NewestAreRemembered: of any sequence of refusals, also repeated ones, exactly
+// the newest are known, each with its newest reason, and the order survives
+// restarts.
+func TestNewestRefusalsAreRemembered(t *testing.T) {
+	s := memory.New()
+	const total = history.MaxRefusals + 2500
+	witness := func(i int) messages.WitnessID { return messages.Digest{byte(i >> 16), byte(i >> 8), byte(i)} }
+	next := 0
+	for next < total {
+		write(t, s, func(tx storage.Tx) {
+			refusals := history.ReadRefusals(tx)
+			for range 2500 {
+				refusals.Write(tx, witness(next), refusal(messages.Epoch(next), "first", true))
+				if next%5 == 0 { // one that is refused again and again stays
+					refusals.Write(tx, witness(0), refusal(messages.Epoch(next), "again", true))
+				}
+				next++
+			}
+		})
+	}
+	read(t, s, func(r storage.Reader) {
+		count := 0
+		for range storage.ScopedReader(r, storage.Local("rejected")).Scan(nil) {
+			count++
+		}
+		if count > history.MaxRefusals || count < history.MaxRefusals*4/5 {
+			t.Errorf("%d are remembered", count)
+		}
+		if got, ok := history.FindRefusal(r, witness(0)); !ok || got.Rejection.Text != "again" || got.Epoch != total-5 {
+			t.Errorf("the repeated one: %t %+v", ok, got)
+		}
+		if _, ok := history.FindRefusal(r, witness(1)); ok {
+			t.Error("the oldest is remembered")
+		}
+		for i := total - 1000; i < total; i++ {
+			if got, ok := history.FindRefusal(r, witness(i)); !ok || got.Epoch != messages.Epoch(i) {
+				t.Fatalf("refusal %d of %d is forgotten", i, total)
+			}
+		}
+	})
+}
+
+// Exactly MaxRefusals are remembered when none repeats.
+func TestRefusalsAreBounded(t *testing.T) {
+	s := memory.New()
+	write(t, s, func(tx storage.Tx) {
+		var refusals history.Refusals
+		for i := range history.MaxRefusals + 3 {
+			refusals.Write(tx, messages.Digest{byte(i >> 8), byte(i)}, refusal(1, "x", true))
+		}
+	})
+	read(t, s, func(r storage.Reader) {
+		for scope := range map[string]bool{"rejected": true, "rejected-order": true} {
+			count := 0
+			for range storage.ScopedReader(r, storage.Local(scope)).Scan(nil) {
+				count++
+			}
+			if count != history.MaxRefusals {
+				t.Errorf("%s: %d entries", scope, count)
+			}
+		}
+		for i, want := range []bool{false, false, false, true} {
+			if _, ok := history.FindRefusal(r, messages.Digest{0, byte(i)}); ok != want {
+				t.Errorf("refusal %d: known %t", i, ok)
+			}
+		}
+	})
+}
