@@ -1,0 +1,203 @@
+// Package peer is the actor of one remote member.
+//
+//	accepts  link events and what the member sends over the link (package wire),
+//	         tohbbft.Send from HBBFT, topeer.Message from the processor
+//	sends    tohbbft.PeerFrame and PeerUp to HBBFT, toconsensus.OutcomesWanted
+//	         and OutcomesServed to the processor, wire messages over the link
+//
+// It keeps no queue. What is sent while the link is down or congested is
+// dropped; when the link is usable again HBBFT is told, and rebuilds from its
+// own state everything that the member may lack (H46). Outcomes are asked for
+// again by whoever lacks them.
+//
+// Bytes that are not what they should be end nothing: they are counted as faults
+// of the member, and logged ever more rarely.
+package peer
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"minimint/messages"
+	"minimint/messages/frames"
+	"minimint/messages/link"
+	"minimint/messages/outcome"
+	"minimint/messages/toconsensus"
+	"minimint/messages/tohbbft"
+	"minimint/messages/topeer"
+	"minimint/messages/wire"
+)
+
+// Route is the name under which a member reaches the actor of its own kind on
+// the other side of the link.
+const Route = "peer"
+
+// Config is what a peer actor needs; all fields are required.
+type Config struct {
+	Peer    messages.PeerID
+	Members int // of the federation
+	// Remote is the actor of our kind on the member's side.
+	Remote    *actor.PID
+	HBBFT     *actor.PID
+	Consensus *actor.PID
+	// Linked is told whether the link is up, for reports.
+	Linked func(messages.PeerID, bool)
+	// Fault is told of a fault of the member.
+	Fault func(messages.PeerID, string)
+}
+
+// Peer is the actor.
+type Peer struct {
+	cfg    Config
+	up     bool   // what is sent has a chance to arrive
+	link   uint64 // number of the open link, 0 if unknown
+	parts  assembly
+	faults uint64 // so far
+}
+
+// Receives lists what a member may send over the link.
+func Receives() []proto.Message {
+	return []proto.Message{&wire.PeerFrame{}, &wire.OutcomesRequest{}, &wire.OutcomesReply{}}
+}
+
+// New returns the producer of a peer actor.
+func New(cfg Config) actor.Producer {
+	return func() actor.Actor { return &Peer{cfg: cfg, parts: assembly{limit: outcome.MaxSize(cfg.Members)}} }
+}
+
+// Receive implements actor.Actor.
+func (p *Peer) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		// After a restart the link may be up without a new event. If it is not,
+		// what is sent gets lost, as it may anyway.
+		p.up = true
+		p.resync(ctx)
+	case link.Event:
+		p.event(ctx, m)
+	case tohbbft.Send:
+		p.sendFrame(ctx, m.Frame)
+	case topeer.Message:
+		p.command(ctx, m)
+	case *wire.PeerFrame:
+		p.frame(ctx, m)
+	case *wire.OutcomesRequest:
+		ctx.Send(p.cfg.Consensus, toconsensus.OutcomesWanted{Peer: p.cfg.Peer, From: messages.Epoch(m.GetFromEpoch())})
+	case *wire.OutcomesReply:
+		p.reply(ctx, m)
+	}
+}
+
+func (p *Peer) event(ctx actor.Context, e link.Event) {
+	switch m := e.(type) {
+	case *link.Up:
+		p.up, p.link = true, m.Link
+		p.parts.drop()
+		p.cfg.Linked(p.cfg.Peer, true)
+		ctx.Logger().Info("peer is connected", slog.Any("peer", p.cfg.Peer))
+		p.resync(ctx)
+	case *link.Down:
+		p.down(ctx, m)
+	case *link.Congested:
+		p.up = false
+	case *link.Writable:
+		p.up = true
+		p.resync(ctx)
+	}
+}
+
+// down takes the end of a link. An attempt to open a second one beside the link
+// that is up may end too, which changes nothing.
+func (p *Peer) down(ctx actor.Context, m *link.Down) {
+	if m.Ours && m.Code >= link.Code_CODE_VERSION && m.Code <= link.Code_CODE_SIZE {
+		p.fault(ctx, m.String())
+	}
+	if p.link != 0 && m.Link != p.link {
+		return
+	}
+	if p.up {
+		ctx.Logger().Info("peer is disconnected", slog.Any("peer", p.cfg.Peer), slog.String("why", m.String()))
+	}
+	p.up, p.link = false, 0
+	p.parts.drop()
+	p.cfg.Linked(p.cfg.Peer, false)
+}
+
+// resync has HBBFT send again what it said in the open epochs.
+func (p *Peer) resync(ctx actor.Context) {
+	ctx.Send(p.cfg.HBBFT, tohbbft.PeerUp{Peer: p.cfg.Peer})
+}
+
+func (p *Peer) sendFrame(ctx actor.Context, f frames.Frame) {
+	if p.up {
+		ctx.Send(p.cfg.Remote, &wire.PeerFrame{Frame: frames.Encode(f)})
+	}
+}
+
+func (p *Peer) command(ctx actor.Context, msg topeer.Message) {
+	if !p.up {
+		return
+	}
+	switch m := msg.(type) {
+	case topeer.AskOutcomes:
+		ctx.Send(p.cfg.Remote, &wire.OutcomesRequest{FromEpoch: uint64(m.From)})
+	case topeer.ServeOutcomes:
+		for _, reply := range replies(m.Outcomes) {
+			ctx.Send(p.cfg.Remote, reply)
+		}
+	}
+}
+
+// frame decodes what the member says and hands it to HBBFT.
+func (p *Peer) frame(ctx actor.Context, m *wire.PeerFrame) {
+	f, err := frames.Decode(m.GetFrame())
+	if err != nil {
+		p.fault(ctx, "frame: "+err.Error())
+		return
+	}
+	ctx.Send(p.cfg.HBBFT, tohbbft.PeerFrame{From: p.cfg.Peer, Frame: f})
+}
+
+// reply decodes outcomes and hands them to the processor.
+func (p *Peer) reply(ctx actor.Context, m *wire.OutcomesReply) {
+	encoded := m.GetOutcomes()
+	if len(encoded) > topeer.MaxOutcomes || len(encoded) > 0 && m.GetPart() != nil {
+		p.fault(ctx, fmt.Sprintf("reply with %d outcomes, at most %d allowed, and none beside a part", len(encoded), topeer.MaxOutcomes))
+		return
+	}
+	if part := m.GetPart(); part != nil {
+		whole, err := p.parts.add(part)
+		if err != nil {
+			p.fault(ctx, "outcome: "+err.Error())
+		}
+		if whole == nil {
+			return
+		}
+		encoded = [][]byte{whole}
+	}
+	served := toconsensus.OutcomesServed{Peer: p.cfg.Peer}
+	for _, b := range encoded {
+		o, err := outcome.Decode(b, p.cfg.Members)
+		if err != nil {
+			p.fault(ctx, "outcome: "+err.Error())
+			return
+		}
+		served.Outcomes = append(served.Outcomes, o)
+	}
+	if len(served.Outcomes) > 0 {
+		ctx.Send(p.cfg.Consensus, served)
+	}
+}
+
+// fault counts a fault of the member. The first is logged, then the second, the
+// fourth and so on, so that a flood of faults does not become one of lines.
+func (p *Peer) fault(ctx actor.Context, text string) {
+	p.cfg.Fault(p.cfg.Peer, text)
+	p.faults++
+	if p.faults&(p.faults-1) == 0 {
+		ctx.Logger().Warn("peer misbehaves", slog.Any("peer", p.cfg.Peer), slog.String("fault", text), slog.Uint64("faults", p.faults))
+	}
+}
