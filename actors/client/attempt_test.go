@@ -1,0 +1,154 @@
+package client_test
+
+import (
+	"testing"
+
+	"minimint/actors/client"
+	"minimint/actors/client/clientwire"
+	"minimint/actors/module/mint"
+	"minimint/actors/module/wallet"
+	"minimint/messages"
+	"minimint/messages/transaction"
+)
+
+// V6: when somebody has had the blind nonces of a transaction signed before, the
+// client asks again with fresh ones, and loses nothing.
+func TestCopiedBlindNoncesAreReplaced(t *testing.T) {
+	w := newWorld(t)
+	spoiled := messages.TxID{}
+	w.f.Screen = func(tx *transaction.Transaction) *messages.Rejection {
+		if tx.Inputs()[0].Kind == mint.Kind && spoiled == (messages.TxID{}) {
+			spoiled = tx.ID()
+			w.f.Spoil(tx)
+		}
+		return nil
+	}
+	alice := w.user()
+	id, err := alice.Receive(w.ctx, w.f.Token(30_000))
+	op := w.done(alice, id, err)
+	if len(op.GetAttempts()) != 2 || op.GetAttempts()[0].GetCode() != uint32(messages.RejectBlindNonceUsed) {
+		t.Errorf("attempts %v", op.GetAttempts())
+	}
+	if got, want := w.balance(alice), 30_000-messages.Amount(op.GetFeeMsat()); got != want {
+		t.Errorf("balance %s, want %s", got, want)
+	}
+}
+
+// A refusal for now is no end: the same bytes are sent until they pass.
+func TestRefusalForNowIsRetried(t *testing.T) {
+	w := newWorld(t)
+	seen := map[messages.WitnessID]int{}
+	w.f.Screen = func(tx *transaction.Transaction) *messages.Rejection {
+		if tx.Inputs()[0].Kind != mint.Kind {
+			return nil
+		}
+		if seen[tx.WitnessID()]++; seen[tx.WitnessID()] <= 12 {
+			return messages.RejectForNow(messages.RejectBusy, "not now")
+		}
+		return nil
+	}
+	alice := w.user()
+	id, err := alice.Receive(w.ctx, w.f.Token(30_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	op, err := alice.Await(w.ctx, id, func(op *client.Operation) {
+		told = told || op.GetText() == "the federation refuses it for now: not now"
+	})
+	if err != nil || !told || len(op.GetAttempts()) != 1 || len(seen) != 1 {
+		t.Errorf("%v; told %v, %d attempts, %d transactions", err, told, len(op.GetAttempts()), len(seen))
+	}
+}
+
+// pegOutsRefused makes every withdrawal fail for now.
+func pegOutsRefused(tx *transaction.Transaction) *messages.Rejection {
+	if tx.Outputs()[0].Kind == wallet.Kind {
+		return messages.RejectForNow(messages.RejectPegOutLimit, "too many")
+	}
+	return nil
+}
+
+// The user turns a withdrawal round that does not get on.
+func TestPendingWithdrawalIsCancelled(t *testing.T) {
+	w := newWorldOf(t, large())
+	alice := w.rich()
+	before := w.balance(alice)
+	w.f.Screen = pegOutsRefused
+	id, err := alice.Withdraw(w.ctx, recipient(t), 20_000, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	turned := false
+	op, _ := alice.Await(w.ctx, id, func(op *client.Operation) {
+		if op.GetCode() == uint32(messages.RejectPegOutLimit) && !turned {
+			turned = true
+			if _, err := alice.Reclaim(w.ctx, id); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	cancelled(w, alice, op, before)
+}
+
+// A withdrawal that is refused for now for long turns itself round.
+func TestWithdrawalGivesUp(t *testing.T) {
+	w := newWorldOf(t, large())
+	alice := w.rich()
+	before := w.balance(alice)
+	w.f.Screen = pegOutsRefused
+	id, err := alice.Withdraw(w.ctx, recipient(t), 20_000, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, _ := alice.Await(w.ctx, id, nil)
+	cancelled(w, alice, op, before)
+}
+
+func cancelled(w *world, c *client.Client, op *client.Operation, before messages.Amount) {
+	w.Helper()
+	if op.GetState() != clientwire.State_STATE_FAILED || op.GetCause() != clientwire.Cause_CAUSE_CANCELLED {
+		w.Errorf("ended as %s, %s: %s", op.GetState(), op.GetCause(), op.GetText())
+	}
+	if got, want := w.balance(c), before-messages.Amount(op.GetFeeMsat()); got != want {
+		w.Errorf("balance %s, want %s", got, want)
+	}
+}
+
+// A deposit whose block is replaced before the federation agrees on it is found
+// again where it is then.
+func TestDepositMovesToAnotherBlock(t *testing.T) {
+	w := newWorldOf(t, large())
+	alice := w.user()
+	op := w.deposit(alice)
+	w.pay(op, 40_000)
+	w.claimsBegun(alice, op.GetId(), 1)
+	w.f.Chain.Reorg(5, 9)
+	w.f.Observe()
+	w.done(alice, op.GetId(), nil)
+	ops, err := alice.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var states []clientwire.State
+	for _, o := range ops {
+		if o.GetParent() == op.GetId() {
+			states = append(states, o.GetState())
+		}
+	}
+	if len(states) != 2 || states[0] != clientwire.State_STATE_FAILED || states[1] != clientwire.State_STATE_DONE {
+		t.Errorf("claims %v", states)
+	}
+}
+
+// Reissue exchanges notes of at least an amount, and brings them back less fees.
+func TestReissue(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user()
+	before := w.fund(alice, 60_000)
+	id, err := alice.Reissue(w.ctx, 10_000)
+	op := w.done(alice, id, err)
+	if got, want := w.balance(alice), before-messages.Amount(op.GetFeeMsat()); got != want || op.GetFeeMsat() == 0 {
+		t.Errorf("balance %s, want %s", got, want)
+	}
+}

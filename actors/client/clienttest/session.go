@@ -1,0 +1,221 @@
+package clienttest
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"minimint/actors/client"
+	"minimint/actors/consensus/transition"
+	"minimint/actors/module/contract"
+	"minimint/actors/spawn"
+	"minimint/messages"
+	"minimint/messages/federation"
+	"minimint/messages/link"
+	"minimint/messages/transaction"
+	"minimint/messages/wire"
+	"minimint/storage"
+)
+
+// faults are the switches of a member.
+type faults struct {
+	mu     sync.Mutex
+	dead   bool
+	silent bool
+	twist  func(*wire.ClientReply)
+}
+
+// SetDead makes every link to the member fail, or ends that.
+func (m *Member) SetDead(dead bool) { m.set(func(f *faults) { f.dead = dead }) }
+
+// SetSilent makes the member accept links and answer nothing.
+func (m *Member) SetSilent(silent bool) { m.set(func(f *faults) { f.silent = silent }) }
+
+// SetTwist has every reply of the member pass through fn, which may change it.
+func (m *Member) SetTwist(fn func(*wire.ClientReply)) { m.set(func(f *faults) { f.twist = fn }) }
+
+func (m *Member) set(change func(*faults)) {
+	m.faults.mu.Lock()
+	defer m.faults.mu.Unlock()
+	change(&m.faults)
+}
+
+func (m *Member) get() (dead, silent bool, twist func(*wire.ClientReply)) {
+	m.faults.mu.Lock()
+	defer m.faults.mu.Unlock()
+	return m.faults.dead, m.faults.silent, m.faults.twist
+}
+
+// Connector is the way into the federation for clients of an actor system.
+func (f *Federation) Connector(system *actor.ActorSystem, sys *spawn.System) client.Connector {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.system = system
+	return connector{f, sys}
+}
+
+type connector struct {
+	f   *Federation
+	sys *spawn.System
+}
+
+// Session implements client.Connector.
+func (c connector) Session(messages.FederationID) (client.Session, error) { return c, nil }
+
+// Connect implements client.Session.
+func (c connector) Connect(owner *actor.PID, member federation.Member) *actor.PID {
+	for i, known := range c.f.Config.Members {
+		if !known.Identity.Equal(member.Identity) {
+			continue
+		}
+		m := c.f.Members[i]
+		root := c.f.system.Root
+		if dead, _, _ := m.get(); dead {
+			root.Send(owner, &link.Down{Text: "connection refused"})
+			return actor.NewPID("nobody", "nobody")
+		}
+		pid := root.Spawn(c.sys.RootProps(spawn.StopOnly(), func() actor.Actor { return &session{f: c.f, m: m, owner: owner} }))
+		root.Send(owner, &link.Up{})
+		return pid
+	}
+	panic("clienttest: link to a stranger")
+}
+
+// session answers one client on behalf of one member.
+type session struct {
+	f      *Federation
+	m      *Member
+	owner  *actor.PID
+	awaits []*wire.ClientRequest
+}
+
+// Receive implements actor.Actor.
+func (s *session) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		ctx.Watch(s.owner)
+		s.f.mu.Lock()
+		s.f.sessions = append(s.f.sessions, ctx.Self())
+		s.f.mu.Unlock()
+	case *actor.Terminated:
+		s.f.mu.Lock()
+		s.f.sessions = slices.DeleteFunc(s.f.sessions, func(pid *actor.PID) bool { return pid.Id == ctx.Self().Id })
+		s.f.mu.Unlock()
+		ctx.Stop(ctx.Self())
+	case committed:
+		waiting := s.awaits
+		s.awaits = nil
+		for _, r := range waiting {
+			s.await(ctx, r)
+		}
+	case *wire.ClientRequest:
+		s.request(ctx, m)
+	}
+}
+
+func (s *session) request(ctx actor.Context, m *wire.ClientRequest) {
+	switch r := m.GetRequest().(type) {
+	case *wire.ClientRequest_Submit:
+		tx, err := transaction.Decode(r.Submit.GetTransaction())
+		if err == nil {
+			if rejection := s.f.submit(s.m, tx); rejection != nil {
+				err = rejection
+			}
+		}
+		if err != nil {
+			s.refuse(ctx, m, err)
+			return
+		}
+		s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Submitted{Submitted: &wire.Submitted{}}})
+	case *wire.ClientRequest_Await:
+		s.await(ctx, m)
+	case *wire.ClientRequest_Query:
+		s.query(ctx, m, r.Query)
+	case *wire.ClientRequest_Config:
+		s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Config{Config: &wire.Config{Body: s.f.Config.Bytes()}}})
+	case *wire.ClientRequest_Info:
+		s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Info{Info: &wire.Info{Member: uint32(s.m.id)}}})
+	}
+}
+
+func (s *session) await(ctx actor.Context, m *wire.ClientRequest) {
+	s.f.mu.Lock()
+	status := s.m.status(messages.TxID(m.GetAwait().GetTxid()), messages.WitnessID(m.GetAwait().GetWitnessId()))
+	s.f.mu.Unlock()
+	if status == nil {
+		s.awaits = append(s.awaits, m)
+		return
+	}
+	s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Status{Status: status}})
+}
+
+// status is what the member knows of a transaction, nil if nothing.
+func (m *Member) status(tx messages.TxID, witness messages.WitnessID) *wire.Status {
+	var status *wire.Status
+	m.view(func(r storage.Reader) {
+		record, ok := transition.FindAccepted(r, tx)
+		if !ok {
+			return
+		}
+		d := &wire.Decided{Epoch: uint64(record.Epoch)}
+		for i, kind := range record.Outputs {
+			a := m.transition.Module(kind).(contract.Answerer)
+			scoped := storage.ScopedReader(r, transition.ModuleScope(kind))
+			at := messages.OutPoint{Tx: tx, Index: uint32(i)}
+			d.Outputs = append(d.Outputs, &wire.OutputAnswer{Outcome: a.Outcome(scoped, at), Share: a.Share(scoped, at)})
+		}
+		status = &wire.Status{Accepted: d}
+	})
+	if r := m.rejected[witness]; status == nil && r != nil {
+		status = &wire.Status{Rejected: refusalOf(r)}
+	}
+	return status
+}
+
+func (s *session) query(ctx actor.Context, m *wire.ClientRequest, q *wire.Query) {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	querier, ok := s.m.transition.Module(messages.ModuleKind(q.GetModule())).(contract.Querier)
+	if !ok {
+		s.refuse(ctx, m, messages.Reject(messages.RejectUnknownModule, "no module %s", q.GetModule()))
+		return
+	}
+	var body []byte
+	var err error
+	s.m.view(func(r storage.Reader) {
+		body, err = querier.Query(storage.ScopedReader(r, transition.ModuleScope(messages.ModuleKind(q.GetModule()))), q.GetMethod(), q.GetBody())
+	})
+	if err != nil {
+		s.refuse(ctx, m, err)
+		return
+	}
+	s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Answer{Answer: &wire.Answer{Body: body}}})
+}
+
+func (s *session) refuse(ctx actor.Context, m *wire.ClientRequest, err error) {
+	s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Refusal{Refusal: refusalOf(err)}})
+}
+
+func refusalOf(err error) *wire.Refusal {
+	var r *messages.Rejection
+	if !errors.As(err, &r) {
+		panic("clienttest: an error that is no rejection: " + err.Error())
+	}
+	return &wire.Refusal{Code: uint32(r.Code), Final: r.Final, Text: r.Text}
+}
+
+// reply goes through the member's faults.
+func (s *session) reply(ctx actor.Context, m *wire.ClientReply) {
+	_, silent, twist := s.m.get()
+	if silent {
+		return
+	}
+	m = proto.CloneOf(m)
+	if twist != nil {
+		twist(m)
+	}
+	ctx.Send(s.owner, m)
+}

@@ -1,0 +1,124 @@
+package client
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/client/carrier"
+)
+
+// door is the actor between the façade's goroutines and the client's actors.
+//
+//	accepts  answer, carrier.Changed and parked from UserClient
+//
+// It only wakes who waits: whoever wants to know more reads the store.
+type door Client
+
+// Receive implements actor.Actor.
+func (d *door) Receive(ctx actor.Context) {
+	c := (*Client)(d)
+	switch m := ctx.Message().(type) {
+	case answer:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if ch := c.waiting[m.number]; ch != nil {
+			delete(c.waiting, m.number)
+			ch <- m // has room
+		}
+	case carrier.Changed:
+		c.news(m.ID, false)
+	case parked:
+		c.news(m.id, true)
+	}
+}
+
+// news wakes who waits for an operation.
+func (c *Client) news(id uint64, parked bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if parked {
+		c.parked[id] = true
+	}
+	for _, ch := range c.watching[id] {
+		wake(ch)
+	}
+}
+
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// call sends a request to UserClient and waits for its answer.
+func (c *Client) call(ctx context.Context, body any) (uint64, error) {
+	number, ch := c.calls.Add(1), make(chan answer, 1)
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return 0, ErrClosed
+	}
+	c.waiting[number] = ch
+	c.mu.Unlock()
+	c.cfg.System.Root.RequestWithCustomSender(c.user, call{number: number, body: body}, c.door)
+	select {
+	case a := <-ch:
+		return a.id, a.err
+	case <-ctx.Done():
+		c.mu.Lock()
+		delete(c.waiting, number)
+		c.mu.Unlock()
+		return 0, ctx.Err()
+	}
+}
+
+func (c *Client) watch(id uint64) chan struct{} {
+	ch := make(chan struct{}, 1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watching[id] = append(c.watching[id], ch)
+	return ch
+}
+
+func (c *Client) unwatch(id uint64, ch chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watching[id] = slices.DeleteFunc(c.watching[id], func(other chan struct{}) bool { return other == ch })
+	if len(c.watching[id]) == 0 {
+		delete(c.watching, id)
+	}
+}
+
+// health says why no more news of an operation will come.
+func (c *Client) health(id uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return ErrClosed
+	case c.parked[id]:
+		return ErrParked
+	default:
+		return nil
+	}
+}
+
+// clockHand is the time of the last tick, for records.
+type clockHand struct{ ms atomic.Int64 }
+
+func newClockHand(now time.Time) *clockHand {
+	h := new(clockHand)
+	if !now.IsZero() {
+		h.set(now)
+	}
+	return h
+}
+
+func (h *clockHand) set(now time.Time) { h.ms.Store(now.UnixMilli()) }
+
+func (w *world) nowMs() int64 { return w.time.ms.Load() }

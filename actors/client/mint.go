@@ -1,0 +1,134 @@
+package client
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/client/book"
+	"minimint/actors/client/carrier"
+	"minimint/actors/client/clientwire"
+	"minimint/messages"
+	"minimint/storage"
+)
+
+// MintClient is the actor that owns the notes: only it takes some out of the
+// store or puts some in, always together with the record that says why.
+//
+//	accepts  carrier.Prepare, Settle and Release from operations
+//	sends    the answers to who asked, carrier.Changed to UserClient
+//
+// While nobody asks it grinds tweaks, a few at a time, so that transactions do
+// not have to wait for one.
+type mintClient struct{ w *world }
+
+const (
+	stock      = 4       // tweaks that are kept ready
+	grindTries = 1 << 12 // in one go, a millisecond
+)
+
+// grind is what MintClient sends to itself.
+type grind struct{}
+
+// Receive implements actor.Actor.
+func (m *mintClient) Receive(ctx actor.Context) {
+	switch msg := ctx.Message().(type) {
+	case *actor.Started:
+		ctx.Send(ctx.Self(), grind{})
+	case grind:
+		m.grind(ctx)
+	case carrier.Prepare:
+		m.prepare(ctx, msg)
+	case carrier.Settle:
+		msg.Op.EndedMs = m.w.nowMs()
+		m.w.Update(func(tx storage.Tx) {
+			m.w.Purse.Settle(tx, msg.Op, msg.Harvest)
+			m.markParent(tx, msg.Op)
+		})
+		m.tell(ctx, msg.Op, carrier.Settled{Op: msg.Op})
+	case carrier.Release:
+		msg.Op.EndedMs = m.w.nowMs()
+		m.w.Update(func(tx storage.Tx) {
+			m.w.Purse.Release(tx, msg.Op, msg.Doubtful)
+			m.markParent(tx, msg.Op)
+		})
+		m.tell(ctx, msg.Op, carrier.Settled{Op: msg.Op})
+	}
+}
+
+func (m *mintClient) tell(ctx actor.Context, op *clientwire.Operation, answer any) {
+	ctx.Send(m.w.User, carrier.Changed{ID: op.GetId()})
+	if op.GetParent() != 0 {
+		ctx.Send(m.w.User, carrier.Changed{ID: op.GetParent()})
+	}
+	ctx.Respond(answer)
+}
+
+// prepare makes an attempt. A spend whose notes are there ends at once.
+func (m *mintClient) prepare(ctx actor.Context, msg carrier.Prepare) {
+	op := msg.Op
+	done := false
+	err := m.w.TryUpdate(func(tx storage.Tx) error {
+		if op.GetKind() == clientwire.Kind_KIND_SPEND && len(op.GetAttempts()) == 0 {
+			op.EndedMs = m.w.nowMs()
+			if done = m.w.Purse.HandOver(tx, op, messages.Amount(op.GetAmountMsat())); done {
+				return nil
+			}
+			op.EndedMs = 0
+		}
+		return m.w.Purse.Prepare(tx, op, msg.Order)
+	})
+	switch {
+	case err != nil:
+		ctx.Respond(carrier.Refused{Op: op, Err: err})
+	case done:
+		m.tell(ctx, op, carrier.Settled{Op: op})
+	default:
+		ctx.Send(ctx.Self(), grind{})
+		m.tell(ctx, op, carrier.Prepared{Op: op})
+	}
+}
+
+// markParent notes on a spend what became of its notes when somebody tried to
+// take them back, and on a deposit that it has arrived.
+func (m *mintClient) markParent(tx storage.Tx, op *clientwire.Operation) {
+	parent := book.Operation(tx, op.GetParent())
+	if parent == nil {
+		return
+	}
+	done := op.GetState() == clientwire.State_STATE_DONE
+	switch op.GetKind() {
+	case clientwire.Kind_KIND_RECLAIM:
+		parent.Cancelled = done
+		parent.Redeemed = op.GetCode() == uint32(messages.RejectNoteSpent)
+	case clientwire.Kind_KIND_CLAIM:
+		switch {
+		case parent.GetState() != clientwire.State_STATE_PENDING:
+			return
+		case done:
+			parent.State, parent.EndedMs, parent.Text = clientwire.State_STATE_DONE, op.GetEndedMs(), ""
+		default:
+			parent.Text = "a deposit was found and could not be claimed: " + op.GetText()
+		}
+	default:
+		return
+	}
+	book.Put(tx, parent)
+}
+
+// grind looks for one tweak for a moment, and comes back if more are wanted.
+func (m *mintClient) grind(ctx actor.Context) {
+	have := 0
+	m.w.View(func(r storage.Reader) { have = book.Tweaks(r) })
+	if have >= stock {
+		return
+	}
+	t, ok, err := m.w.Ring.Grind(m.w.rand, grindTries)
+	if err != nil {
+		panic(fmt.Sprintf("client: %v", err))
+	}
+	if ok {
+		m.w.Update(func(tx storage.Tx) { book.AddTweak(tx, t) })
+	}
+	ctx.Send(ctx.Self(), grind{})
+}

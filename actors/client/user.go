@@ -1,0 +1,238 @@
+package client
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/client/book"
+	"minimint/actors/client/carrier"
+	"minimint/actors/client/clientwire"
+	"minimint/actors/spawn"
+	"minimint/messages/timing"
+	"minimint/storage"
+)
+
+// world is what the actors of one client share, beyond what operations need. Each
+// incarnation of UserClient fills one before it spawns anybody.
+type world struct {
+	carrier.World
+	// birthday is the first bitcoin height that the federation knows.
+	birthday uint32
+	blocks   Blocks // nil without a bitcoin node
+	rand     io.Reader
+	time     *clockHand
+	wallet   *actor.PID // nil if the federation holds no bitcoin
+}
+
+// userClient is the actor at the top of a client: it starts operations, and
+// supervises MintClient, WalletClient and one carrier for each operation.
+//
+//	accepts  call from the door, begin from WalletClient, carrier.Changed from below,
+//	         timing.Tick
+//	sends    answer, carrier.Changed and parked to the door, carrier.Recall to
+//	         operations
+type userClient struct {
+	base     world  // without the actors
+	w        *world // of this incarnation and its children
+	door     *actor.PID
+	running  map[string]uint64 // operation by PID id of its carrier
+	carriers map[uint64]*actor.PID
+	waiting  []lingerer
+}
+
+// A call is a request of the façade; it gets one answer.
+type call struct {
+	number uint64
+	body   any
+}
+
+// answer answers a call: with the id of an operation, or an error.
+type answer struct {
+	number uint64
+	id     uint64
+	err    error
+}
+
+// What a call can ask for.
+type (
+	// begin starts an operation, which has no id yet.
+	begin struct{ op *clientwire.Operation }
+	// cancelOf takes back what an operation has reserved or handed over.
+	cancelOf struct{ id uint64 }
+	// depositWanted asks for a new address; it is answered by WalletClient.
+	depositWanted struct{}
+	// lingering asks to be answered when the carrier of an operation has gone.
+	lingering struct{ id uint64 }
+)
+
+// lingerer is a call that waits for the end of a carrier.
+type lingerer struct {
+	id, number uint64
+	to         *actor.PID
+}
+
+// parked tells the door that an operation has stopped without an end.
+type parked struct{ id uint64 }
+
+// Receive implements actor.Actor.
+func (u *userClient) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		u.start(ctx)
+	case *timing.Tick:
+		u.w.time.set(m.Now)
+	case call:
+		u.call(ctx, m)
+	case begin:
+		if _, err := u.begin(ctx, m.op); err != nil {
+			panic(fmt.Sprintf("client: %v", err))
+		}
+	case carrier.Changed:
+		ctx.Send(u.door, m)
+	case *actor.Terminated:
+		u.ended(ctx, m.Who)
+	}
+}
+
+// start spawns the modules' clients and a carrier for each operation that is not
+// over: what was begun before a crash goes on.
+func (u *userClient) start(ctx actor.Context) {
+	u.running, u.carriers = map[string]uint64{}, map[uint64]*actor.PID{}
+	fresh := u.base
+	u.w = &fresh
+	u.w.User = ctx.Self()
+	ctx.Send(u.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: time.Second})
+	u.w.Mint = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor { return &mintClient{w: u.w} }))
+	if u.w.Lock != nil {
+		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), newWalletClient(u.w)))
+	}
+	var pending []uint64
+	u.w.View(func(r storage.Reader) { pending = book.Pending(r) })
+	for _, id := range pending {
+		u.carry(ctx, id)
+	}
+}
+
+// carry spawns the carrier of an operation. Deposits need none: WalletClient
+// watches all addresses.
+func (u *userClient) carry(ctx actor.Context, id uint64) {
+	var op *clientwire.Operation
+	u.w.View(func(r storage.Reader) { op = book.Operation(r, id) })
+	if op.GetState() != clientwire.State_STATE_PENDING || op.GetKind() == clientwire.Kind_KIND_DEPOSIT || u.carriers[id] != nil {
+		return
+	}
+	pid := ctx.Spawn(u.w.Spawn.Props(spawn.RestartThenStop(3, carrier.RestartPause), carrier.New(&u.w.World, id)))
+	u.running[pid.Id], u.carriers[id] = id, pid
+	ctx.Watch(pid)
+}
+
+// ended parks an operation whose carrier stopped before its end.
+func (u *userClient) ended(ctx actor.Context, who *actor.PID) {
+	id, ok := u.running[who.Id]
+	if !ok {
+		return
+	}
+	delete(u.running, who.Id)
+	delete(u.carriers, id)
+	var op *clientwire.Operation
+	u.w.View(func(r storage.Reader) { op = book.Operation(r, id) })
+	if op.GetState() == clientwire.State_STATE_PENDING {
+		ctx.Send(u.door, parked{id: id})
+	}
+	u.waiting = slices.DeleteFunc(u.waiting, func(l lingerer) bool {
+		if l.id == id {
+			ctx.Send(l.to, answer{number: l.number, id: id})
+		}
+		return l.id == id
+	})
+}
+
+func (u *userClient) call(ctx actor.Context, m call) {
+	reply := answer{number: m.number}
+	switch body := m.body.(type) {
+	case begin:
+		reply.id, reply.err = u.begin(ctx, body.op)
+	case cancelOf:
+		reply.id, reply.err = u.cancel(ctx, body.id)
+	case lingering:
+		if u.carriers[body.id] != nil {
+			u.waiting = append(u.waiting, lingerer{id: body.id, number: m.number, to: ctx.Sender()})
+			return
+		}
+	case depositWanted:
+		if u.w.wallet == nil {
+			reply.err = errors.New("this federation holds no bitcoin")
+			break
+		}
+		ctx.Forward(u.w.wallet)
+		return
+	default:
+		panic(fmt.Sprintf("client: call of unknown type %T", m.body))
+	}
+	ctx.Respond(reply)
+}
+
+// begin writes an operation and starts it. The error is the store's.
+func (u *userClient) begin(ctx actor.Context, op *clientwire.Operation) (uint64, error) {
+	op.State, op.BeganMs = clientwire.State_STATE_PENDING, u.w.nowMs()
+	err := u.w.Store.Update(func(tx storage.Tx) error {
+		if c := op.GetClaim(); c != nil {
+			if claimed := book.Operation(tx, book.ClaimOf(tx, c.GetOutpoint())); claimed != nil && !moved(claimed, c) {
+				op.Id = claimed.GetId()
+				return nil
+			}
+		}
+		book.Add(tx, op)
+		if c := op.GetClaim(); c != nil {
+			book.PutClaim(tx, c.GetOutpoint(), op.GetId())
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("write operation: %w", err)
+	}
+	u.carry(ctx, op.GetId())
+	ctx.Send(u.door, carrier.Changed{ID: op.GetId()})
+	return op.GetId(), nil
+}
+
+// moved reports whether a deposit stands in another block now than in a claim that
+// has not succeeded, which then never will.
+func moved(old *clientwire.Operation, now *clientwire.Claim) bool {
+	return old.GetState() != clientwire.State_STATE_DONE && !bytes.Equal(old.GetClaim().GetBlock(), now.GetBlock())
+}
+
+// cancel takes back what an operation holds: notes that were handed over become
+// an operation of their own, a pending one is told to turn round.
+func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
+	var op *clientwire.Operation
+	u.w.View(func(r storage.Reader) { op = book.Operation(r, id) })
+	if op == nil {
+		return 0, fmt.Errorf("there is no operation %d", id)
+	}
+	switch {
+	case op.GetState() == clientwire.State_STATE_PENDING && u.carriers[id] != nil:
+		switch op.GetKind() {
+		case clientwire.Kind_KIND_SPEND, clientwire.Kind_KIND_WITHDRAW:
+			ctx.Send(u.carriers[id], carrier.Recall{})
+			return id, nil
+		default:
+			return 0, fmt.Errorf("operation %d is pending and holds none of your notes", id)
+		}
+	case op.GetKind() != clientwire.Kind_KIND_SPEND || op.GetState() != clientwire.State_STATE_DONE:
+		return 0, fmt.Errorf("operation %d has not handed over any notes", id)
+	case op.GetCancelled():
+		return 0, fmt.Errorf("the notes of operation %d were taken back already", id)
+	case op.GetRedeemed():
+		return 0, fmt.Errorf("the notes of operation %d were cashed by whoever got them", id)
+	}
+	return u.begin(ctx, &clientwire.Operation{
+		Kind: clientwire.Kind_KIND_RECLAIM, AmountMsat: op.GetAmountMsat(), Notes: op.GetNotes(), Parent: id,
+	})
+}
