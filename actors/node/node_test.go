@@ -1,0 +1,249 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	mrand "math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/btcsuite/btcd/chaincfg"
+	"google.golang.org/protobuf/proto"
+
+	"minimint/actors/chain/fake"
+	"minimint/actors/clock"
+	"minimint/actors/node"
+	"minimint/actors/node/nodetest"
+	"minimint/actors/remote"
+	"minimint/actors/remote/gate"
+	"minimint/actors/remote/identity"
+	"minimint/actors/spawn"
+	"minimint/messages"
+	"minimint/messages/link"
+	"minimint/messages/wire"
+)
+
+// patience bounds every wait; it is long because nothing depends on it.
+const patience = 60 * time.Second
+
+// house is a federation in one process: real actors, links and disks, keys of a
+// dealer, and a bitcoin chain of our own.
+type house struct {
+	t          *testing.T
+	federation nodetest.Federation
+	chain      *fake.Chain
+	nodes      []*node.Node
+	dirs       []string
+	starts     uint64
+}
+
+func newHouse(t *testing.T, n int) *house {
+	t.Helper()
+	h := &house{t: t, chain: fake.New(&chaincfg.SimNetParams), nodes: make([]*node.Node, n)}
+	var addresses []string
+	for range n {
+		addresses = append(addresses, freeAddress(t))
+		h.dirs = append(h.dirs, t.TempDir())
+	}
+	h.federation = nodetest.New(mrand.NewChaCha8([32]byte{byte(n)}), nodetest.Terms{Tiers: []uint32{0, 10}}, addresses...)
+	for i := range n {
+		h.start(i)
+	}
+	t.Cleanup(func() {
+		for i := range h.nodes {
+			h.stop(i)
+		}
+	})
+	return h
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func (h *house) start(i int) {
+	h.t.Helper()
+	h.starts++
+	n, err := node.Start(node.Config{
+		Federation: h.federation.Config, Self: messages.PeerID(i), Secrets: h.federation.Secrets[i], DataDir: h.dirs[i],
+		Listen: h.federation.Config.Members[i].Address, Incarnation: h.starts, Bitcoin: h.chain.Node(),
+		Exit: func(reason any) { h.t.Errorf("node %d must not go on: %v", i, reason) },
+		Log:  logger(h.t, i),
+	})
+	if err != nil {
+		h.t.Fatalf("node %d: %v", i, err)
+	}
+	h.nodes[i] = n
+}
+
+func (h *house) stop(i int) {
+	if h.nodes[i] != nil {
+		h.nodes[i].Stop()
+		h.nodes[i] = nil
+	}
+}
+
+// logger shows what nodes say when the test runs with -v.
+func logger(t *testing.T, i int) *slog.Logger {
+	if !testing.Verbose() {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), nil)).With("node", i)
+}
+
+// client is a link to one node.
+type client struct {
+	t       *testing.T
+	system  *actor.ActorSystem
+	node    *actor.PID
+	replies chan *wire.ClientReply
+	next    uint64
+}
+
+func (h *house) connect(i int) *client {
+	h.t.Helper()
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
+	spawner := spawn.New(spawn.Config{Timer: clock.Timer{}, Rand: rand.Reader, Exit: func(string, any) {}, Log: slog.New(slog.DiscardHandler)})
+	own, err := identity.Generate(rand.Reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	hub := remote.New(remote.Config{
+		System: system, Identity: own, Party: gate.Party{Federation: h.federation.Config.ID(), Incarnation: 1},
+		Timer: clock.Timer{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+	})
+	c := &client{t: h.t, system: system, replies: make(chan *wire.ClientReply, 64)}
+	inbox, err := system.Root.SpawnNamed(spawner.RootProps(spawn.StopOnly(), func() actor.Actor { return inbox(c.replies) }), "inbox")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	member := h.federation.Config.Members[i]
+	target := remote.Target{
+		Socket: member.Address, Key: identity.PinOf(member.Identity),
+		Policy: gate.Policy{
+			Owner: inbox.Id, Routes: map[string]string{"client": inbox.Id}, Receives: []proto.Message{&wire.ClientReply{}}, Sender: "session",
+			Limits: gate.PeerLimits(), Overflow: gate.CloseLink,
+		},
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := hub.Dial(ctx, target); err != nil {
+		h.t.Fatalf("dial node %d: %v", i, err)
+	}
+	c.node = actor.NewPID(target.Address(), "session")
+	h.t.Cleanup(func() { hub.Close(); system.Shutdown() })
+	return c
+}
+
+type inbox chan *wire.ClientReply
+
+func (i inbox) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *wire.ClientReply:
+		i <- m
+	case link.Event:
+	}
+}
+
+func (c *client) ask(r *wire.ClientRequest) *wire.ClientReply {
+	c.t.Helper()
+	c.next++
+	r.Id = c.next
+	c.system.Root.Send(c.node, r)
+	select {
+	case m := <-c.replies:
+		if m.GetId() != r.GetId() {
+			c.t.Fatalf("reply to %d, want %d", m.GetId(), r.GetId())
+		}
+		return m
+	case <-time.After(patience):
+		c.t.Fatal("no reply")
+		return nil
+	}
+}
+
+func (c *client) info() *wire.Info {
+	c.t.Helper()
+	return c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Info{Info: &wire.InfoWanted{}}}).GetInfo()
+}
+
+// awaitEpoch asks until the node has committed epochs up to next.
+func (c *client) awaitEpoch(next uint64) *wire.Info {
+	c.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		info := c.info()
+		if info.GetNextEpoch() >= next {
+			return info
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("node %d is at epoch %d, want %d", info.GetMember(), info.GetNextEpoch(), next)
+		}
+	}
+}
+
+// A federation agrees on what its members see of the chain, and all have the
+// same state. A member that is away catches up.
+func TestFederationsOfEverySizeAgree(t *testing.T) {
+	for _, n := range []int{1, 4} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			h := newHouse(t, n)
+			var clients []*client
+			for i := range n {
+				clients = append(clients, h.connect(i))
+			}
+			h.chain.Mine(5)
+			h.sameState(clients, 1)
+		})
+	}
+}
+
+// sameState waits until all nodes have the same state, at epoch next or later.
+func (h *house) sameState(clients []*client, next uint64) uint64 {
+	h.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		infos := make([]*wire.Info, len(clients))
+		same := true
+		for i, c := range clients {
+			infos[i] = c.awaitEpoch(next)
+			same = same && infos[i].GetNextEpoch() == infos[0].GetNextEpoch()
+		}
+		if same {
+			for i := range infos {
+				if !bytes.Equal(infos[i].GetStateHash(), infos[0].GetStateHash()) {
+					h.t.Fatalf("node %d has state %x at epoch %d, node 0 has %x", i, infos[i].GetStateHash(), infos[i].GetNextEpoch(), infos[0].GetStateHash())
+				}
+			}
+			return infos[0].GetNextEpoch()
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatal("the nodes do not come to the same epoch")
+		}
+	}
+}
+
+func TestNodeReturnsAndCatchesUp(t *testing.T) {
+	h := newHouse(t, 4)
+	clients := []*client{h.connect(0), h.connect(1), h.connect(2)}
+	h.chain.Mine(4)
+	first := h.sameState(clients, 1)
+	h.stop(3)
+	h.chain.Mine(10)
+	away := h.sameState(clients, first+1)
+	h.start(3)
+	h.sameState(append(clients, h.connect(3)), away)
+	h.chain.Mine(10)
+	h.sameState(append(clients, h.connect(3)), away+1)
+}

@@ -1,0 +1,48 @@
+package node
+
+import (
+	"sync"
+
+	"minimint/messages"
+	"minimint/messages/wire"
+)
+
+// Version is the version of the software, for reports.
+const Version = "0.1.0"
+
+// status is what the node knows of its links, for reports. Peer actors write it
+// and sessions read it, on goroutines of their own.
+type status struct {
+	self  messages.PeerID
+	mu    sync.Mutex
+	links []bool
+	fault []uint32
+}
+
+func newStatus(self messages.PeerID, n int) *status {
+	return &status{self: self, links: make([]bool, n), fault: make([]uint32, n)}
+}
+
+func (s *status) linked(peer messages.PeerID, up bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links[peer] = up
+}
+
+func (s *status) faulty(peer messages.PeerID, _ string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault[peer]++
+}
+
+// report fills what only the node knows into an answer to a client.
+func (s *status) report(info *wire.Info) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info.Member, info.Version = uint32(s.self), Version
+	for i := range s.links {
+		if messages.PeerID(i) != s.self {
+			info.Peers = append(info.Peers, &wire.PeerInfo{Member: uint32(i), Connected: s.links[i], Faults: s.fault[i]})
+		}
+	}
+}
