@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"minimint/actors/client/user"
+)
+
+const description = `Amounts are satoshi unless they have a unit: 1500, 1500sat, 250msat, 0.01btc.
+
+Everything is an operation with a number. It is written down before anything is
+sent, goes on after a crash or Ctrl-C with any later command, and is listed by
+"history". "await NUMBER" waits for one.
+
+EXIT CODES:
+   0  done
+   1  something failed here: disk, network, bitcoin node
+   2  the command was not understood
+   3  the federation refused, or answers make no sense
+   4  not enough money
+   5  no end in time; the operation goes on with any later command
+
+EXAMPLES:
+   minimint-cli join minimint1aebag…
+   minimint-cli deposit-address
+   minimint-cli --btcd localhost:18556 --btcd-cert rpc.cert await-deposit
+   minimint-cli spend 0.0001btc > notes.txt
+   minimint-cli receive - < notes.txt
+   minimint-cli --json withdraw sb1q… 20000`
+
+func newApp() *cli.App {
+	app := cli.NewApp()
+	app.Name = "minimint-cli"
+	app.Usage = "hold and move e-cash of a Minimint federation"
+	app.Description = description
+	app.HideVersion = true
+	app.EnableBashCompletion = true
+	app.ExitErrHandler = func(*cli.Context, error) {} // run prints
+	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usage("%v", err) }
+	app.CommandNotFound = nil
+	app.Action = func(c *cli.Context) error {
+		if c.NArg() > 0 {
+			return usage("there is no command %q; --help lists them", c.Args().First())
+		}
+		return cli.ShowAppHelp(c)
+	}
+	app.Flags = []cli.Flag{
+		&cli.StringFlag{Name: "dir", EnvVars: []string{"MINIMINT_DIR"}, Usage: "`DIRECTORY` of the client", Value: defaultDir(), DefaultText: "~/.minimint"},
+		&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
+		&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for an end", Value: 2 * time.Minute},
+		&cli.BoolFlag{Name: "verbose", Usage: "log to standard error"},
+		&cli.StringFlag{Name: "btcd", EnvVars: []string{"MINIMINT_BTCD"}, Usage: "`HOST:PORT` of your btcd's RPC interface, to find deposits"},
+		&cli.StringFlag{Name: "btcd-user", EnvVars: []string{"MINIMINT_BTCD_USER"}, Usage: "its user `NAME`"},
+		&cli.StringFlag{Name: "btcd-password-file", EnvVars: []string{"MINIMINT_BTCD_PASSWORD_FILE"}, Usage: "`FILE` with its password"},
+		&cli.StringFlag{Name: "btcd-cert", EnvVars: []string{"MINIMINT_BTCD_CERT"}, Usage: "`FILE` with its certificate"},
+	}
+	app.Commands = []*cli.Command{
+		joinCommand(), infoCommand(), historyCommand(), awaitCommand(),
+		depositCommand(), awaitDepositCommand(), withdrawCommand(),
+		spendCommand(), receiveCommand(), reclaimCommand(),
+		wordsCommand(), completionCommand(),
+	}
+	for _, cmd := range app.Commands {
+		cmd.OnUsageError = app.OnUsageError
+		cmd.HideHelpCommand = true
+	}
+	return app
+}
+
+// defaultDir is ~/.minimint, or nothing if there is no home: then --dir is needed.
+func defaultDir() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".minimint")
+}
+
+// config is what every command opens.
+func config(c *cli.Context) (user.Config, error) {
+	if c.String("dir") == "" {
+		return user.Config{}, usage("there is no home directory; name one with --dir")
+	}
+	level := slog.LevelError + 4 // nothing; errors are printed
+	if c.Bool("verbose") {
+		level = slog.LevelDebug
+	}
+	cfg := user.Config{
+		Dir: c.String("dir"), Now: time.Now(),
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+	}
+	return cfg, nil
+}
+
+// with opens the client for a command and closes it afterwards.
+func with(c *cli.Context, do func(*user.User) error) error {
+	cfg, err := config(c)
+	if err != nil {
+		return err
+	}
+	if cfg.Blocks, err = bitcoin(c); err != nil {
+		return err
+	}
+	u, err := user.Open(cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(u), u.Close())
+}
+
+// args checks the number of arguments; limit -1 is any number.
+func args(c *cli.Context, least, limit int) error {
+	if n := c.NArg(); n < least || limit >= 0 && n > limit {
+		return usage("usage: minimint-cli %s %s", c.Command.Name, c.Command.ArgsUsage)
+	}
+	return nil
+}

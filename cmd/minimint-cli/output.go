@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/btcsuite/btcd/chaincfg/chainhash"
+	"github.com/urfave/cli/v2"
+
+	"minimint/actors/client"
+	"minimint/actors/client/clientwire"
+	"minimint/actors/client/user"
+	"minimint/messages"
+)
+
+// print writes the result: text for people, or the value as JSON.
+func print(c *cli.Context, value any, text string) error {
+	if !c.Bool("json") {
+		_, err := fmt.Fprintln(c.App.Writer, text)
+		return err
+	}
+	e := json.NewEncoder(c.App.Writer)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// A record is an operation in JSON.
+type record struct {
+	Operation uint64   `json:"operation"`
+	Kind      string   `json:"kind"`
+	State     string   `json:"state"`
+	Began     string   `json:"began,omitempty"`
+	Ended     string   `json:"ended,omitempty"`
+	Msat      uint64   `json:"msat,omitempty"`
+	FeeMsat   uint64   `json:"fee_msat,omitempty"`
+	Epoch     uint64   `json:"epoch,omitempty"`
+	Text      string   `json:"text,omitempty"`
+	Code      uint32   `json:"code,omitempty"`
+	Parent    uint64   `json:"parent,omitempty"`
+	Address   string   `json:"address,omitempty"`
+	Txid      string   `json:"bitcoin_txid,omitempty"`
+	Notes     string   `json:"notes,omitempty"`
+	Redeemed  bool     `json:"redeemed,omitempty"`
+	Reports   []string `json:"reports,omitempty"`
+}
+
+func recordOf(op *client.Operation) record {
+	r := record{
+		Operation: op.GetId(), Kind: word(op.GetKind().String(), "KIND_"), State: word(op.GetState().String(), "STATE_"),
+		Began: moment(op.GetBeganMs()), Ended: moment(op.GetEndedMs()), Msat: op.GetAmountMsat(), FeeMsat: op.GetFeeMsat(),
+		Epoch: op.GetEpoch(), Text: op.GetText(), Code: op.GetCode(), Parent: op.GetParent(),
+		Notes: client.Token(op), Redeemed: op.GetRedeemed(), Reports: op.GetReports(),
+	}
+	if d := op.GetDeposit(); d != nil {
+		r.Address = d.GetAddress()
+	}
+	if w := op.GetWithdrawal(); w != nil {
+		r.Address = w.GetAddress()
+		if hash, err := chainhash.NewHash(w.GetTxid()); err == nil {
+			r.Txid = hash.String()
+		}
+	}
+	return r
+}
+
+func word(enum, prefix string) string { return strings.ToLower(strings.TrimPrefix(enum, prefix)) }
+
+func moment(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).Format(time.RFC3339)
+}
+
+// line is an operation for people.
+func line(op *client.Operation) string {
+	r := recordOf(op)
+	parts := []string{fmt.Sprintf("%4d  %-20s  %-8s  %-8s", r.Operation, r.Began, r.Kind, r.State)}
+	if r.Msat > 0 {
+		parts = append(parts, show(messages.Amount(r.Msat)))
+	}
+	if r.FeeMsat > 0 {
+		parts = append(parts, "fee "+show(messages.Amount(r.FeeMsat)))
+	}
+	for _, s := range []string{r.Address, r.Txid, r.Text} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	if r.Redeemed {
+		parts = append(parts, "cashed")
+	}
+	return strings.Join(parts, "  ")
+}
+
+// await waits for an operation and prints on standard error what happens to it.
+func await(c *cli.Context, u *user.User, id uint64) (*client.Operation, error) {
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	n := notices{c: c}
+	op, err := u.Await(ctx, id, n.tell)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, client.ErrParked) {
+		return op, &pendingError{op, err}
+	}
+	return op, err
+}
+
+// linger gives members that were slower a moment, and prints whom of them the
+// client has caught. It is called when the result is out.
+func linger(c *cli.Context, u *user.User, op *client.Operation) {
+	ctx, cancel := context.WithTimeout(c.Context, lingerTime)
+	defer cancel()
+	n := notices{c: c, reports: op.GetReports(), text: op.GetText()}
+	if last, err := u.Linger(ctx, op.GetId()); err == nil {
+		n.tell(last)
+	}
+}
+
+const lingerTime = 3 * time.Second
+
+// notices prints each piece of news once.
+type notices struct {
+	c       *cli.Context
+	text    string
+	reports []string
+}
+
+func (n *notices) tell(op *client.Operation) {
+	for _, r := range op.GetReports() {
+		if !slices.Contains(n.reports, r) {
+			n.reports = append(n.reports, r)
+			fmt.Fprintln(n.c.App.ErrWriter, "warning: "+r)
+		}
+	}
+	if text := op.GetText(); text != "" && text != n.text && op.GetState() == clientwire.State_STATE_PENDING {
+		fmt.Fprintln(n.c.App.ErrWriter, "waiting: "+text)
+	}
+	n.text = op.GetText()
+}

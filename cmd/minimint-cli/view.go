@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"minimint/actors/client/keys"
+	"minimint/actors/client/notes"
+	"minimint/actors/client/user"
+	"minimint/messages/federation"
+)
+
+func joinCommand() *cli.Command {
+	return &cli.Command{
+		Name: "join", ArgsUsage: "INVITE",
+		Usage: "become a client of the federation that an invite code names",
+		Description: "Prints twelve words. Write them on paper: they are the seed of all keys of this client. Recovery from the words alone\n" +
+			"is not there yet, so keep a copy of the directory too.\n" +
+			"--words-file takes words that you have, as a file.",
+		Flags: []cli.Flag{&cli.StringFlag{Name: "words-file", Usage: "`FILE` with seed words to use again"}},
+		Action: func(c *cli.Context) error {
+			if err := args(c, 1, 1); err != nil {
+				return err
+			}
+			invite, err := federation.ParseInvite(c.Args().First())
+			if err != nil {
+				return err
+			}
+			words := ""
+			if file := c.String("words-file"); file != "" {
+				b, err := os.ReadFile(file)
+				if err != nil {
+					return usage("--words-file: %v", err)
+				}
+				if words, err = keys.CleanWords(string(b)); err != nil {
+					return err
+				}
+			}
+			return join(c, invite, words)
+		},
+	}
+}
+
+func join(c *cli.Context, invite federation.Invite, words string) error {
+	cfg, err := config(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
+	defer cancel()
+	j, err := user.Join(ctx, cfg, invite, words)
+	for _, r := range j.Reports {
+		fmt.Fprintln(c.App.ErrWriter, "warning: "+r)
+	}
+	if err != nil {
+		return err
+	}
+	value := struct {
+		Federation string   `json:"federation"`
+		Name       string   `json:"name"`
+		Members    []string `json:"members"`
+		Words      string   `json:"words"`
+		Reports    []string `json:"reports,omitempty"`
+	}{j.Federation.ID().String(), j.Federation.Name, namesOf(j.Federation), j.Words, j.Reports}
+	return print(c, value, fmt.Sprintf("joined %q, run by %s\nwrite these words on paper; they are the seed of your keys (keep a copy of %s too: recovery from words alone is not there yet):\n\n   %s\n",
+		j.Federation.Name, strings.Join(value.Members, ", "), c.String("dir"), j.Words))
+}
+
+func namesOf(f *federation.Config) []string {
+	var names []string
+	for _, m := range f.Members {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func infoCommand() *cli.Command {
+	return &cli.Command{
+		Name: "info", Usage: "show the federation and what you have",
+		Action: func(c *cli.Context) error {
+			if err := args(c, 0, 0); err != nil {
+				return err
+			}
+			return with(c, func(u *user.User) error { return info(c, u) })
+		},
+	}
+}
+
+func info(c *cli.Context, u *user.User) error {
+	b, err := u.Balance()
+	if err != nil {
+		return err
+	}
+	type tier struct {
+		Msat  uint64 `json:"msat"`
+		Notes int    `json:"notes"`
+	}
+	f := u.Federation()
+	value := struct {
+		Federation   string   `json:"federation"`
+		Name         string   `json:"name"`
+		Members      []string `json:"members"`
+		Msat         uint64   `json:"msat"`
+		ReservedMsat uint64   `json:"reserved_msat"`
+		DoubtfulMsat uint64   `json:"doubtful_msat"`
+		Tiers        []tier   `json:"tiers"`
+	}{Federation: f.ID().String(), Name: f.Name, Members: namesOf(f), Msat: uint64(b.Free), ReservedMsat: uint64(b.Reserved), DoubtfulMsat: uint64(b.Doubtful), Tiers: []tier{}}
+	text := fmt.Sprintf("federation  %s (%s)\nmembers     %s\nbalance     %s", f.Name, f.ID(), strings.Join(value.Members, ", "), show(b.Free))
+	if b.Reserved > 0 {
+		text += fmt.Sprintf("\nreserved    %s, in operations that are not over", show(b.Reserved))
+	}
+	if b.Doubtful > 0 {
+		text += fmt.Sprintf("\ndoubtful    %s, some of which the federation knows as spent", show(b.Doubtful))
+	}
+	for _, e := range u.Terms().Tiers {
+		if n := b.Notes[e]; n > 0 {
+			value.Tiers = append(value.Tiers, tier{uint64(notes.Worth(e)), n})
+			text += fmt.Sprintf("\n%6d × %s", n, show(notes.Worth(e)))
+		}
+	}
+	return print(c, value, text)
+}
+
+func historyCommand() *cli.Command {
+	return &cli.Command{
+		Name: "history", ArgsUsage: "[OPERATION]",
+		Usage:       "list all operations, or show one with everything that is known of it",
+		Description: "The notes of a spend are shown again, so that they are never lost.",
+		Action: func(c *cli.Context) error {
+			if err := args(c, 0, 1); err != nil {
+				return err
+			}
+			return with(c, func(u *user.User) error { return history(c, u) })
+		},
+	}
+}
+
+func history(c *cli.Context, u *user.User) error {
+	if c.NArg() == 1 {
+		id, err := strconv.ParseUint(c.Args().First(), 10, 64)
+		if err != nil {
+			return usage("%q is no number of an operation", c.Args().First())
+		}
+		op, err := u.Operation(id)
+		if err != nil {
+			return err
+		}
+		text := line(op)
+		for _, r := range op.GetReports() {
+			text += "\n      " + r
+		}
+		if r := recordOf(op); r.Notes != "" {
+			text += "\n" + r.Notes
+		}
+		return print(c, recordOf(op), text)
+	}
+	ops, err := u.Operations()
+	if err != nil {
+		return err
+	}
+	records, lines := []record{}, []string{}
+	for _, op := range ops {
+		r := recordOf(op)
+		r.Notes = ""
+		records, lines = append(records, r), append(lines, line(op))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "nothing yet")
+	}
+	return print(c, struct {
+		Operations []record `json:"operations"`
+	}{records}, strings.Join(lines, "\n"))
+}
+
+func wordsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "words", Usage: "print the seed words again",
+		Action: func(c *cli.Context) error {
+			if err := args(c, 0, 0); err != nil {
+				return err
+			}
+			return with(c, func(u *user.User) error {
+				words, err := u.Words()
+				if err != nil {
+					return err
+				}
+				return print(c, map[string]string{"words": words}, words)
+			})
+		},
+	}
+}
+
+func completionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "completion", ArgsUsage: "bash|zsh",
+		Usage:       "print a completion script for a shell",
+		Description: "For bash: source <(minimint-cli completion bash)",
+		Action: func(c *cli.Context) error {
+			if err := args(c, 1, 1); err != nil {
+				return err
+			}
+			script, ok := completions[c.Args().First()]
+			if !ok {
+				return usage("there is no completion for %q; bash and zsh have one", c.Args().First())
+			}
+			_, err := fmt.Fprint(c.App.Writer, script)
+			return err
+		},
+	}
+}
+
+// completions ask the program itself, which lists what fits.
+var completions = map[string]string{
+	"bash": `_minimint_cli() {
+  local words=("${COMP_WORDS[@]:0:$COMP_CWORD}")
+  COMPREPLY=($(compgen -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -F _minimint_cli minimint-cli
+`,
+	"zsh": `#compdef minimint-cli
+_minimint_cli() {
+  local -a found
+  found=("${(@f)$("${words[@]:0:$CURRENT-1}" --generate-bash-completion 2>/dev/null)}")
+  _describe 'command' found
+}
+compdef _minimint_cli minimint-cli
+`,
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"minimint/cmd/minimint-dev/stage"
+	"minimint/cmd/minimint-dev/story"
+)
+
+const members = 4
+
+var memberNames = []string{"ada", "blaise", "charles", "dorothy"}
+
+func btcdFlags() []cli.Flag {
+	return []cli.Flag{&cli.StringFlag{Name: "btcd", Usage: "`PATH` of the btcd program (make bitcoin builds it)", EnvVars: []string{"MINIMINT_BTCD_PROGRAM"}}}
+}
+
+func dirFlag() cli.Flag {
+	return &cli.StringFlag{Name: "dir", Usage: "`DIRECTORY` of the federation", Value: defaultDir(), EnvVars: []string{"MINIMINT_DEV_DIR"}}
+}
+
+func keepFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "keep", Usage: "keep the directory with all logs, also when the story was true"}
+}
+
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print one JSON object"} }
+
+func defaultDir() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "minimint-dev")
+}
+
+// config is a stage built from the programs beside this one.
+func config(c *cli.Context, dir string) (stage.Config, error) {
+	if c.String("btcd") == "" {
+		return stage.Config{}, cli.Exit("name the btcd program with --btcd; make bitcoin builds it", 2)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return stage.Config{}, fmt.Errorf("find own program: %w", err)
+	}
+	return stage.Config{Dir: dir, Btcd: c.String("btcd"), Programs: filepath.Dir(self), Members: members, Names: memberNames}, nil
+}
+
+// demo tells the story on a stage of its own, which is gone afterwards unless
+// the story was not true.
+func demo(c *cli.Context) (err error) {
+	cfg, err := config(c, "")
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "minimint-demo-")
+	if err != nil {
+		return err
+	}
+	cfg.Dir = dir
+	s, err := stage.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if stopErr := s.Stop(); err == nil {
+			err = stopErr
+		}
+		if err != nil || c.Bool("keep") {
+			fmt.Fprintf(c.App.Writer, "\nlogs and data are kept in %s\n", dir)
+			return
+		}
+		err = os.RemoveAll(dir)
+		fmt.Fprintln(c.App.Writer, "all processes have ended; nothing is left")
+	}()
+	return story.Tell(c.Context, s, c.App.Writer)
+}

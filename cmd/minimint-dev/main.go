@@ -1,0 +1,66 @@
+// Command minimint-dev runs a whole federation on this machine: for the demo,
+// and for whoever wants to play with one. Its money is worth nothing and its
+// secrets are protected by a passphrase that everybody knows.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"minimint/actors/node"
+	"minimint/cmd/minimint-dev/bench"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := app().RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "minimint-dev:", err)
+		code := 1
+		var exit cli.ExitCoder
+		if errors.As(err, &exit) {
+			code = exit.ExitCode()
+		}
+		os.Exit(code)
+	}
+}
+
+func app() *cli.App {
+	return &cli.App{
+		Name:                 "minimint-dev",
+		Usage:                "a federation of four with its own bitcoin node, on this machine, for development",
+		Version:              node.Version,
+		EnableBashCompletion: true,
+		Description: `Everything listens on loopback. The money is play money.
+
+Examples:
+   minimint-dev demo --btcd PATH       tell the whole story and stop
+   minimint-dev up --btcd PATH         run a federation in the background
+   minimint-dev status                 who is there, epoch, state, audit
+   minimint-dev pay ADDRESS 1000000    send play money, and mine until the federation has seen it
+   minimint-dev down                   stop it, and remove it
+
+Exit codes: 0 done, 1 failure, 2 wrong usage.`,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
+		Commands: []*cli.Command{
+			{Name: "demo", Usage: "tell the story from deposit to withdrawal, verifying each step", Flags: append(btcdFlags(), keepFlag()), Action: demo},
+			{Name: "up", Usage: "run a federation in the background", Flags: append(btcdFlags(), dirFlag()), Action: up},
+			{Name: "down", Usage: "stop the federation in the background and remove it", Flags: []cli.Flag{dirFlag()}, Action: down},
+			{Name: "status", Usage: "show what each member says of itself", Flags: []cli.Flag{dirFlag(), jsonFlag()}, Action: status},
+			{Name: "invite", Usage: "print the invite code", Flags: []cli.Flag{dirFlag()}, Action: invite},
+			{Name: "env", Usage: "print shell settings that tell minimint-cli where the bitcoin node is", Flags: []cli.Flag{dirFlag()}, Action: env},
+			{Name: "pay", Usage: "send SATOSHI of play money to ADDRESS, and mine until the federation has seen it", ArgsUsage: "ADDRESS SATOSHI", Flags: []cli.Flag{dirFlag()}, Action: pay},
+			{Name: "mine", Usage: "mine BLOCKS", ArgsUsage: "BLOCKS", Flags: []cli.Flag{dirFlag()}, Action: mine},
+			bench.Command(btcdFlags(), config),
+			{Name: "host", Hidden: true, Usage: "hold a federation until told to stop (what up starts)", Flags: append(btcdFlags(), dirFlag()), Action: host},
+			{Name: "liar", Hidden: true, Usage: "run a member that lies to clients", Flags: liarFlags(), Action: liar},
+		},
+	}
+}

@@ -1,0 +1,125 @@
+// Package daemon runs a member from its directory until it is told to stop.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"minimint/actors/chain/btcd"
+	"minimint/actors/module/wallet"
+	"minimint/actors/node"
+	"minimint/actors/node/home"
+	"minimint/messages/wire"
+)
+
+// Config says what to run. Twist may be nil; it is for members that are made to
+// lie on purpose.
+type Config struct {
+	Home       home.Home
+	Passphrase string
+	Log        *slog.Logger
+	Twist      func(*wire.ClientReply)
+}
+
+// Run runs the member. It returns nil when ctx ends, and an error if the
+// member cannot start or must not go on.
+func Run(ctx context.Context, cfg Config) error {
+	secrets, err := cfg.Home.Secrets(cfg.Passphrase)
+	if err != nil {
+		return err
+	}
+	halted := make(chan any, 1)
+	settings := node.Config{
+		Federation: cfg.Home.Federation, Self: cfg.Home.Settings.Member, Secrets: secrets, DataDir: cfg.Home.DataDir(),
+		Listen: cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
+		Exit: func(reason any) {
+			select {
+			case halted <- reason:
+			default: // it halts already
+			}
+		},
+	}
+	if cfg.Home.Settings.Bitcoin != nil {
+		if settings.Bitcoin, err = backend(cfg.Home); err != nil {
+			return err
+		}
+	}
+	n, err := node.Start(settings)
+	if err != nil {
+		return err
+	}
+	member := cfg.Home.Federation.Members[settings.Self]
+	cfg.Log.Info("member runs", slog.Int("member", int(settings.Self)), slog.String("name", member.Name),
+		slog.String("listen", settings.Listen), slog.String("federation", cfg.Home.Federation.ID().String()))
+	select {
+	case <-ctx.Done():
+		n.Stop()
+		return nil
+	case reason := <-halted:
+		// Nothing is stopped in good order: what is in memory is not trusted.
+		return fmt.Errorf("the member halts rather than go on with a state that it cannot trust: %v; its log says more", reason)
+	}
+}
+
+func backend(h home.Home) (*btcd.Node, error) {
+	w, err := wallet.FromFederation(h.Federation)
+	if err != nil {
+		return nil, err
+	}
+	rpc, err := h.Settings.Bitcoin.RPC()
+	if err != nil {
+		return nil, err
+	}
+	return btcd.New(rpc, w.Network)
+}
+
+// Passphrase reads the passphrase of the secrets from a file, else from the
+// systemd credential "passphrase", else from the terminal, without showing it.
+func Passphrase(file string) (string, error) {
+	if file == "" {
+		if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+			file = filepath.Join(dir, "passphrase")
+		}
+	}
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("passphrase: %w", err)
+		}
+		return strings.TrimRight(string(b), "\r\n"), nil
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return "", errors.New("no passphrase: give --passphrase-file, or run on a terminal to be asked")
+	}
+	fmt.Fprint(os.Stderr, "Passphrase of this member's secrets: ")
+	b, err := term.ReadPassword(int(os.Stdin.Fd()))
+	fmt.Fprintln(os.Stderr)
+	if err != nil {
+		return "", fmt.Errorf("passphrase: %w", err)
+	}
+	return string(b), nil
+}
+
+// Profile writes a CPU profile to a file until stop is called.
+func Profile(file string) (stop func(), err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, fmt.Errorf("CPU profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("CPU profile: %w", err), f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
+}

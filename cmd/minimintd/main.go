@@ -1,0 +1,115 @@
+// Command minimintd runs one member of a federation.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"minimint/actors/node"
+	"minimint/actors/node/home"
+	"minimint/cmd/minimintd/daemon"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := app().RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "minimintd:", err)
+		code := 1
+		var exit cli.ExitCoder
+		if errors.As(err, &exit) {
+			code = exit.ExitCode()
+		}
+		os.Exit(code)
+	}
+}
+
+func app() *cli.App {
+	return &cli.App{
+		Name:                 "minimintd",
+		Usage:                "run one member of a Minimint federation",
+		Version:              node.Version,
+		EnableBashCompletion: true,
+		Description: `A member needs its directory, as the key ceremony wrote it, and the passphrase of its secrets.
+
+Examples:
+   minimintd run --dir ~/minimint/member-0 --passphrase-file /run/secrets/minimint
+   minimintd invite --dir ~/minimint/member-0
+
+Exit codes: 0 stopped by a signal, 1 failure, 2 wrong usage.`,
+		// Errors are printed by main, once.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
+		Commands: []*cli.Command{
+			{
+				Name:  "run",
+				Usage: "run the member until it is told to stop (SIGINT or SIGTERM)",
+				Description: `The passphrase is read from --passphrase-file, else from the systemd credential "passphrase", else asked for on the
+terminal. It is never an argument, since arguments are visible to everybody on the machine.
+
+A member may be killed at any moment: what it acknowledged is on disk, and it goes on from there.`,
+				Flags: append(dirFlags(), &cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` that holds the passphrase of the secrets"}, &cli.StringFlag{Name: "log", Value: "info", Usage: "debug, info, warn or error"},
+					&cli.StringFlag{Name: "cpu-profile", Usage: "write a CPU profile to `FILE` until the member stops, for go tool pprof"}),
+				Action: run,
+			},
+			{
+				Name:   "invite",
+				Usage:  "print the invite code of the federation",
+				Flags:  dirFlags(),
+				Action: invite,
+			},
+		},
+	}
+}
+
+func dirFlags() []cli.Flag {
+	return []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "the member's `DIRECTORY`", EnvVars: []string{"MINIMINT_MEMBER_DIR"}}}
+}
+
+func run(c *cli.Context) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log"))); err != nil {
+		return cli.Exit(fmt.Errorf("--log %q: want debug, info, warn or error", c.String("log")), 2)
+	}
+	h, err := open(c)
+	if err != nil {
+		return err
+	}
+	passphrase, err := daemon.Passphrase(c.String("passphrase-file"))
+	if err != nil {
+		return err
+	}
+	if file := c.String("cpu-profile"); file != "" {
+		stop, err := daemon.Profile(file)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return daemon.Run(c.Context, daemon.Config{Home: h, Passphrase: passphrase, Log: log})
+}
+
+// open reads the member's directory.
+func open(c *cli.Context) (home.Home, error) {
+	if c.String("dir") == "" {
+		return home.Home{}, cli.Exit("name the member's directory with --dir", 2)
+	}
+	return home.Open(c.String("dir"))
+}
+
+func invite(c *cli.Context) error {
+	h, err := open(c)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.App.Writer, h.Federation.Invite())
+	return err
+}
