@@ -1,0 +1,89 @@
+# Minimint: what you can do here. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools are pinned by go.mod files of their own and kept outside the checkout,
+# keyed by those files, so that a fresh clone on a used machine builds nothing.
+CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/minimint
+BITCOIN  := $(CACHE)/bitcoin-$(shell cat tools/bitcoin/go.mod tools/bitcoin/go.sum | sha256sum | cut -c1-16)
+DEV      := $(CACHE)/dev-$(shell cat tools/dev/go.mod tools/dev/go.sum | sha256sum | cut -c1-16)
+LINT     := $(DEV)/golangci-lint
+GO       ?= go
+FUZZTIME ?= 10s
+COMMANDS := minimintd minimint-cli minimint-dev
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: build bitcoin ## start btcd and four nodes, and tell the whole story (first run builds, then about a minute)
+	bin/minimint-dev demo --btcd $(BITCOIN)/btcd
+
+.PHONY: up
+up: build bitcoin ## start btcd and a federation of four on this machine, and leave it running
+	bin/minimint-dev up --btcd $(BITCOIN)/btcd
+
+.PHONY: down
+down: build ## stop what `make up` started
+	bin/minimint-dev down
+
+.PHONY: test
+test: ## run all tests (needs nothing but Go)
+	$(GO) test ./...
+
+.PHONY: test-real
+test-real: bitcoin ## run the tests against a real btcd
+	MINIMINT_BTCD=$(BITCOIN)/btcd $(GO) test -tags real ./actors/chain/...
+
+.PHONY: check
+check: $(LINT) ## formatting, linters and the import ladder
+	$(LINT) fmt --diff
+	$(LINT) run
+	$(GO) vet ./...
+
+.PHONY: fmt
+fmt: $(LINT) ## format all code
+	$(LINT) fmt
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target in turn, FUZZTIME each (default 10s)
+	tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: build bitcoin ## measure everything, print a table and write bench.json (ARGS=--quick for the short form)
+	bin/minimint-dev bench --btcd $(BITCOIN)/btcd $(ARGS)
+
+.PHONY: rewrite
+rewrite: ## rewrite the expected output of scripted tests; read the diff
+	$(GO) test ./actors/hbbft/... -rewrite
+
+.PHONY: gen
+gen: ## generate code from .proto files (needs protoc 3.21)
+	tools/gen.sh
+
+.PHONY: build
+build: ## build the commands into bin/
+	$(GO) build -o bin/ $(addprefix ./cmd/,$(COMMANDS))
+
+.PHONY: tools
+tools: bitcoin $(LINT) ## build btcd and the linters into the cache
+
+.PHONY: bitcoin
+bitcoin: $(BITCOIN)/btcd
+
+$(BITCOIN)/btcd: tools/bitcoin/go.mod tools/bitcoin/go.sum
+	@echo "building btcd (once)"
+	mkdir -p $(BITCOIN)
+	cd tools/bitcoin && $(GO) build -trimpath -ldflags='-s -w' -o $(BITCOIN)/ github.com/btcsuite/btcd
+
+$(LINT): tools/dev/go.mod tools/dev/go.sum
+	@echo "building the linters (once, about six minutes)"
+	mkdir -p $(DEV)
+	cd tools/dev && $(GO) build -trimpath -ldflags='-s -w' -o $(DEV)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: clean
+clean: ## remove what was built into this checkout
+	rm -rf bin
