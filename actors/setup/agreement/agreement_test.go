@@ -305,3 +305,16 @@ func TestTranscript(t *testing.T) {
 		t.Error("another configuration or transcript passes")
 	}
 }
+
+// Nothing but the members' own confirmations verifies.
+func FuzzVerifyTranscript(f *testing.F) {
+	config, _, transcript := ceremony(f, 2)
+	f.Add(transcript)
+	f.Add(transcript[:len(transcript)/2])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := VerifyTranscript(config, b); err == nil && !bytes.Equal(b, transcript) {
+			t.Fatalf("another transcript verifies: %x", b)
+		}
+	})
+}
