@@ -126,6 +126,7 @@ func (p *Process) wait(patience time.Duration) error {
 			return errStillRunning
 		}
 	}
+	// The kernel tells the end of a process only to its parent, so look.
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if !p.ours() {
 			return nil
