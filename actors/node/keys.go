@@ -14,6 +14,15 @@ import (
 	"minimint/messages/federation"
 )
 
+// cryptography is what the federation's keys give.
+func (n *Node) cryptography() (Cryptography, error) {
+	keys, err := consensusKeys(n.cfg.Federation, n.cfg.Self, n.cfg.Secrets)
+	if err != nil {
+		return Cryptography{}, err
+	}
+	return Cryptography{Core: keys.Core(n.cfg.Federation.ID(), n.cfg.Self), Seal: keys.Seal}, nil
+}
+
 // consensusKeys puts together what HBBFT signs, tosses coins and decrypts with.
 // Every public key is decoded and each set must lie on one polynomial; a secret
 // must belong to the public key of this member.

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"crypto/rand"
 	"fmt"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -14,8 +13,8 @@ import (
 )
 
 // modules makes the modules that the federation runs, with this member's
-// secrets. A module of a kind that this program does not have is an error: the
-// member could not follow the others.
+// secrets. A module of a kind that nobody knows is an error: the member could not
+// follow the others.
 func (n *Node) modules() ([]contract.Module, error) {
 	var list []contract.Module
 	for _, part := range n.cfg.Federation.Modules {
@@ -28,7 +27,7 @@ func (n *Node) modules() ([]contract.Module, error) {
 			n.wallet, err = n.walletModule()
 			m = n.wallet
 		default:
-			err = fmt.Errorf("this program has no module %s", part.Kind)
+			m, err = n.cfg.Ports.Module(part)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("node: %w", err)
@@ -55,7 +54,7 @@ func (n *Node) mint() (contract.Module, error) {
 			return nil, fmt.Errorf("secret of tier 2^%d: %w", cfg.Tiers[i].Exponent, err)
 		}
 	}
-	cfg.Rand = random{rand.Reader}
+	cfg.Rand = n.cfg.Ports.Rand
 	return mint.New(cfg)
 }
 

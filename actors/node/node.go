@@ -13,22 +13,22 @@
 // Start opens everything and returns; the node then runs until Stop, or until
 // an actor that holds consensus state has failed twice, which calls Config.Exit:
 // a member that cannot trust its memory must halt, not guess.
+//
+// The node touches the world through its [Ports] alone, so that a simulator runs
+// the same actors, wired by the same code, in a world of its own.
 package node
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/chain"
-	"minimint/actors/clock"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/wallet"
 	"minimint/actors/remote"
@@ -39,7 +39,6 @@ import (
 	"minimint/messages/federation"
 	"minimint/messages/wire"
 	"minimint/storage"
-	"minimint/storage/bolt"
 	"minimint/storage/disk"
 )
 
@@ -54,8 +53,8 @@ type Secrets struct {
 	Wallet []byte
 }
 
-// Config says which member to run. All fields but Bitcoin, Twist and Log are
-// required.
+// Config says which member to run. All fields but Bitcoin, Log, Twist and Ports
+// are required.
 type Config struct {
 	Federation *federation.Config
 	Self       messages.PeerID
@@ -76,6 +75,8 @@ type Config struct {
 	// Twist changes replies to clients before they are sent. Only nodes that
 	// are made to lie on purpose have one.
 	Twist func(*wire.ClientReply)
+	// Ports are the real world if they are not set.
+	Ports Ports
 }
 
 // Node is a running member.
@@ -83,7 +84,7 @@ type Node struct {
 	cfg        Config
 	system     *actor.ActorSystem
 	spawn      *spawn.System
-	hub        *remote.Hub
+	transport  Transport
 	store      storage.Store
 	disk       disk.Disk
 	transition *transition.Transition
@@ -94,23 +95,40 @@ type Node struct {
 	listener   net.Listener
 }
 
-// Start runs a member. On an error nothing is left running.
+// Start runs a member and returns when it is reachable. On an error nothing is
+// left running.
 func Start(cfg Config) (*Node, error) {
-	if int(cfg.Self) >= cfg.Federation.Size() || len(cfg.Secrets.IdentitySeed) != 32 {
-		return nil, fmt.Errorf("node: member %d of %d, identity seed of %d bytes", cfg.Self, cfg.Federation.Size(), len(cfg.Secrets.IdentitySeed))
+	n, up, err := Launch(cfg)
+	if err != nil {
+		return nil, err
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	n := &Node{cfg: cfg, status: newStatus(cfg.Self, cfg.Federation.Size())}
-	if err := n.open(); err != nil {
-		return nil, errors.Join(err, n.close())
-	}
-	if err := n.run(); err != nil {
+	if err := <-up; err != nil {
 		n.Stop()
 		return nil, err
 	}
 	return n, nil
+}
+
+// Launch is Start for a caller whose own goroutine runs the actors, and who
+// cannot wait for them: up gets one value when the actors are there and the node
+// is reachable, or the error that kept it from that.
+func Launch(cfg Config) (n *Node, up <-chan error, err error) {
+	if int(cfg.Self) >= cfg.Federation.Size() || len(cfg.Secrets.IdentitySeed) != 32 {
+		return nil, nil, fmt.Errorf("node: member %d of %d, identity seed of %d bytes", cfg.Self, cfg.Federation.Size(), len(cfg.Secrets.IdentitySeed))
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Ports = cfg.Ports.orReal()
+	n = &Node{cfg: cfg, status: newStatus(cfg.Self, cfg.Federation.Size(), cfg.Ports.Fault)}
+	if err := n.open(); err != nil {
+		return nil, nil, errors.Join(err, n.close())
+	}
+	if up, err = n.run(); err != nil {
+		n.Stop()
+		return nil, nil, err
+	}
+	return n, up, nil
 }
 
 // open makes everything that can fail before the first actor runs.
@@ -120,50 +138,54 @@ func (n *Node) open() error {
 		return err
 	}
 	n.transition = transition.New(n.cfg.Federation.ID(), modules)
-	if n.disk, err = disk.OpenDir(n.cfg.DataDir); err != nil {
-		return fmt.Errorf("node: data directory: %w", err)
-	}
-	if n.store, err = bolt.Open(filepath.Join(n.cfg.DataDir, "state.db"), bolt.Options{}); err != nil {
+	if n.store, n.disk, err = n.cfg.Ports.Storage(n.cfg.DataDir); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
-	if n.listener, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+	if n.listener, err = n.cfg.Ports.Listen(n.cfg.Listen); err != nil {
 		return fmt.Errorf("node: listen: %w", err)
 	}
 	return nil
 }
 
-// run makes the actor system, the tree and the links.
-func (n *Node) run() error {
-	n.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return n.cfg.Log }))
+// run makes the actor system and the tree.
+func (n *Node) run() (up <-chan error, err error) {
+	p := n.cfg.Ports
+	own := identity.FromSeed(n.cfg.Secrets.IdentitySeed)
+	if !n.cfg.Federation.Members[n.cfg.Self].Identity.Equal(n.public()) {
+		return nil, fmt.Errorf("node: the secrets are not those of member %d (%s)", n.cfg.Self, n.cfg.Federation.Members[n.cfg.Self].Name)
+	}
+	n.system = p.System(n.cfg.Log)
 	n.spawn = spawn.New(spawn.Config{
-		Timer: clock.Timer{}, Rand: rand.Reader, Log: n.cfg.Log,
+		Timer: p.Timer, Rand: p.Rand, Log: n.cfg.Log, Dispatcher: p.Dispatcher, Mailbox: p.Mailbox, Observe: p.Failed,
 		Exit: func(child string, reason any) {
 			n.cfg.Log.Error("the node must not go on", slog.String("actor", child), slog.Any("reason", reason))
 			n.cfg.Exit(reason)
 		},
 	})
-	own := identity.FromSeed(n.cfg.Secrets.IdentitySeed)
-	if !n.cfg.Federation.Members[n.cfg.Self].Identity.Equal(n.public()) {
-		return fmt.Errorf("node: the secrets are not those of member %d (%s)", n.cfg.Self, n.cfg.Federation.Members[n.cfg.Self].Name)
-	}
-	n.hub = remote.New(remote.Config{
+	n.transport = p.Transport(remote.Config{
 		System: n.system, Identity: own, Party: gate.Party{Federation: n.cfg.Federation.ID(), Incarnation: n.cfg.Incarnation},
-		Timer: clock.Timer{}, Rand: rand.Reader, Log: n.cfg.Log,
+		Timer: p.Timer, Rand: p.Rand, Log: n.cfg.Log,
 	})
 	children, err := n.children()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ready := make(chan struct{})
-	n.root, err = n.system.Root.SpawnNamed(n.spawn.RootProps(nodePolicy, newRoot(children, ready)), rootName)
+	done := make(chan error, 1)
+	n.root, err = n.system.Root.SpawnNamed(n.spawn.RootProps(nodePolicy, func() actor.Actor {
+		return &root{children: children, link: n.link, up: done}
+	}), rootName)
 	if err != nil {
-		return fmt.Errorf("node: %w", err)
+		return nil, fmt.Errorf("node: %w", err)
 	}
-	<-ready
-	n.hub.Federate(int(n.cfg.Self), n.members())
+	return done, nil
+}
+
+// link opens the links. The actors that own them are there.
+func (n *Node) link() error {
+	n.transport.Federate(int(n.cfg.Self), n.members())
 	listener := n.listener
-	n.listener = nil // the hub closes it
-	if err := n.hub.Listen(listener, remote.DefaultAdmission(n.accept)); err != nil {
+	n.listener = nil // the transport closes it
+	if err := n.transport.Listen(listener, remote.DefaultAdmission(n.accept)); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
 	return nil
@@ -175,8 +197,8 @@ func (n *Node) Stop() {
 	if n.root != nil {
 		_ = n.system.Root.StopFuture(n.root).Wait()
 	}
-	if n.hub != nil {
-		n.hub.Close()
+	if n.transport != nil {
+		n.transport.Close()
 	}
 	if n.system != nil {
 		n.system.Shutdown()

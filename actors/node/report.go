@@ -17,10 +17,12 @@ type status struct {
 	mu    sync.Mutex
 	links []bool
 	fault []uint32
+	// told is called with every fault.
+	told func(messages.PeerID, string)
 }
 
-func newStatus(self messages.PeerID, n int) *status {
-	return &status{self: self, links: make([]bool, n), fault: make([]uint32, n)}
+func newStatus(self messages.PeerID, n int, told func(messages.PeerID, string)) *status {
+	return &status{self: self, links: make([]bool, n), fault: make([]uint32, n), told: told}
 }
 
 func (s *status) linked(peer messages.PeerID, up bool) {
@@ -29,7 +31,8 @@ func (s *status) linked(peer messages.PeerID, up bool) {
 	s.links[peer] = up
 }
 
-func (s *status) faulty(peer messages.PeerID, _ string) {
+func (s *status) faulty(peer messages.PeerID, text string) {
+	s.told(peer, text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault[peer]++

@@ -2,7 +2,6 @@ package node
 
 import (
 	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/chain"
-	"minimint/actors/clock"
 	"minimint/actors/consensus"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/hbbft"
@@ -46,14 +44,12 @@ type child struct {
 	props *actor.Props
 }
 
-// root is the node actor: it spawns the children and holds nothing else.
+// root is the node actor: it spawns the children, has the links opened, and
+// holds nothing else.
 type root struct {
 	children []child
-	ready    chan<- struct{}
-}
-
-func newRoot(children []child, ready chan<- struct{}) actor.Producer {
-	return func() actor.Actor { return &root{children: children, ready: ready} }
+	link     func() error
+	up       chan<- error
 }
 
 // Receive implements actor.Actor.
@@ -66,12 +62,12 @@ func (r *root) Receive(ctx actor.Context) {
 			panic(fmt.Sprintf("node: spawn %s: %v", c.name, err))
 		}
 	}
-	close(r.ready)
+	r.up <- r.link() // has room
 }
 
 // children returns the actors in the order in which they start.
 func (n *Node) children() ([]child, error) {
-	keys, err := consensusKeys(n.cfg.Federation, n.cfg.Self, n.cfg.Secrets)
+	crypto, err := n.cfg.Ports.Cryptography(n.cryptography)
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}
@@ -81,21 +77,22 @@ func (n *Node) children() ([]child, error) {
 			peers[i] = n.pid(peerName(id))
 		}
 	}
-	core := keys.Core(n.cfg.Federation.ID(), n.cfg.Self)
-	core.Era = n.cfg.Federation.Era
+	core := crypto.Core
+	core.Federation, core.Era, core.Members, core.Self = n.cfg.Federation.ID(), n.cfg.Federation.Era, n.cfg.Federation.Size(), n.cfg.Self
+	core.Encryption = 1
 	if n.cfg.Federation.PlainContributions {
 		core.Encryption = 0
 	}
 	list := []child{
-		{clockName, n.spawn.Props(clockPolicy, clock.Producer())},
+		{clockName, n.spawn.Props(clockPolicy, n.cfg.Ports.Clock)},
 		{hbbftName, n.spawn.Props(hbbftPolicy, hbbft.New(hbbft.Config{
-			Core: core, Seal: keys.Seal, Rand: random{rand.Reader}, Disk: n.disk, File: journalFile,
+			Core: core, Seal: crypto.Seal, Rand: n.cfg.Ports.Rand, Disk: n.disk, File: journalFile,
 			Consensus: n.pid(consensusName), Peers: peers, Clock: n.pid(clockName),
 			Fault: func(f protocol.Fault) { n.status.faulty(f.Peer, string(f.Kind)) },
 		}))},
 		{consensusName, n.spawn.Props(consensusPolicy, consensus.New(consensus.Config{
 			Federation: n.cfg.Federation.ID(), Self: n.cfg.Self, Members: n.cfg.Federation.Size(), Transition: n.transition,
-			Store: n.store, PoolDisk: n.disk, PoolFile: poolFile, Rand: random{rand.Reader}, HBBFT: n.pid(hbbftName), Peers: peers, Clock: n.pid(clockName), Fault: n.status.faulty,
+			Store: n.store, PoolDisk: n.disk, PoolFile: poolFile, Rand: n.cfg.Ports.Rand, HBBFT: n.pid(hbbftName), Peers: peers, Clock: n.pid(clockName), Fault: n.status.faulty,
 		}))},
 	}
 	for _, m := range n.transition.Modules() {

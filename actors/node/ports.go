@@ -1,0 +1,126 @@
+package node
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/clock"
+	"minimint/actors/hbbft/honeybadger"
+	"minimint/actors/hbbft/protocol"
+	"minimint/actors/module/contract"
+	"minimint/actors/remote"
+	"minimint/actors/spawn"
+	"minimint/messages"
+	"minimint/messages/federation"
+	"minimint/storage"
+	"minimint/storage/bolt"
+	"minimint/storage/disk"
+)
+
+// Ports are a node's doors to the world. The zero value is the real world: the
+// wall clock, the operating system's randomness, bbolt and files, TCP. The
+// simulator opens others, and what is behind them (the actors, their wiring,
+// their supervision) is the same. Each port may be set alone.
+type Ports struct {
+	// System makes the actor system.
+	System func(*slog.Logger) *actor.ActorSystem
+	// Timer, Dispatcher, Mailbox and Failed are those of spawn.Config; Failed is
+	// its Observe.
+	Timer      spawn.Timer
+	Dispatcher actor.Dispatcher
+	Mailbox    actor.MailboxProducer
+	Failed     func(spawn.Failure)
+	// Clock produces the actor that answers timing.Subscribe.
+	Clock actor.Producer
+	// Rand must be unpredictable and safe for many goroutines.
+	Rand io.Reader
+	// Storage opens what lasts; on an error nothing is left open. A Disk that is
+	// an io.Closer is closed in the end.
+	Storage func(dir string) (storage.Store, disk.Disk, error)
+	// Listen opens the socket for peers and clients, Transport the links to them.
+	// What Listen returns is handed to Transport.Listen and closed there.
+	Listen    func(address string) (net.Listener, error)
+	Transport func(remote.Config) Transport
+	// Module makes modules of kinds that this program does not have.
+	Module func(federation.Module) (contract.Module, error)
+	// Cryptography decides what HBBFT works with; keys makes what the
+	// federation's keys give.
+	Cryptography func(keys func() (Cryptography, error)) (Cryptography, error)
+	// Fault is told of every fault of a member that this node finds, on the
+	// goroutine of the actor that found it. Optional.
+	Fault func(messages.PeerID, string)
+}
+
+// A Transport carries messages between actor systems. *remote.Hub is the real
+// one; its documentation is the contract.
+type Transport interface {
+	Federate(self int, members []remote.Member)
+	Listen(net.Listener, remote.Admission) error
+	Close()
+}
+
+// Cryptography is what HBBFT signs, tosses coins and encrypts with: the fields
+// Signer, Verifier, Coin and Scheme of Core, and Seal of hbbft.Config.
+type Cryptography struct {
+	Core honeybadger.Config
+	Seal func(random io.Reader, slot protocol.Slot, contribution []byte) ([]byte, error)
+}
+
+// orReal fills in the ports that were left to the real world.
+func (p Ports) orReal() Ports {
+	if p.System == nil {
+		p.System = func(log *slog.Logger) *actor.ActorSystem {
+			return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
+		}
+	}
+	if p.Timer == nil {
+		p.Timer = clock.Timer{}
+	}
+	if p.Clock == nil {
+		p.Clock = clock.Producer()
+	}
+	if p.Rand == nil {
+		p.Rand = rand.Reader
+	}
+	p.Rand = random{p.Rand}
+	if p.Storage == nil {
+		p.Storage = openStorage
+	}
+	if p.Listen == nil {
+		p.Listen = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+	}
+	if p.Transport == nil {
+		p.Transport = func(cfg remote.Config) Transport { return remote.New(cfg) }
+	}
+	if p.Module == nil {
+		p.Module = func(m federation.Module) (contract.Module, error) {
+			return nil, fmt.Errorf("this program has no module %s", m.Kind)
+		}
+	}
+	if p.Cryptography == nil {
+		p.Cryptography = func(keys func() (Cryptography, error)) (Cryptography, error) { return keys() }
+	}
+	if p.Fault == nil {
+		p.Fault = func(messages.PeerID, string) {}
+	}
+	return p
+}
+
+// openStorage opens the store and the directory of pool and journal.
+func openStorage(dir string) (storage.Store, disk.Disk, error) {
+	files, err := disk.OpenDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("data directory: %w", err)
+	}
+	store, err := bolt.Open(filepath.Join(dir, "state.db"), bolt.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, files, nil
+}
