@@ -28,8 +28,7 @@ type directory struct {
 	self    int
 	members []Member
 	gates   []*gate.Gate
-	// newest is the highest incarnation that each member has shown.
-	newest []uint64
+	seen    *gate.Members
 }
 
 // Federate tells the hub who the members are, in the order of their ids, and
@@ -43,7 +42,7 @@ func (h *Hub) Federate(self int, members []Member) {
 	}
 	d := directory{
 		self: self, members: members,
-		gates: make([]*gate.Gate, len(members)), newest: make([]uint64, len(members)),
+		gates: make([]*gate.Gate, len(members)), seen: gate.NewMembers(self, len(members)),
 	}
 	seen := make(map[identity.Pin]int, len(members))
 	for id, m := range members {
@@ -87,13 +86,8 @@ func (h *Hub) memberOf(key identity.Pin) (id int, ok bool) {
 func (h *Hub) admitMember(id int, other *link.Hello, dialled bool) (*gate.Gate, *link.Refusal) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	d := &h.directory
-	if id == d.self || dialled != (id > d.self) {
-		return nil, link.Refuse(link.Code_CODE_DIRECTION, "member %d does not dial member %d", id, d.self)
+	if refusal := h.directory.seen.Admit(id, other, dialled); refusal != nil {
+		return nil, refusal
 	}
-	if other.GetIncarnation() < d.newest[id] {
-		return nil, link.Refuse(link.Code_CODE_INCARNATION, "incarnation %d after %d", other.GetIncarnation(), d.newest[id])
-	}
-	d.newest[id] = other.GetIncarnation()
-	return d.gates[id], nil
+	return h.directory.gates[id], nil
 }
