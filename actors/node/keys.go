@@ -14,13 +14,14 @@ import (
 	"minimint/messages/federation"
 )
 
-// cryptography is what the federation's keys give.
-func (n *Node) cryptography() (Cryptography, error) {
-	keys, err := consensusKeys(n.cfg.Federation, n.cfg.Self, n.cfg.Secrets)
+// Keys makes what HBBFT works with from the keys of a federation and the
+// secrets of one member.
+func Keys(c *federation.Config, self messages.PeerID, s Secrets) (Cryptography, error) {
+	keys, err := consensusKeys(c, self, s)
 	if err != nil {
 		return Cryptography{}, err
 	}
-	return Cryptography{Core: keys.Core(n.cfg.Federation.ID(), n.cfg.Self), Seal: keys.Seal}, nil
+	return Cryptography{Core: keys.Core(c.ID(), self), Seal: keys.Seal}, nil
 }
 
 // consensusKeys puts together what HBBFT signs, tosses coins and decrypts with.

@@ -67,7 +67,9 @@ func (r *root) Receive(ctx actor.Context) {
 
 // children returns the actors in the order in which they start.
 func (n *Node) children() ([]child, error) {
-	crypto, err := n.cfg.Ports.Cryptography(n.cryptography)
+	crypto, err := n.cfg.Ports.Cryptography(func() (Cryptography, error) {
+		return Keys(n.cfg.Federation, n.cfg.Self, n.cfg.Secrets)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("node: %w", err)
 	}

@@ -3,9 +3,12 @@
 package nodetest
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/chaincfg"
@@ -28,6 +31,13 @@ type Terms struct {
 	Birthday uint32
 	// Plain leaves contributions unencrypted.
 	Plain bool
+	// Hollow deals no threshold keys and has no mint: it is for nodes that bring
+	// their own cryptography, and takes no time.
+	Hollow bool
+	// NoWallet leaves the wallet out, which has a limit to its members.
+	NoWallet bool
+	// More are further modules.
+	More []federation.Module
 }
 
 // A Federation is a configuration with the secrets of all its members.
@@ -50,22 +60,50 @@ func New(random io.Reader, terms Terms, addresses ...string) Federation {
 		public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 		c.Members = append(c.Members, federation.Member{Name: fmt.Sprintf("member %d", i), Address: address, Identity: public})
 	}
-	coin := tsigtest.Deal(random, f+1, n)
-	c.Coin = signatureKey(f+1, coin)
-	c.Certificate = signatureKey(n-f, tsigtest.Deal(random, n-f, n))
-	contributions := tenctest.Deal(random, tenctest.Config{Role: domain.TenC, Threshold: f + 1, Members: n})
-	c.Contributions = encryptionKey(contributions)
-	c.Preimages = encryptionKey(tenctest.Deal(random, tenctest.Config{Role: domain.LightningPreimage, Threshold: n - f, Members: n}))
-	for i := range out.Secrets {
-		out.Secrets[i].Coin = coin.Secrets[i].Bytes()
-		out.Secrets[i].Contributions = contributions.Scalars[i]
+	c.Modules = append(c.Modules, terms.More...)
+	if !terms.NoWallet {
+		c.Modules = append(c.Modules, out.wallet(random, terms, n))
 	}
-	c.Modules = []federation.Module{out.mint(random, terms, n, f), out.wallet(random, terms, n)}
+	if terms.Hollow {
+		hollow(&c, f+1, n-f)
+	} else {
+		out.keys(random, &c, f)
+		c.Modules = append(c.Modules, out.mint(random, terms, n, f))
+	}
+	slices.SortFunc(c.Modules, func(a, b federation.Module) int { return cmp.Compare(a.Kind, b.Kind) })
 	var err error
 	if out.Config, err = federation.New(c); err != nil {
 		panic(fmt.Sprintf("nodetest: %v", err))
 	}
 	return out
+}
+
+// keys deals what HBBFT and Lightning use.
+func (f *Federation) keys(random io.Reader, c *federation.Config, faulty int) {
+	n := len(c.Members)
+	coin := tsigtest.Deal(random, faulty+1, n)
+	c.Coin = signatureKey(faulty+1, coin)
+	c.Certificate = signatureKey(n-faulty, tsigtest.Deal(random, n-faulty, n))
+	contributions := tenctest.Deal(random, tenctest.Config{Role: domain.TenC, Threshold: faulty + 1, Members: n})
+	c.Contributions = encryptionKey(contributions)
+	c.Preimages = encryptionKey(tenctest.Deal(random, tenctest.Config{Role: domain.LightningPreimage, Threshold: n - faulty, Members: n}))
+	for i := range f.Secrets {
+		f.Secrets[i].Coin = coin.Secrets[i].Bytes()
+		f.Secrets[i].Contributions = contributions.Scalars[i]
+	}
+}
+
+// hollow fills in keys that nobody can use.
+func hollow(c *federation.Config, some, live int) {
+	key := func(threshold, size int) federation.ThresholdKey {
+		k := federation.ThresholdKey{Threshold: threshold, Group: make([]byte, size)}
+		for i := range c.Members {
+			k.Members = append(k.Members, bytes.Repeat([]byte{byte(i)}, size))
+		}
+		return k
+	}
+	c.Coin, c.Contributions = key(some, 96), key(some, 32)
+	c.Certificate, c.Preimages = key(live, 96), key(live, 32)
 }
 
 func (f *Federation) mint(random io.Reader, terms Terms, n, faulty int) federation.Module {
