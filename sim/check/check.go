@@ -1,0 +1,169 @@
+// Package check holds the rules of a federation as observers from outside: they
+// see what nodes made durable and what they told users, and need nobody's help.
+//
+//	agreement     all honest nodes commit the same outcome and state for an epoch,
+//	              and epochs in their order
+//	blameless     no honest node is ever found at fault by an honest one
+//	conservation  what the federation holds is what it owes, after every epoch
+//	finality      what an honest node acknowledged is decided in the end, and what
+//	              one said to be accepted is accepted at all
+//	health        no actor of an honest node panics and no process ends by itself,
+//	              unless its disk was made to fail
+//
+// Liveness is the world's own rule, see world.World.Settle.
+package check
+
+import (
+	"fmt"
+
+	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/transition"
+	"minimint/messages"
+	"minimint/messages/transaction"
+	"minimint/sim/world"
+)
+
+// All are all the rules.
+func All() []func(*world.World) world.Observer {
+	return []func(*world.World) world.Observer{Agreement, Blameless, Conservation, Finality, Health}
+}
+
+type agreement struct {
+	world.Ignore
+	w *world.World
+	// epochs holds what the first honest node committed, next what is due at each.
+	epochs []world.Commit
+	next   []messages.Epoch
+}
+
+// Agreement checks that honest nodes commit the same.
+func Agreement(w *world.World) world.Observer {
+	return &agreement{w: w, next: make([]messages.Epoch, w.Nodes())}
+}
+
+// Committed implements world.Observer.
+func (a *agreement) Committed(c world.Commit) {
+	if !c.Honest {
+		return
+	}
+	if c.Epoch != a.next[c.Node] {
+		a.w.Violate("agreement", "node %d commits epoch %d, due is %d", c.Node, c.Epoch, a.next[c.Node])
+	}
+	a.next[c.Node] = c.Epoch + 1
+	if int(c.Epoch) >= len(a.epochs) {
+		c.Store = nil // it would keep the whole state alive
+		a.epochs = append(a.epochs, c)
+		return
+	}
+	first := a.epochs[c.Epoch]
+	if c.Outcome != first.Outcome || c.State != first.State {
+		a.w.Violate("agreement", "epoch %d: node %d has outcome %s and state %s, node %d has %s and %s",
+			c.Epoch, c.Node, c.Outcome, c.State, first.Node, first.Outcome, first.State)
+	}
+}
+
+type blameless struct {
+	world.Ignore
+	w *world.World
+}
+
+// Blameless checks that no honest node blames another.
+func Blameless(w *world.World) world.Observer { return &blameless{w: w} }
+
+// Blamed implements world.Observer.
+func (b *blameless) Blamed(x world.Blame) {
+	if b.w.Honest(x.Node) && b.w.Honest(x.Peer) {
+		b.w.Violate("blameless", "node %d blames node %d: %s", x.Node, x.Peer, x.Kind)
+	}
+}
+
+type conservation struct {
+	world.Ignore
+	w *world.World
+}
+
+// Conservation checks that money neither appears nor vanishes.
+func Conservation(w *world.World) world.Observer { return &conservation{w: w} }
+
+// Committed implements world.Observer.
+func (r *conservation) Committed(c world.Commit) {
+	if c.Honest && c.Totals.Assets != c.Totals.Liabilities {
+		r.w.Violate("conservation", "epoch %d at node %d: assets of %d msat, liabilities of %d", c.Epoch, c.Node, c.Totals.Assets, c.Totals.Liabilities)
+	}
+}
+
+type finality struct {
+	world.Ignore
+	w     *world.World
+	known map[messages.WitnessID]bool
+	order []promise
+}
+
+type promise struct {
+	tx       *transaction.Transaction
+	node     int
+	decided  bool // by the word of an honest node
+	accepted bool
+}
+
+// Finality checks that promises to users are kept.
+func Finality(w *world.World) world.Observer {
+	return &finality{w: w, known: map[messages.WitnessID]bool{}}
+}
+
+// Acknowledged implements world.Observer.
+func (f *finality) Acknowledged(p world.Promise) {
+	if f.w.Honest(p.Node) && !f.known[p.Tx.WitnessID()] {
+		f.known[p.Tx.WitnessID()] = true
+		f.order = append(f.order, promise{tx: p.Tx, node: p.Node})
+	}
+}
+
+// Decided implements world.Observer.
+func (f *finality) Decided(d world.Decision) {
+	if f.w.Honest(d.Node) && d.Accepted {
+		f.order = append(f.order, promise{tx: d.Tx, node: d.Node, decided: true, accepted: true})
+	}
+}
+
+// Quiet implements world.Observer.
+func (f *finality) Quiet() {
+	for i := range f.w.Nodes() {
+		if f.w.Honest(i) {
+			f.look(i)
+		}
+	}
+}
+
+func (f *finality) look(node int) {
+	snap, err := f.w.Store(node).View()
+	if err != nil {
+		panic(fmt.Sprintf("check: state of node %d: %v", node, err))
+	}
+	defer snap.Release()
+	for _, p := range f.order {
+		_, accepted := transition.FindAccepted(snap, p.tx.ID())
+		_, refused := history.FindRefusal(snap, p.tx.WitnessID())
+		switch {
+		case p.accepted && !accepted:
+			f.w.Violate("finality", "node %d said that %s is accepted; at node %d it is not", p.node, p.tx.ID(), node)
+		case !accepted && !refused:
+			f.w.Violate("finality", "node %d acknowledged %s; at node %d it is not decided", p.node, p.tx.ID(), node)
+		}
+	}
+}
+
+type health struct {
+	world.Ignore
+	w *world.World
+}
+
+// Health checks that honest nodes do not fail by themselves.
+func Health(w *world.World) world.Observer { return &health{w: w} }
+
+// Failed implements world.Observer.
+func (h *health) Failed(x world.Failure) {
+	if h.w.Honest(x.Node) && !x.Planned {
+		h.w.Violate("health", "node %d, actor %s: %v (%s)", x.Node, x.Actor, x.Reason, x.Decision)
+	}
+}

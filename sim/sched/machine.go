@@ -1,0 +1,87 @@
+package sched
+
+import (
+	"io"
+	"strconv"
+	"time"
+)
+
+// A Machine is one process of the world, from its start to its end. A process
+// that starts again is another Machine with the same number.
+type Machine struct {
+	loop   *Loop
+	number int
+	label  string
+	dead   bool
+	// busy is until when its processor works; what is ready before that waits in
+	// parked.
+	busy   time.Duration
+	parked []Task
+}
+
+// Machine starts a process.
+func (l *Loop) Machine(number int) *Machine {
+	return &Machine{loop: l, number: number, label: "n" + strconv.Itoa(number)}
+}
+
+// Loop returns the loop that runs it.
+func (m *Machine) Loop() *Loop { return m.loop }
+
+// Number is what its maker called it.
+func (m *Machine) Number() int { return m.number }
+
+// String returns "n" and the number.
+func (m *Machine) String() string { return m.label }
+
+// Dead reports whether it was killed.
+func (m *Machine) Dead() bool { return m.dead }
+
+// Kill ends the process: none of its tasks and timers happens any more. If one of
+// its actors is in the middle of its turn, that goes on to its end, in vain.
+func (m *Machine) Kill() {
+	m.dead, m.parked = true, nil
+	m.loop.Trace().Line(m.loop.now, m.label, "killed", "")
+}
+
+// After implements spawn.Timer in virtual time.
+func (m *Machine) After(d time.Duration, fn func()) (cancel func()) {
+	return m.loop.After(d, func() {
+		if !m.dead {
+			fn()
+		}
+	})
+}
+
+// Charge lets the processor work for so long: whatever else is ready on this
+// machine waits, and what the present turn sends leaves later.
+func (m *Machine) Charge(d time.Duration) {
+	if d > 0 {
+		m.busy = max(m.busy, m.loop.now) + d
+	}
+}
+
+// park keeps a task until the processor is free.
+func (m *Machine) park(t Task) {
+	m.parked = append(m.parked, t)
+	if len(m.parked) == 1 {
+		m.wake()
+	}
+}
+
+func (m *Machine) wake() {
+	m.After(m.busy-m.loop.now, func() {
+		if m.busy > m.loop.now { // it was given more to do
+			m.wake()
+			return
+		}
+		m.loop.ready = append(m.loop.ready, m.parked...)
+		clear(m.parked)
+		m.parked = m.parked[:0]
+	})
+}
+
+// Rand returns the machine's randomness for one purpose; incarnation tells the
+// processes of one number apart.
+func (m *Machine) Rand(purpose string, incarnation uint64) io.Reader {
+	return m.loop.stream(m.label + "/" + strconv.FormatUint(incarnation, 10) + "/" + purpose)
+}

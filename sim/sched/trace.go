@@ -1,0 +1,62 @@
+package sched
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"strconv"
+	"time"
+)
+
+// A Trace is the fingerprint of a run: a hash over one line for each thing that
+// happened. It can write the lines too.
+type Trace struct {
+	sum   hash.Hash
+	out   io.Writer
+	line  []byte
+	lines uint64
+	err   error
+}
+
+// NewTrace returns an empty trace. out gets the lines unless it is nil.
+func NewTrace(out io.Writer) *Trace { return &Trace{sum: sha256.New(), out: out} }
+
+// Line adds a line: when, which machine, who, and what happened.
+func (t *Trace) Line(now time.Duration, machine, who string, what ...string) {
+	if t == nil {
+		return
+	}
+	b := strconv.AppendInt(t.line[:0], int64(now), 10)
+	b = append(append(b, ' '), machine...)
+	b = append(append(b, ' '), who...)
+	for _, w := range what {
+		b = append(append(b, ' '), w...)
+	}
+	b = append(b, '\n')
+	t.line = b
+	t.lines++
+	t.sum.Write(b)
+	if t.out != nil && t.err == nil {
+		_, t.err = t.out.Write(b)
+	}
+}
+
+// Hash returns the fingerprint of all lines so far, in hex.
+func (t *Trace) Hash() string {
+	if t == nil {
+		return ""
+	}
+	return hex.EncodeToString(t.sum.Sum(nil)[:16])
+}
+
+// Lines returns how many lines there are so far.
+func (t *Trace) Lines() uint64 {
+	if t == nil {
+		return 0
+	}
+	return t.lines
+}
+
+// Err returns why lines could not be written any more.
+func (t *Trace) Err() error { return t.err }

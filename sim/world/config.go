@@ -1,0 +1,49 @@
+package world
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"minimint/sim/network"
+	"minimint/sim/sched"
+	"minimint/sim/stub"
+	"minimint/sim/workload"
+)
+
+// Config describes a world. Nodes and Seed are required; the rest of the zero
+// value is a perfect network without users.
+type Config struct {
+	Nodes int
+	Seed  uint64
+	// Real uses the cryptography that ships, and runs the mint; otherwise HBBFT
+	// works with keyed hashes (package stub).
+	Real bool
+	// Prices are charged to virtual time for each operation of HBBFT's
+	// cryptography, real or not; nil charges nothing.
+	Prices  *stub.Prices
+	Network network.Config
+	// Users is how many there are, and Habits how they behave.
+	Users  int
+	Habits workload.Habits
+	// Blocks is the mean time between two bitcoin blocks; 0 mines none.
+	Blocks time.Duration
+	// Revive is how long after its end a process that ended itself is started
+	// again, as an operating system would; 0 is never.
+	Revive time.Duration
+	// Skew is the most by which a node's clock is wrong.
+	Skew time.Duration
+	// Faulty are the nodes that somebody else controls, or that the caller will
+	// treat as faulty.
+	Faulty []Faulty
+	// Watch makes the observers of the run; see package check.
+	Watch []func(*World) Observer
+	// Trace gets every line of the trace; Fingerprint without it only hashes
+	// them, and neither costs nothing.
+	Trace       io.Writer
+	Fingerprint bool
+	// Pick chooses among what is ready, in place of the seed.
+	Pick sched.Picker
+	// Log makes the logger of a node; nil discards.
+	Log func(node int) *slog.Logger
+}

@@ -1,0 +1,278 @@
+// Package world is a federation as a value: the shipped nodes, wired by
+// actors/node, with a network, disks, a bitcoin chain and users, in one
+// goroutine and in virtual time.
+//
+//	w := world.New(world.Config{Nodes: 4, Seed: 42, Users: 8, Watch: check.All()})
+//	w.Run(10 * time.Second)
+//	w.Partition([]int{0, 1}, []int{2, 3})
+//	w.Run(5 * time.Second)
+//	w.Heal()
+//	w.Settle(time.Minute)
+//	fmt.Println(w.Violations())
+//
+// The same configuration gives the same run, line by line of its trace. Methods
+// that change the world are called between steps or from [World.After].
+package world
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/btcsuite/btcd/chaincfg"
+
+	"minimint/actors/chain/fake"
+	"minimint/actors/node/nodetest"
+	"minimint/messages"
+	"minimint/messages/federation"
+	"minimint/messages/transaction"
+	"minimint/sim/disk"
+	"minimint/sim/network"
+	"minimint/sim/sched"
+	"minimint/sim/stub"
+	"minimint/sim/workload"
+	"minimint/storage"
+)
+
+// World is a federation and what is around it.
+type World struct {
+	cfg        Config
+	loop       *sched.Loop
+	net        *network.Net
+	chain      *fake.Chain
+	federation nodetest.Federation
+	dealer     *stub.Dealer
+	members    []*member
+	users      []*workload.User
+	observers  []Observer
+	violations []Violation
+	random     *rand.Rand
+}
+
+// maxWallet is how many members a federation with bitcoin may have.
+const maxWallet = 20
+
+// New makes a world whose nodes are about to start.
+func New(cfg Config) *World {
+	w := &World{cfg: cfg, chain: fake.New(&chaincfg.SimNetParams), federation: deal(cfg.Nodes, cfg.Real)}
+	var trace *sched.Trace
+	if cfg.Trace != nil || cfg.Fingerprint {
+		trace = sched.NewTrace(cfg.Trace)
+	}
+	w.loop = sched.New(sched.Config{Seed: cfg.Seed, Pick: cfg.Pick, Trace: trace})
+	w.random = w.loop.Rand("world")
+	w.net = network.New(w.loop, cfg.Network)
+	w.dealer = stub.New(w.loop.Machine(0).Rand("dealer", 0), cfg.Nodes)
+	for _, watch := range cfg.Watch {
+		w.observers = append(w.observers, watch(w))
+	}
+	w.chain.Mine(10)
+	for i := range cfg.Nodes {
+		m := &member{number: i, disk: disk.New(w.loop.Rand(fmt.Sprintf("disk/%d", i)))}
+		if _, ok := w.federation.Config.Module("wallet"); ok {
+			m.bitcoin = w.chain.Node()
+		}
+		if cfg.Skew > 0 {
+			m.skew = time.Duration(w.random.Int64N(2*int64(cfg.Skew))) - cfg.Skew
+		}
+		w.members = append(w.members, m)
+	}
+	for _, f := range cfg.Faulty {
+		w.members[f.Peer].faulty = &f
+	}
+	for i := range cfg.Nodes {
+		w.loop.After(time.Duration(w.random.Int64N(int64(50*time.Millisecond))), func() { w.Restart(i) })
+	}
+	for i := range cfg.Users {
+		w.users = append(w.users, w.user(i))
+	}
+	if cfg.Blocks > 0 {
+		w.mine()
+	}
+	return w
+}
+
+// dealt are federations by size and kind, since dealing takes long.
+var dealt = struct {
+	sync.Mutex
+	by map[dealing]nodetest.Federation
+}{by: map[dealing]nodetest.Federation{}}
+
+type dealing struct {
+	nodes int
+	real  bool
+}
+
+func deal(nodes int, crypto bool) nodetest.Federation {
+	dealt.Lock()
+	defer dealt.Unlock()
+	key := dealing{nodes, crypto}
+	f, ok := dealt.by[key]
+	if !ok {
+		addresses := make([]string, nodes)
+		for i := range addresses {
+			addresses[i] = fmt.Sprintf("node%d:1", i)
+		}
+		f = nodetest.New(rand.NewChaCha8([32]byte{byte(nodes)}), nodetest.Terms{
+			Tiers: []uint32{0, 10}, Hollow: !crypto, NoWallet: nodes > maxWallet, More: []federation.Module{workload.Part()},
+		}, addresses...)
+		dealt.by[key] = f
+	}
+	return f
+}
+
+func (w *World) user(i int) *workload.User {
+	return workload.NewUser(workload.UserConfig{
+		Machine: w.loop.Machine(w.cfg.Nodes + i), Net: w.net, Federation: w.federation.Config, Habits: w.cfg.Habits,
+		Watch: workload.Watch{
+			Acknowledged: func(node messages.PeerID, tx *transaction.Transaction) {
+				for _, o := range w.observers {
+					o.Acknowledged(Promise{Node: int(node), Tx: tx})
+				}
+			},
+			Decided: func(node messages.PeerID, tx *transaction.Transaction, accepted bool) {
+				for _, o := range w.observers {
+					o.Decided(Decision{Promise: Promise{Node: int(node), Tx: tx}, Accepted: accepted})
+				}
+			},
+		},
+	})
+}
+
+// mine adds a block, and comes back.
+func (w *World) mine() {
+	w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Blocks)), func() {
+		if w.cfg.Blocks > 0 {
+			w.chain.Mine(1)
+			w.mine()
+		}
+	})
+}
+
+// Nodes returns how many nodes there are.
+func (w *World) Nodes() int { return w.cfg.Nodes }
+
+// Now returns how much virtual time has passed.
+func (w *World) Now() time.Duration { return w.loop.Now() }
+
+// After calls fn later.
+func (w *World) After(d time.Duration, fn func()) { w.loop.After(d, fn) }
+
+// Rand returns randomness of the seed for one purpose.
+func (w *World) Rand(purpose string) *rand.Rand { return w.loop.Rand("caller/" + purpose) }
+
+// Loop, Net and Chain are the parts, for who wants to turn their knobs.
+func (w *World) Loop() *sched.Loop { return w.loop }
+
+// Net returns the network.
+func (w *World) Net() *network.Net { return w.net }
+
+// Chain returns the bitcoin chain.
+func (w *World) Chain() *fake.Chain { return w.chain }
+
+// Federation returns the public configuration.
+func (w *World) Federation() *federation.Config { return w.federation.Config }
+
+// Store returns what a node has committed, whether it runs or not.
+func (w *World) Store(node int) storage.Store { return w.members[node].disk.Store() }
+
+// Next returns the first epoch that a node has not committed.
+func (w *World) Next(node int) messages.Epoch { return w.members[node].next }
+
+// Run lets time pass.
+func (w *World) Run(d time.Duration) { w.loop.Run(w.loop.Now() + d) }
+
+// Step lets one thing happen, and returns false if there is nothing.
+func (w *World) Step() bool { return w.loop.Step() }
+
+// RunUntil lets time pass until a condition holds, looked at every 10 ms, and at
+// most for limit. It reports whether it held.
+func (w *World) RunUntil(limit time.Duration, holds func() bool) bool {
+	for end := w.loop.Now() + limit; w.loop.Now() < end; {
+		if holds() {
+			return true
+		}
+		w.Run(10 * time.Millisecond)
+	}
+	return holds()
+}
+
+// Partition separates groups of nodes from each other.
+func (w *World) Partition(groups ...[]int) { w.net.Partition(groups...) }
+
+// Heal ends all partitions and starts what is down.
+func (w *World) Heal() {
+	w.net.Heal()
+	for i := range w.members {
+		w.Restart(i)
+	}
+}
+
+// Rest has users make no more transactions and ends mining.
+func (w *World) Rest() {
+	for _, u := range w.users {
+		u.Stop()
+	}
+	w.cfg.Blocks = 0
+}
+
+// still is how long nothing may be committed before a world counts as quiet. It is
+// more than the longest pause after which somebody tries again.
+const still = 5 * time.Second
+
+// Settle ends the load and runs until every user has an answer to everything, and
+// all honest nodes are at the same epoch and stay there; then observers are told
+// that it is quiet. It reports false if that takes longer than limit, and says in
+// a violation of "liveness" what was missing.
+func (w *World) Settle(limit time.Duration) bool {
+	w.Rest()
+	end := w.loop.Now() + limit
+	since, at := w.loop.Now(), messages.Epoch(0)
+	for w.loop.Now() < end {
+		w.Run(100 * time.Millisecond)
+		next, same := w.level()
+		if !same || next != at || w.Pending() > 0 {
+			since, at = w.loop.Now(), next
+		}
+		if w.loop.Now()-since >= still {
+			for _, o := range w.observers {
+				o.Quiet()
+			}
+			return true
+		}
+	}
+	w.Violate("liveness", "after %v: %d transactions without an answer, next epochs %v", limit, w.Pending(), w.positions())
+	return false
+}
+
+// Pending counts the transactions whose users have no answer.
+func (w *World) Pending() int {
+	n := 0
+	for _, u := range w.users {
+		n += u.Pending()
+	}
+	return n
+}
+
+// level returns the epoch at which all honest nodes are.
+func (w *World) level() (next messages.Epoch, same bool) {
+	same = true
+	first := true
+	for i, m := range w.members {
+		if !w.Honest(i) {
+			continue
+		}
+		same = same && (first || m.next == next)
+		next, first = m.next, false
+	}
+	return next, same
+}
+
+func (w *World) positions() []messages.Epoch {
+	var out []messages.Epoch
+	for _, m := range w.members {
+		out = append(out, m.next)
+	}
+	return out
+}
