@@ -1,0 +1,103 @@
+package swarm
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"minimint/sim/world"
+)
+
+// mix is what goes wrong in the first half of a run: how long after each other
+// things of a kind happen; 0 is never.
+type mix struct {
+	kill, power, write, split, reset time.Duration
+	together                         bool // more than f nodes may be down at once
+}
+
+func drawMix(random *rand.Rand) mix {
+	draw := func() time.Duration {
+		if random.IntN(2) == 0 {
+			return 0
+		}
+		return time.Duration(1+random.IntN(8)) * time.Second
+	}
+	return mix{kill: draw(), power: draw(), write: draw(), split: draw(), reset: draw(), together: random.IntN(3) == 0}
+}
+
+func (m mix) String() string {
+	var out []string
+	for _, x := range []struct {
+		name  string
+		every time.Duration
+	}{{"kill", m.kill}, {"power", m.power}, {"write", m.write}, {"split", m.split}, {"reset", m.reset}} {
+		if x.every > 0 {
+			out = append(out, fmt.Sprintf("%s every %v", x.name, x.every))
+		}
+	}
+	if m.together {
+		out = append(out, "together")
+	}
+	if len(out) == 0 {
+		return "no trouble"
+	}
+	return strings.Join(out, ", ")
+}
+
+// unleash plans the trouble of the first half.
+func (m mix) unleash(w *world.World, random *rand.Rand) {
+	most := (w.Nodes() - 1) / 3
+	if m.together {
+		most = w.Nodes()
+	}
+	often := func(every time.Duration, do func()) {
+		if every == 0 {
+			return
+		}
+		var again func()
+		again = func() {
+			if w.Now() < trouble {
+				do()
+				w.After(time.Duration(random.ExpFloat64()*float64(every)), again)
+			}
+		}
+		w.After(time.Duration(random.ExpFloat64()*float64(every)), again)
+	}
+	down := func(stop func(int)) func() {
+		return func() {
+			i := random.IntN(w.Nodes())
+			if w.Up(i) && m.room(w, most) {
+				stop(i)
+				w.After(time.Duration(random.ExpFloat64()*float64(2*time.Second)), func() { w.Restart(i) })
+			}
+		}
+	}
+	often(m.kill, down(w.Kill))
+	often(m.power, down(w.PowerFailure))
+	often(m.write, func() {
+		if m.room(w, most) {
+			w.FailDiskAt(random.IntN(w.Nodes()), 1+random.IntN(60))
+		}
+	})
+	often(m.split, func() {
+		w.Net().Heal()
+		order := random.Perm(w.Nodes())
+		if at := random.IntN(w.Nodes()); at > 0 {
+			w.Partition(order[:at], order[at:])
+		}
+		w.After(time.Duration(random.ExpFloat64()*float64(3*time.Second)), w.Net().Heal)
+	})
+	often(m.reset, func() { w.Net().Reset(random.IntN(w.Nodes()), random.IntN(w.Nodes())) })
+}
+
+// room reports whether one more node may be down.
+func (m mix) room(w *world.World, most int) bool {
+	down := 0
+	for i := range w.Nodes() {
+		if !w.Up(i) {
+			down++
+		}
+	}
+	return down < most
+}

@@ -1,0 +1,135 @@
+// Package swarm draws worlds from seeds and runs them: a seed decides how many
+// nodes there are, what the network is like, and what goes wrong.
+//
+// A run has two halves. In the first everything goes wrong that the seed has
+// drawn: processes die, power fails in the middle of a write, the network splits
+// and breaks links. Then all is healed, load ends, and the federation must come
+// to rest with every promise kept.
+package swarm
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"minimint/sim/check"
+	"minimint/sim/network"
+	"minimint/sim/workload"
+	"minimint/sim/world"
+)
+
+// Options are what a caller may want of a run beyond its seed.
+type Options struct {
+	// Trace gets every line of the trace. Optional.
+	Trace io.Writer
+	// Fingerprint has the trace hashed even without.
+	Fingerprint bool
+	// Real uses the cryptography that ships.
+	Real bool
+	// Nodes overrides the number that the seed draws, unless 0.
+	Nodes int
+}
+
+// Result is what came of a run.
+type Result struct {
+	Seed        uint64
+	Plan        string // what the seed drew
+	Violations  []world.Violation
+	Epochs      uint64
+	Messages    uint64
+	Time        time.Duration // virtual
+	Fingerprint string
+}
+
+// Failed reports whether a rule did not hold.
+func (r Result) Failed() bool { return len(r.Violations) > 0 }
+
+// String is one line about the run, and one for each of the first violations.
+func (r Result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: %s: %d epochs, %d messages in %v", r.Seed, r.Plan, r.Epochs, r.Messages, r.Time.Round(time.Millisecond))
+	for i, v := range r.Violations {
+		if i == 10 {
+			fmt.Fprintf(&b, "\n  and %d more", len(r.Violations)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s", v)
+	}
+	return b.String()
+}
+
+// The length of a run: trouble, and the time to get over it.
+const (
+	trouble  = 20 * time.Second
+	recovery = 3 * time.Minute
+)
+
+// Run runs one seed. A panic of the simulator itself is a violation of "panic".
+func Run(seed uint64, o Options) (r Result) {
+	random := rand.New(rand.NewPCG(seed, 0x5eed))
+	cfg := world.Config{
+		Nodes: []int{4, 4, 4, 5, 7, 10}[random.IntN(6)], Seed: seed, Real: o.Real, Trace: o.Trace, Fingerprint: o.Fingerprint,
+		Users: 1 + random.IntN(8), Revive: time.Second, Watch: check.All(), Skew: time.Second,
+		Habits: workload.Habits{
+			Pause: time.Duration(50+random.IntN(1000)) * time.Millisecond, Copies: 1 + random.IntN(2),
+			Filler: random.IntN(2000), Cheats: float64(random.IntN(3)) / 10,
+		},
+		Blocks: time.Duration(1+random.IntN(10)) * time.Second,
+	}
+	if o.Nodes > 0 {
+		cfg.Nodes = o.Nodes
+	}
+	net, text := drawNetwork(random)
+	cfg.Network = net
+	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %s", cfg.Nodes, cfg.Users, text)}
+	w := world.New(cfg)
+	defer func() {
+		if reason := recover(); reason != nil {
+			w.Violate("panic", "%v", reason)
+		}
+		r.Violations, r.Time, r.Messages = w.Violations(), w.Now(), w.Net().Stats().Messages
+		r.Fingerprint = w.Loop().Trace().Hash()
+		for i := range cfg.Nodes {
+			r.Epochs = max(r.Epochs, uint64(w.Next(i)))
+		}
+	}()
+	mix := drawMix(random)
+	r.Plan += ", " + mix.String()
+	mix.unleash(w, random)
+	w.Run(trouble)
+	net.Reset, net.Loss = 0, 0
+	w.Net().Change(net)
+	w.Heal()
+	w.Settle(recovery)
+	return r
+}
+
+func drawNetwork(random *rand.Rand) (network.Config, string) {
+	var c network.Config
+	var text string
+	switch random.IntN(3) {
+	case 0:
+		text = "local network"
+	case 1:
+		low := time.Duration(5+random.IntN(50)) * time.Millisecond
+		c.Delay, text = network.Uniform(low, 3*low), fmt.Sprintf("%v…%v", low, 3*low)
+	case 2:
+		mean := time.Duration(5+random.IntN(100)) * time.Millisecond
+		c.Delay, text = network.LongTail(time.Millisecond, mean), fmt.Sprintf("exponential %v", mean)
+	}
+	if random.IntN(3) == 0 {
+		c.Loss = 0.02
+		text += ", loss 2%"
+	}
+	if random.IntN(3) == 0 {
+		c.Reset = 5 * time.Second
+		text += ", resets"
+	}
+	if random.IntN(4) == 0 {
+		c.Bandwidth = 250_000
+		text += ", 250 kB/s"
+	}
+	return c, text
+}
