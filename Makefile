@@ -48,6 +48,10 @@ check: $(LINT) ## formatting, linters and the import ladder
 fmt: $(LINT) ## format all code
 	$(LINT) fmt
 
+.PHONY: sim
+sim: ## run simulated federations in trouble: SEEDS=1000 of them, or SEED=42 alone (TRACE=file writes its trace)
+	$(GO) test ./sim/swarm -count=1 -timeout 0 -v -run TestSeeds $(if $(SEED),-seed $(SEED) -trace "$(TRACE)",-seeds $(or $(SEEDS),100) -first $(or $(FIRST),1)) $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target in turn, FUZZTIME each (default 10s)
 	tools/fuzz.sh $(FUZZTIME)

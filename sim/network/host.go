@@ -98,6 +98,14 @@ func (h *Host) Listen(socket string, accept func(remote.Client) (gate.Policy, er
 	}
 	h.socket, h.accept, h.most = socket, accept, most
 	h.net.hosts[socket] = h
+	for _, s := range h.net.sides {
+		if o := s.other; o != nil && o.host != h && o.host.socket == socket {
+			// What it sends next is answered with a reset.
+			h.net.loop.After(2*h.net.draw(s.host.number(), h.number()), func() {
+				s.end(link.Refuse(link.Code_CODE_UNSPECIFIED, "connection reset"), false)
+			})
+		}
+	}
 	return nil
 }
 

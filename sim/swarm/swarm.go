@@ -62,7 +62,7 @@ func (r Result) String() string {
 
 // The length of a run: trouble, and the time to get over it.
 const (
-	trouble  = 20 * time.Second
+	trouble  = 12 * time.Second
 	recovery = 3 * time.Minute
 )
 
@@ -124,8 +124,8 @@ func drawNetwork(random *rand.Rand) (network.Config, string) {
 		text += ", loss 2%"
 	}
 	if random.IntN(3) == 0 {
-		c.Reset = 5 * time.Second
-		text += ", resets"
+		c.Reset = time.Duration(20+random.IntN(60)) * time.Second
+		text += fmt.Sprintf(", resets %v", c.Reset)
 	}
 	if random.IntN(4) == 0 {
 		c.Bandwidth = 250_000
