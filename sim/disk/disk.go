@@ -33,6 +33,8 @@ type Disk struct {
 type Watch struct {
 	// Committed is called after every commit.
 	Committed func(storage.Store)
+	// Synced is called whenever the process has waited for the disk.
+	Synced func()
 	// Died is called when a planned failure strikes, in the middle of whatever
 	// the process does. The process must not be heard of again.
 	Died func()
@@ -92,6 +94,15 @@ func (d *Disk) change(process uint64, do func() error) error {
 	return files.ErrCrashed
 }
 
+// sync is a change for which the process waits.
+func (d *Disk) sync(process uint64, do func() error) error {
+	err := d.change(process, do)
+	if err == nil && d.watch.Synced != nil {
+		d.watch.Synced()
+	}
+	return err
+}
+
 // store is the store as one process sees it.
 type store struct {
 	*memory.Store
@@ -102,7 +113,7 @@ type store struct {
 // Update implements storage.Store.
 func (s *store) Update(fn func(storage.Tx) error) error {
 	var refused error
-	err := s.disk.change(s.process, func() error {
+	err := s.disk.sync(s.process, func() error {
 		return s.Store.Update(func(tx storage.Tx) error {
 			refused = fn(tx)
 			return refused
@@ -150,7 +161,7 @@ func (d *directory) Remove(name string) error {
 }
 
 // Sync implements disk.Disk.
-func (d *directory) Sync() error { return d.disk.change(d.process, d.Memory.Sync) }
+func (d *directory) Sync() error { return d.disk.sync(d.process, d.Memory.Sync) }
 
 func (d *directory) file(f files.File) files.File {
 	if f == nil {
@@ -180,7 +191,7 @@ func (f *file) Truncate(size int64) error {
 }
 
 // Sync implements disk.File.
-func (f *file) Sync() error { return f.dir.disk.change(f.dir.process, f.File.Sync) }
+func (f *file) Sync() error { return f.dir.disk.sync(f.dir.process, f.File.Sync) }
 
 var errGone = errors.New("the process is gone")
 

@@ -25,6 +25,8 @@ type Hub struct {
 	log    *slog.Logger
 	socket string
 	self   *actor.PID
+	// known are PIDs by address and id, which are dear to look up.
+	known map[[2]string]*actor.PID
 }
 
 // HubConfig is what a hub needs beside what every hub is told.
@@ -37,7 +39,7 @@ type HubConfig struct {
 // NewHub makes the hub of an actor system and claims all addresses in it that
 // are not the system's own.
 func (n *Net) NewHub(cfg HubConfig, r remote.Config) *Hub {
-	h := &Hub{system: r.System, log: r.Log, socket: cfg.Socket}
+	h := &Hub{system: r.System, log: r.Log, socket: cfg.Socket, known: map[[2]string]*actor.PID{}}
 	var key identity.Pin
 	if !r.Identity.IsZero() {
 		key = r.Identity.Pin()
@@ -65,9 +67,20 @@ func (h *Hub) Close() { h.Vanish(true) }
 
 // Deliver implements Port.
 func (h *Hub) Deliver(in gate.Inbound, release func()) {
-	// Fresh PIDs: one remembers the process of the first system that used it.
-	h.system.Root.RequestWithCustomSender(h.system.NewLocalPID(in.Target), &spawn.Delivery{Message: in.Message, Release: release},
-		actor.NewPID(in.SenderAddress, in.SenderID))
+	h.system.Root.RequestWithCustomSender(h.pid(h.system.Address(), in.Target), &spawn.Delivery{Message: in.Message, Release: release},
+		h.pid(in.SenderAddress, in.SenderID))
+}
+
+// pid returns a PID of this system's own: one remembers the process of the first
+// system that used it.
+func (h *Hub) pid(address, id string) *actor.PID {
+	key := [2]string{address, id}
+	p, ok := h.known[key]
+	if !ok {
+		p = actor.NewPID(address, id)
+		h.known[key] = p
+	}
+	return p
 }
 
 // Tell implements Port.

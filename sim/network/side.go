@@ -24,6 +24,7 @@ type side struct {
 
 	over   bool
 	waking bool      // a pump is ready
+	owing  bool      // an acknowledgement is planned
 	queue  []*packet // on the way to this side, in order
 	coming bool      // an arrival is planned or ready
 	silent uint64    // counts cuts, for the keepalive
@@ -44,6 +45,11 @@ const (
 	overhead    = 70
 	perEnvelope = 8
 )
+
+// acknowledge is how long an acknowledgement may wait for a frame to travel with.
+// Package remote does not wait, but its acknowledgements gather too, while its
+// writer is at work.
+const acknowledge = 5 * time.Millisecond
 
 // open makes an end of a link; an older link to the same address ends first.
 func (h *Host) open(g *gate.Gate, hello *link.Hello) *side {
@@ -143,7 +149,7 @@ func (s *side) transmit(p *packet) {
 	for _, e := range p.envelopes {
 		p.bytes += len(e.GetPayload()) + len(e.GetTarget()) + len(e.GetType()) + perEnvelope
 	}
-	leaves := max(n.loop.Now(), from.sending) + n.transfer(p.bytes)
+	leaves := max(n.loop.Now(), from.sending, from.cfg.Machine.Held()) + n.transfer(p.bytes)
 	from.sending = leaves
 	p.at = leaves + n.travel(Packet{From: from.number(), To: to.number(), Envelopes: p.envelopes, Bytes: p.bytes, Now: n.loop.Now()})
 	s.other.queue = append(s.other.queue, p)
@@ -259,10 +265,16 @@ func (s *side) deliver(in gate.Inbound, release func()) {
 	release()
 }
 
+// processed returns the credit of a message, with the next frame or soon.
 func (s *side) processed(number uint64) {
-	if !s.over && s.in.Processed(number) {
-		s.wake()
+	if s.over || !s.in.Processed(number) || s.owing {
+		return
 	}
+	s.owing = true
+	s.host.cfg.Machine.After(acknowledge, func() {
+		s.owing = false
+		s.wake()
+	})
 }
 
 // fail ends the link because this side wants it so; the other learns it.

@@ -66,6 +66,7 @@ type Loop struct {
 	events events
 	serial uint64 // of the newest event
 	ready  []Task
+	run    Task // that runs now
 	steps  uint64
 	since  uint64 // steps when time last passed
 }
@@ -150,7 +151,9 @@ func (l *Loop) runTask() {
 	if l.steps-l.since > stuck {
 		panic(fmt.Sprintf("sched: %d tasks ran at %v and there is no end; the last is %v", stuck, l.now, t))
 	}
+	l.run = t
 	t.Run()
+	l.run = nil
 }
 
 func (l *Loop) nextEvent() {

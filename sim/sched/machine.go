@@ -17,6 +17,7 @@ type Machine struct {
 	// parked.
 	busy   time.Duration
 	parked []Task
+	held   time.Duration // until when nothing may leave
 }
 
 // Machine starts a process.
@@ -59,6 +60,19 @@ func (m *Machine) Charge(d time.Duration) {
 		m.busy = max(m.busy, m.loop.now) + d
 	}
 }
+
+// Wait has the actor whose turn it is wait for so long, for its disk: it takes no
+// message before that, and nothing leaves the machine, since it might be what the
+// actor sends in this turn. The machine's other actors go on.
+func (m *Machine) Wait(d time.Duration) {
+	if t, ok := m.loop.run.(*Turn); ok && d > 0 {
+		t.until = max(t.until, m.loop.now) + d
+		m.held = max(m.held, t.until)
+	}
+}
+
+// Held returns until when nothing may leave the machine.
+func (m *Machine) Held() time.Duration { return m.held }
 
 // park keeps a task until the processor is free.
 func (m *Machine) park(t Task) {

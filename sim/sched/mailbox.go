@@ -3,6 +3,7 @@ package sched
 import (
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -19,7 +20,8 @@ type Turn struct {
 	user      queue
 	system    queue
 	suspended bool
-	queued    bool // in the ready list
+	queued    bool // in the ready list, or will be
+	until     time.Duration
 }
 
 // Mailbox makes the mailbox of an actor; it is an actor.MailboxProducer.
@@ -87,7 +89,11 @@ func (t *Turn) PostSystemMessage(x any) {
 func (t *Turn) wake() {
 	if !t.queued && !t.machine.dead && (t.system.len() > 0 || !t.suspended && t.user.len() > 0) {
 		t.queued = true
-		t.machine.loop.Ready(t)
+		if l := t.machine.loop; t.until > l.now {
+			t.machine.After(t.until-l.now, func() { l.Ready(t) })
+		} else {
+			l.Ready(t)
+		}
 	}
 }
 

@@ -25,28 +25,34 @@ func cpu() time.Duration {
 // what a second of processor time buys.
 func BenchmarkWorld(b *testing.B) {
 	for _, n := range []int{4, 10, 40, 100} {
-		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				w := world.New(world.Config{
-					Nodes: n, Seed: 1, Users: 10, Watch: check.All(),
-					Habits:  workload.Habits{Pause: 100 * time.Millisecond, Filler: 100},
-					Network: network.Config{Delay: network.Uniform(20*time.Millisecond, 60*time.Millisecond)},
-				})
-				w.Run(2 * time.Second)
-				messages, epochs, began, wall := w.Net().Stats().Messages, w.Next(0), cpu(), time.Now()
-				steps := w.Loop().Steps()
-				for time.Since(wall) < 5*time.Second {
-					w.Run(100 * time.Millisecond)
-				}
-				spent := (cpu() - began).Seconds()
-				b.ReportMetric(float64(w.Net().Stats().Messages-messages)/spent, "messages/cpu-s")
-				b.ReportMetric(float64(w.Loop().Steps()-steps)/spent, "steps/cpu-s")
-				b.ReportMetric(float64(w.Next(0)-epochs)/spent, "epochs/cpu-s")
-				b.ReportMetric(float64(w.Next(0)-epochs)/time.Since(wall).Seconds(), "epochs/s")
-				for _, v := range w.Violations() {
-					b.Error(v)
-				}
-			}
+		for _, sync := range []time.Duration{0, 2 * time.Millisecond} {
+			b.Run(fmt.Sprintf("n=%d/sync=%v", n, sync), func(b *testing.B) { benchmark(b, n, sync) })
+		}
+	}
+}
+
+func benchmark(b *testing.B, n int, sync time.Duration) {
+	for b.Loop() {
+		w := world.New(world.Config{
+			Nodes: n, Seed: 1, Users: 10, Watch: check.All(), Sync: sync,
+			Habits:  workload.Habits{Pause: 500 * time.Millisecond, Filler: 100},
+			Network: network.Config{Delay: network.Uniform(2*time.Millisecond, 6*time.Millisecond)},
 		})
+		w.Run(time.Second)
+		before, epochs, steps := w.Net().Stats(), w.Next(0), w.Loop().Steps()
+		began, wall := cpu(), time.Now()
+		for cpu()-began < 5*time.Second {
+			w.Run(5 * time.Millisecond)
+		}
+		spent := (cpu() - began).Seconds()
+		done := float64(w.Next(0) - epochs)
+		b.ReportMetric(float64(w.Net().Stats().Messages-before.Messages)/spent, "messages/cpu-s")
+		b.ReportMetric(float64(w.Net().Stats().Messages-before.Messages)/done/float64(n*(n-1)), "messages/epoch/link")
+		b.ReportMetric(float64(w.Loop().Steps()-steps)/spent, "steps/cpu-s")
+		b.ReportMetric(done/spent, "epochs/cpu-s")
+		b.ReportMetric(done/time.Since(wall).Seconds(), "epochs/s")
+		for _, v := range w.Violations() {
+			b.Error(v)
+		}
 	}
 }

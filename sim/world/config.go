@@ -21,7 +21,11 @@ type Config struct {
 	Real bool
 	// Prices are charged to virtual time for each operation of HBBFT's
 	// cryptography, real or not; nil charges nothing.
-	Prices  *stub.Prices
+	Prices *stub.Prices
+	// Sync is how long a node waits for its disk when it makes something durable.
+	// Votes that come meanwhile are answered together, so worlds without it send
+	// many more and smaller frames than real nodes do.
+	Sync    time.Duration
 	Network network.Config
 	// Users is how many there are, and Habits how they behave.
 	Users  int

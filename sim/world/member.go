@@ -141,8 +141,10 @@ func (w *World) launch(m *member) error {
 
 // open gives a new process its disk.
 func (w *World) open(m *member) (storage.Store, files.Disk) {
+	machine := m.machine
 	store, dir := m.disk.Open(disk.Watch{
 		Committed: func(s storage.Store) { w.committed(m, s) },
+		Synced:    func() { machine.Wait(w.cfg.Sync) },
 		Died:      func() { w.stop(m, true, true) },
 	})
 	w.committed(m, m.disk.Store()) // perhaps the last process died before it could say so
