@@ -32,11 +32,11 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/clock"
-	"minimint/actors/module/mint"
 	"minimint/actors/remote"
 	"minimint/actors/remote/gate"
 	"minimint/actors/remote/identity"
 	"minimint/actors/spawn"
+	"minimint/cmd/minimint-dev/exchange"
 	"minimint/messages/federation"
 	"minimint/messages/transaction"
 )
@@ -51,7 +51,7 @@ type Config struct {
 // Generator is the clients. Its methods are for one goroutine at a time.
 type Generator struct {
 	federation *federation.Config
-	mint       mint.Config
+	desk       *exchange.Desk
 	random     io.Reader
 	system     *actor.ActorSystem
 	hub        *remote.Hub
@@ -87,7 +87,7 @@ const sources = 32
 func New(ctx context.Context, cfg Config) (*Generator, error) {
 	g := &Generator{federation: cfg.Federation, random: rand.Reader}
 	var err error
-	if g.mint, err = mint.FromFederation(cfg.Federation); err != nil {
+	if g.desk, err = exchange.NewDesk(cfg.Federation, g.random); err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
 	own, err := identity.Generate(g.random)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/txscript"
@@ -23,12 +24,11 @@ import (
 	"minimint/actors/module/mint"
 	"minimint/actors/node"
 	"minimint/actors/node/nodetest"
+	"minimint/cmd/minimint-dev/exchange"
 	"minimint/crypto/bls"
 	"minimint/crypto/tbs"
 	"minimint/messages"
 	"minimint/messages/federation"
-	"minimint/messages/transaction"
-	"minimint/messages/wire"
 )
 
 func TestMain(m *testing.M) {
@@ -56,97 +56,29 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// deal makes a generator without links, and what the members would answer.
-func deal(t *testing.T) (*Generator, func(*exchange) []*wire.Decided) {
-	t.Helper()
+// Payments are of one note into four of a fourth of its worth, without a fee.
+func TestPayments(t *testing.T) {
 	rng := mrand.NewChaCha8([32]byte{1})
-	f := nodetest.New(rng, nodetest.Terms{Tiers: []uint32{0, 1, 2, 3, 4, 5, 6}}, "a:1", "b:1", "c:1", "d:1")
-	cfg, err := mint.FromFederation(f.Config)
+	f := nodetest.New(rng, nodetest.Terms{Tiers: []uint32{0, 1, 2, 3, 4}}, "a:1", "b:1", "c:1", "d:1")
+	d, err := exchange.NewDesk(f.Config, rng)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &Generator{federation: f.Config, mint: cfg, random: rng}
-	return g, func(x *exchange) []*wire.Decided {
-		all := make([]*wire.Decided, 4)
-		for member := range all {
-			all[member] = &wire.Decided{}
-			for _, item := range x.transaction.Outputs() {
-				out, err := mint.DecodeOutput(item.Body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				scalar, err := bls.DecodeScalar(f.Secrets[member].Tiers[out.Tier]) // tier e is number e
-				if err != nil {
-					t.Fatal(err)
-				}
-				secret, err := tbs.NewSecretShare(cfg.Tiers[out.Tier].Keys, uint32(member)+1, scalar)
-				if err != nil {
-					t.Fatal(err)
-				}
-				blind, err := tbs.DecodeBlindNonce(out.BlindNonce)
-				if err != nil {
-					t.Fatal(err)
-				}
-				all[member].Outputs = append(all[member].Outputs, &wire.OutputAnswer{Share: secret.Sign(blind).Bytes()})
-			}
-		}
-		return all
-	}
-}
-
-// Notes that an exchange makes are signed, worth what was asked for, and can be
-// exchanged again; transactions balance.
-func TestExchange(t *testing.T) {
-	g, members := deal(t)
-	first, err := g.exchange(nil, []uint32{6, 4})
-	if err == nil {
-		t.Fatal("a transaction without inputs") // nothing pays for it
-	}
-	spend := func(given []token.Note, tiers ...uint32) []token.Note {
-		t.Helper()
-		if first, err = g.exchange(given, tiers); err != nil {
-			t.Fatal(err)
-		}
-		notes, err := first.finish(members(first), g.random)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var batch []tbs.Note
-		for i, n := range notes {
-			if n.Tier != tiers[i] {
-				t.Errorf("note %d is of tier %d", i, n.Tier)
-			}
-			batch = append(batch, tbs.Note{Keys: g.mint.Tiers[n.Tier].Keys, Nonce: n.Nonce, Signature: n.Signature})
-		}
-		if ok, err := tbs.VerifyBatch([][]tbs.Note{batch}, g.random); err != nil || !ok[0] {
-			t.Errorf("notes are not signed: %v", err)
-		}
-		return notes
-	}
-	seedling := token.Note{Tier: 6} // its signature is not looked at here
-	seedling.Signature = signature(t)
-	_, seedling.Spend, err = g.issuance(6)
+	signature, err := tbs.DecodeSignature(bls.HashToG1("test", []byte("a signature of no meaning")).Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	seedling.Nonce = keys.NonceOf(seedling.Spend)
-	small := spend([]token.Note{seedling}, 4, 4, 4, 4)
-	spend(small, 6)
-	if first.transaction.Fee() != 0 {
-		t.Errorf("fee %s", first.transaction.Fee())
+	var notes []token.Note
+	for i := range 3 {
+		spend, _ := btcec.PrivKeyFromBytes([]byte{byte(i + 1)})
+		notes = append(notes, token.Note{Tier: 4, Spend: spend, Nonce: keys.NonceOf(spend), Signature: signature})
 	}
-	list, err := g.Payments(small, 4)
-	if err != nil || len(list) != 4 {
+	g := &Generator{desk: d}
+	list, err := g.Payments(notes, 4)
+	if err != nil || len(list) != 3 {
 		t.Fatal(len(list), err)
 	}
 	for _, tx := range list {
-		in, err := mint.DecodeInput(tx.Inputs()[0].Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := transaction.VerifySignature(tx, g.federation.ID(), [][32]byte{in.Nonce}); err != nil {
-			t.Error(err)
-		}
 		for _, item := range tx.Outputs() {
 			if out, err := mint.DecodeOutput(item.Body); err != nil || out.Tier != 2 {
 				t.Errorf("output %v: %v", out, err)
@@ -156,37 +88,6 @@ func TestExchange(t *testing.T) {
 			t.Errorf("%d inputs, %d outputs, fee %s", len(tx.Inputs()), len(tx.Outputs()), tx.Fee())
 		}
 	}
-}
-
-func TestExchangeRefuses(t *testing.T) {
-	g, _ := deal(t)
-	note := token.Note{Tier: 2, Signature: signature(t)}
-	var err error
-	if _, note.Spend, err = g.issuance(2); err != nil {
-		t.Fatal(err)
-	}
-	note.Nonce = keys.NonceOf(note.Spend)
-	for name, tiers := range map[string][]uint32{"more than is given": {1, 1, 0}, "no such tier": {40}} {
-		if _, err := g.exchange([]token.Note{note}, tiers); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	x, err := g.exchange([]token.Note{note}, []uint32{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := x.finish([]*wire.Decided{{Outputs: []*wire.OutputAnswer{{Share: []byte("junk")}}}}, g.random); err == nil {
-		t.Error("junk makes notes")
-	}
-}
-
-func signature(t *testing.T) tbs.Signature {
-	t.Helper()
-	s, err := tbs.DecodeSignature(bls.HashToG1("test", []byte("a signature of no meaning")).Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // TestRun: clients of real nodes, in this process, get everything accepted, and
