@@ -99,9 +99,12 @@ func (p *Process) Running() bool {
 	return p.ours()
 }
 
+// strike sends SIGKILL and does not wait.
+func (p *Process) strike() { _ = syscall.Kill(p.pid, syscall.SIGKILL) }
+
 // Kill ends the process with SIGKILL, as a crash would, and waits for its end.
 func (p *Process) Kill() {
-	_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	p.strike()
 	_ = p.wait(5 * time.Second)
 	_ = os.Remove(p.pidFile())
 }

@@ -80,6 +80,14 @@ func (s *Stage) Bitcoin() *simnet.Node { return s.chain }
 // program and args come before the member's own flags; they say which program
 // runs it.
 func (s *Stage) StartNode(ctx context.Context, i int, program string, args ...string) error {
+	if err := s.LaunchNode(i, program, args...); err != nil {
+		return err
+	}
+	return s.Listening(ctx, i)
+}
+
+// LaunchNode starts a member like StartNode, but does not wait.
+func (s *Stage) LaunchNode(i int, program string, args ...string) error {
 	argv := append([]string{s.cfg.Program(program)}, args...)
 	argv = append(argv, "--dir", s.member(i), "--passphrase-file", filepath.Join(s.Dir, "passphrase"))
 	p, err := start(s.Dir, fmt.Sprintf("node-%d", i), false, argv...)
@@ -87,11 +95,12 @@ func (s *Stage) StartNode(ctx context.Context, i int, program string, args ...st
 		return err
 	}
 	s.nodes[i] = p
-	return s.listening(ctx, i)
+	return nil
 }
 
-// listening waits until somebody accepts connections at the member's address.
-func (s *Stage) listening(ctx context.Context, i int) error {
+// Listening waits until somebody accepts connections at the member's address. It
+// is an error if the member's process ends meanwhile.
+func (s *Stage) Listening(ctx context.Context, i int) error {
 	for {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Federation.Members[i].Address)
 		if err == nil {
@@ -112,10 +121,26 @@ func (s *Stage) listening(ctx context.Context, i int) error {
 func (s *Stage) Node(i int) *Process { return s.nodes[i] }
 
 // KillNode ends a member as a crash would.
-func (s *Stage) KillNode(i int) {
-	s.nodes[i].Kill()
-	s.nodes[i] = nil
+func (s *Stage) KillNode(i int) { s.KillNodes(i) }
+
+// KillNodes ends members as a crash would, all at the same time. Those that do not
+// run are left out.
+func (s *Stage) KillNodes(list ...int) {
+	for _, i := range list {
+		if p := s.nodes[i]; p != nil {
+			p.strike()
+		}
+	}
+	for _, i := range list {
+		if p := s.nodes[i]; p != nil {
+			p.Kill()
+			s.nodes[i] = nil
+		}
+	}
 }
+
+// DataDir is where a member keeps what must survive.
+func (s *Stage) DataDir(i int) string { return home.Home{Dir: s.member(i)}.DataDir() }
 
 // StopNode ends a member in good order.
 func (s *Stage) StopNode(i int) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -34,12 +35,21 @@ type Answer struct {
 // Run runs a command of minimint-cli for the user. Its error says what the
 // command said; the answer is there also then.
 func (u *User) Run(args ...string) (Answer, error) {
+	return u.Watch(func(*os.Process) {}, args...)
+}
+
+// Watch is Run for who wants to see the process, for instance to kill it.
+func (u *User) Watch(begun func(*os.Process), args ...string) (Answer, error) {
 	cmd := exec.Command(u.bin, append([]string{"--dir", u.Dir, "--json"}, args...)...)
 	var out, reports bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &reports
 	cmd.Env = append(cmd.Environ(), u.env()...)
 	begin := time.Now()
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		begun(cmd.Process)
+		err = cmd.Wait()
+	}
 	a := Answer{Reports: reports.String(), Took: time.Since(begin), Code: -1}
 	if cmd.ProcessState != nil {
 		a.Code = cmd.ProcessState.ExitCode()
