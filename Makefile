@@ -12,6 +12,7 @@ DEV      := $(CACHE)/dev-$(shell cat tools/dev/go.mod tools/dev/go.sum | sha256s
 LINT     := $(DEV)/golangci-lint
 GO       ?= go
 FUZZTIME ?= 10s
+POINTS   ?= 25
 COMMANDS := minimintd minimint-cli minimint-dev
 
 .PHONY: help
@@ -59,6 +60,10 @@ fuzz: ## run every fuzz target in turn, FUZZTIME each (default 10s)
 .PHONY: bench
 bench: build bitcoin ## measure everything, print a table and write bench.json (ARGS=--quick for the short form)
 	bin/minimint-dev bench --btcd $(BITCOIN)/btcd $(ARGS)
+
+.PHONY: torture
+torture: build bitcoin ## kill nodes and wallets at POINTS random moments under load, and check that nothing is lost (SEED=n draws the same again)
+	bin/minimint-dev torture --btcd $(BITCOIN)/btcd --points $(POINTS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: rewrite
 rewrite: ## rewrite the expected output of scripted tests; read the diff

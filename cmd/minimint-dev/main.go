@@ -15,6 +15,7 @@ import (
 
 	"minimint/actors/node"
 	"minimint/cmd/minimint-dev/bench"
+	"minimint/cmd/minimint-dev/torture"
 )
 
 func main() {
@@ -45,6 +46,7 @@ Examples:
    minimint-dev status                 who is there, epoch, state, audit
    minimint-dev pay ADDRESS 1000000    send play money, and mine until the federation has seen it
    minimint-dev down                   stop it, and remove it
+   minimint-dev torture --btcd PATH    kill nodes and wallets again and again, and check that nothing is lost
 
 Exit codes: 0 done, 1 failure, 2 wrong usage.`,
 		ExitErrHandler: func(*cli.Context, error) {},
@@ -59,6 +61,7 @@ Exit codes: 0 done, 1 failure, 2 wrong usage.`,
 			{Name: "pay", Usage: "send SATOSHI of play money to ADDRESS, and mine until the federation has seen it", ArgsUsage: "ADDRESS SATOSHI", Flags: []cli.Flag{dirFlag()}, Action: pay},
 			{Name: "mine", Usage: "mine BLOCKS", ArgsUsage: "BLOCKS", Flags: []cli.Flag{dirFlag()}, Action: mine},
 			bench.Command(btcdFlags(), config),
+			torture.Command(btcdFlags(), config),
 			{Name: "host", Hidden: true, Usage: "hold a federation until told to stop (what up starts)", Flags: append(btcdFlags(), dirFlag()), Action: host},
 			{Name: "liar", Hidden: true, Usage: "run a member that lies to clients", Flags: liarFlags(), Action: liar},
 		},
