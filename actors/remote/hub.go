@@ -63,6 +63,8 @@ type Hub struct {
 	self    *actor.PID // told when a followed actor stops
 	numbers atomic.Uint64
 
+	pulse pulse
+
 	life context.Context // of the dialling goroutines
 	kill context.CancelFunc
 	// routines counts every goroutine that belongs to the hub.
@@ -74,6 +76,11 @@ type Hub struct {
 	servers   []*grpc.Server
 	closed    bool
 }
+
+// pulse is how long a listener lets a connection be silent before it asks whether
+// anybody is there, and how long it waits for the answer. Tests cannot wait as long
+// as operators should.
+type pulse struct{ silence, wait time.Duration }
 
 // New makes the hub of an actor system and claims all addresses in it that are
 // not the system's own. It panics if the configuration is incomplete or the
@@ -87,7 +94,10 @@ func New(cfg Config) *Hub {
 			return new(net.Dialer).DialContext(ctx, "tcp", socket)
 		}
 	}
-	h := &Hub{cfg: cfg, system: cfg.System, log: cfg.Log, links: make(map[string]*channel)}
+	h := &Hub{
+		cfg: cfg, system: cfg.System, log: cfg.Log, links: make(map[string]*channel),
+		pulse: pulse{keepaliveTime, keepaliveWait},
+	}
 	h.life, h.kill = context.WithCancel(context.Background())
 	pid, absent := h.system.ProcessRegistry.Add(follower{h}, "links")
 	if !absent {

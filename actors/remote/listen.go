@@ -67,7 +67,7 @@ func (h *Hub) Listen(l net.Listener, a Admission) error {
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(streamWindow),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime, Timeout: keepaliveWait}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: h.pulse.silence, Timeout: h.pulse.wait}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveLimit, PermitWithoutStream: true}),
 	)
 	s.RegisterService(&grpc.ServiceDesc{

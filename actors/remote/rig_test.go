@@ -14,6 +14,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"minimint/actors/remote/gate"
@@ -155,7 +156,14 @@ type mail struct {
 
 func (n *node) probe(name string) *probe {
 	n.t.Helper()
-	p := &probe{n: n, mail: make(chan mail, 1<<16), let: make(chan struct{})}
+	return n.probeWithRoom(name, 1<<15)
+}
+
+// probeWithRoom is probe for an actor that receives at most so many messages
+// before they are looked at.
+func (n *node) probeWithRoom(name string, room int) *probe {
+	n.t.Helper()
+	p := &probe{n: n, mail: make(chan mail, room), let: make(chan struct{})}
 	backoff := spawn.Backoff{Min: time.Millisecond, Max: time.Millisecond}
 	pid, err := n.as.Root.SpawnNamed(n.sys.RootProps(spawn.Restart(backoff), func() actor.Actor { return p }), name)
 	if err != nil {
@@ -227,7 +235,8 @@ func (p *probe) send(address, id string, m any) {
 func (p *probe) policy(route, sender string, l gate.Limits, o gate.Overflow) gate.Policy {
 	return gate.Policy{
 		Owner: p.pid.Id, Routes: map[string]string{route: p.pid.Id}, Sender: sender,
-		Receives: []proto.Message{new(wrapperspb.StringValue), new(wrapperspb.BytesValue)},
+		// The last one nests, which none of our messages does.
+		Receives: []proto.Message{new(wrapperspb.StringValue), new(wrapperspb.BytesValue), new(structpb.ListValue)},
 		Limits:   l, Overflow: o,
 	}
 }
@@ -270,24 +279,44 @@ func federation(t testing.TB, n int) (nodes []*node, probes [][]*probe) {
 	return nodes, probes
 }
 
+// guarded fails the test if any dead letter or restart shows that something got
+// past the gate.
+func guarded(t *testing.T, n *node) {
+	n.as.EventStream.Subscribe(func(e any) {
+		if d, ok := e.(*actor.DeadLetterEvent); ok {
+			t.Errorf("dead letter %T to %v", d.Message, d.PID)
+		}
+	})
+}
+
+// nobody is where member 2 of a server's federation would listen.
+const nobody = "127.0.0.1:1"
+
 // server makes a node that is member 1 of a federation of three and lets clients
 // in; peer is its actor for member 0, which nobody plays but hostiles.
 // sessions receives the actor of every client.
 func server(t *testing.T, adapt ...func(*Admission)) (n *node, peer *probe, sessions chan *probe) {
 	t.Helper()
 	n = newNode(t, 2)
+	peer, sessions = n.member1(adapt...)
+	return n, peer, sessions
+}
+
+// member1 makes a node what server describes.
+func (n *node) member1(adapt ...func(*Admission)) (peer *probe, sessions chan *probe) {
+	n.t.Helper()
 	peer = n.probe("peer-0")
 	n.probe("consensus") // nobody may reach it
 	other := n.probe("peer-2")
 	n.hub.Federate(1, []Member{
 		{Key: key(1).Pin(), Policy: peer.asPeer()},
 		{Key: key(2).Pin()},
-		{Key: key(3).Pin(), Socket: "127.0.0.1:1", Policy: other.asPeer()}, // nobody listens there
+		{Key: key(3).Pin(), Socket: nobody, Policy: other.asPeer()},
 	})
 	sessions = make(chan *probe, 100)
 	var number atomic.Int64
 	a := DefaultAdmission(func(Client) (gate.Policy, error) {
-		s := n.probe(fmt.Sprintf("session-%d", number.Add(1)))
+		s := n.probeWithRoom(fmt.Sprintf("session-%d", number.Add(1)), 1<<11)
 		sessions <- s
 		return s.asSession(), nil
 	})
@@ -295,7 +324,7 @@ func server(t *testing.T, adapt ...func(*Admission)) (n *node, peer *probe, sess
 		f(&a)
 	}
 	n.open(a)
-	return n, peer, sessions
+	return peer, sessions
 }
 
 // dial connects a client, with a probe as its inbox.
