@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -108,14 +110,46 @@ func (h *Hub) keep(id int) {
 		h.mu.Lock()
 		delay := backoff.Delay(failures, h.cfg.Rand)
 		h.mu.Unlock()
-		again := make(chan struct{})
-		cancel = h.cfg.Timer.After(delay, func() { close(again) })
-		select {
-		case <-again:
-		case <-h.life.Done():
-			cancel()
+		if !h.pause(delay, h.directory.knocks[id]) {
 			return
 		}
+	}
+}
+
+// pause waits before the next attempt: for delay, or shorter if the member knocks
+// meanwhile, but never less than redialMin after that. So a member that has just
+// been started is back at once, and one that knocks all the time is dialled no more
+// often than one that has failed once. It reports false when the hub is closed.
+func (h *Hub) pause(delay time.Duration, knocks <-chan struct{}) bool {
+	again := make(chan struct{})
+	var once sync.Once
+	over := func() { once.Do(func() { close(again) }) }
+	defer h.cfg.Timer.After(delay, over)()
+	for {
+		select {
+		case <-again:
+			return true
+		case <-knocks:
+			knocks = nil
+			defer h.cfg.Timer.After(redialMin, over)()
+		case <-h.life.Done():
+			return false
+		}
+	}
+}
+
+// knock tells a member that dials us that we are there: it may be waiting to dial
+// again, for up to redialMax. It refuses the connection, which says it all.
+func (h *Hub) knock(id int) {
+	defer h.routines.Done()
+	m := h.directory.members[id]
+	a := attempt{hub: h, socket: m.Socket, key: m.Key, self: h.cfg.Identity, gate: h.directory.gates[id], up: func() {}}
+	a.admit = func(other *link.Hello) *link.Refusal {
+		_, refusal := h.admitMember(id, other, true)
+		return refusal
+	}
+	if err := a.run(h.life); refusalOf(err).GetCode() != link.Code_CODE_DIRECTION {
+		h.log.Debug("knocked in vain", slog.Int("member", id), slog.Any("error", err))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,6 +97,64 @@ func TestRedial(t *testing.T) {
 		}
 	}
 	close(refuse)
+}
+
+// discouraged makes member 0 of two, who fails to dial member 1 so often that it will not
+// try again in this test, and then where 1 may listen.
+func discouraged(t *testing.T, patient time.Duration, failures int) (zero *probe, delays chan time.Duration, dialled *atomic.Int64, one *node) {
+	t.Helper()
+	one = newNode(t, 2)
+	one.reserve()
+	dialled = new(atomic.Int64)
+	n := newNode(t, 1, func(c *Config) {
+		c.Connect = func(ctx context.Context, socket string) (net.Conn, error) {
+			if dialled.Add(1) <= int64(failures) {
+				return nil, errors.New("not yet")
+			}
+			return new(net.Dialer).DialContext(ctx, "tcp", socket)
+		}
+	})
+	delays = make(chan time.Duration, 100)
+	n.timer.asked, n.timer.patient = delays, patient
+	n.reserve()
+	zero = n.probe("peer-1")
+	n.hub.Federate(0, []Member{{Key: key(1).Pin()}, {Key: key(2).Pin(), Socket: one.socket(), Policy: zero.asPeer()}})
+	n.open(DefaultAdmission(nil))
+	for range failures {
+		next[*link.Down](zero)
+		<-delays
+	}
+	return zero, delays, dialled, one
+}
+
+// A member that is started is dialled at once, however long those who dial it would
+// have waited.
+func TestKnock(t *testing.T) {
+	zero, delays, _, one := discouraged(t, 4*redialMin, 3)
+	p := one.probe("peer-0")
+	one.hub.Federate(1, []Member{{Key: key(1).Pin(), Socket: zero.n.socket(), Policy: p.asPeer()}, {Key: key(2).Pin()}})
+	one.open(DefaultAdmission(nil))
+	next[*link.Up](zero)
+	next[*link.Up](p)
+	if d := <-delays; d != redialMin {
+		t.Errorf("dialled %s after the knock", d)
+	}
+}
+
+// Who knocks again and again is dialled as often as after a first failure.
+func TestKnockingWithoutEnd(t *testing.T) {
+	zero, delays, dialled, _ := discouraged(t, redialMin, 1)
+	for range 50 {
+		r := rawStream(t, rawConn(t, zero.n, key(2)))
+		r.send(generous())
+		if code := r.refused(); code != link.Code_CODE_DIRECTION {
+			t.Fatal(code)
+		}
+		r.conn.Close()
+	}
+	if d := <-delays; d != redialMin || len(delays) != 0 || dialled.Load() != 1 {
+		t.Errorf("waits %s and %d times more, dialled %d times", d, len(delays), dialled.Load())
+	}
 }
 
 // What nobody has a link to is a dead letter, and is not dialled.

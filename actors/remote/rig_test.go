@@ -33,12 +33,17 @@ type handTimer struct {
 	held  map[time.Duration]map[int]func()
 	// asked gets the delays that are not deadlines, if it is set.
 	asked chan<- time.Duration
+	// patient holds those delays too that are not shorter, if it is set.
+	patient time.Duration
 }
 
 func (h *handTimer) After(d time.Duration, fn func()) func() {
 	if d != handshakeTime && d != lingerTime && d != settleTime {
 		if h.asked != nil {
 			h.asked <- d
+		}
+		if h.patient != 0 && d >= h.patient {
+			return func() {}
 		}
 		t := time.AfterFunc(5*time.Millisecond, fn)
 		return func() { t.Stop() }
