@@ -23,10 +23,18 @@ func (r *run) group(ctx context.Context, group []plan.Point) error {
 		if err := sleep(ctx, time.Until(begin.Add(e.At))); err != nil {
 			return err
 		}
+		if e.Promise {
+			select {
+			case <-r.teller.Promise(e.Kill[0]):
+			case <-time.After(longestWait): // it may be away
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		r.stage.KillNodes(e.Kill...)
 		for _, w := range e.Wallets {
 			r.wallets[w].Kill()
 		}
-		r.stage.KillNodes(e.Kill...)
 		if e.Examine {
 			if err := r.read(); err != nil {
 				return err
@@ -145,6 +153,9 @@ func (r *run) examine(members []int, whole bool) {
 	r.report.Autopsies += len(members)
 	r.mu.Unlock()
 }
+
+// longestWait is how long a point waits for somebody's acknowledgement.
+const longestWait = time.Second
 
 // overlap is how many epochs are compared that are known already.
 const overlap = messages.Epoch(200)

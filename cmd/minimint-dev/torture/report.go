@@ -24,8 +24,10 @@ type Report struct {
 	Seed   uint64         `json:"seed"`
 	Points int            `json:"points"`
 	Kinds  map[string]int `json:"kinds"`
-	// Starting counts points that were aimed at members that were starting up.
+	// Starting counts points that were aimed at members that were starting up,
+	// Promises those that were aimed at the moment after an acknowledgement.
 	Starting     int           `json:"starting"`
+	Promises     int           `json:"promises"`
 	Epochs       uint64        `json:"epochs"`
 	Transactions teller.Totals `json:"teller_transactions"`
 	Payments     int           `json:"payments"`
@@ -76,6 +78,9 @@ func (r *Report) group(group []plan.Point, restarts int) {
 		if p.Starting {
 			r.Starting++
 		}
+		if p.Promise {
+			r.Promises++
+		}
 	}
 }
 
@@ -97,7 +102,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	for _, row := range [][2]string{
 		{"seed", fmt.Sprint(r.Seed)},
 		{"points", fmt.Sprintf("%d in %.0f s", r.Points, r.Seconds)},
-		{"killed", fmt.Sprintf("%s; %d of them while starting up", strings.Join(kinds, ", "), r.Starting)},
+		{"killed", fmt.Sprintf("%s; %d of them while starting up, %d right after an acknowledgement", strings.Join(kinds, ", "), r.Starting, r.Promises)},
 		{"restarts", fmt.Sprintf("%d of members; files examined %d times", r.Restarts, r.Autopsies)},
 		{"time to resume", fmt.Sprintf("median %s, longest %s", r.ResumeMedian.Round(time.Millisecond), r.ResumeLongest.Round(time.Millisecond))},
 		{"epochs", fmt.Sprint(r.Epochs)},

@@ -53,8 +53,10 @@ type Point struct {
 	Back    []time.Duration
 	// Wallets are killed too: whatever command they run then.
 	Wallets []int
-	// Starting says that the point is aimed at a member that is starting up.
-	Starting bool
+	// Starting says that the point is aimed at a member that is starting up; Promise
+	// that it waits until the first of Members has acknowledged a transaction, and
+	// comes right after that.
+	Starting, Promise bool
 	// Examine says to look at what the members left behind before they are started
 	// again, which delays that.
 	Examine bool
@@ -64,6 +66,7 @@ type Point struct {
 type Event struct {
 	At      time.Duration
 	Kill    []int // members
+	Promise bool  // when the first of them has acknowledged something
 	Start   []int // members
 	Examine bool  // whom it starts
 	Wallets []int // to kill
@@ -127,6 +130,8 @@ func (p *Plan) point(before []Point) Point {
 		}
 	}
 	point.Members = p.members(point.Kind, point.Members)
+	// Who is starting has nothing to promise yet.
+	point.Promise = p.rng.IntN(3) == 0 && !point.Starting && point.Kind != Clients
 	point.Examine = p.rng.IntN(2) == 0
 	for range point.Members {
 		point.Back = append(point.Back, point.At+p.span(away))
@@ -165,7 +170,7 @@ func (p *Plan) members(k Kind, chosen []int) []int {
 func Timeline(group []Point) []Event {
 	var events []Event
 	for _, point := range group {
-		events = append(events, Event{At: point.At, Kill: point.Members, Wallets: point.Wallets})
+		events = append(events, Event{At: point.At, Kill: point.Members, Promise: point.Promise, Wallets: point.Wallets})
 	}
 	for _, point := range group {
 		for i, m := range point.Members {

@@ -64,7 +64,7 @@ func TestMix(t *testing.T) {
 	p := New(Config{Seed: 7, Members: 4, Wallets: 3})
 	var seen [kinds]int
 	var magnitudes [5]int
-	starting, wallets := 0, 0
+	starting, wallets, promises := 0, 0, 0
 	for range 2000 {
 		group := p.Group(10)
 		for i, point := range group {
@@ -77,6 +77,12 @@ func TestMix(t *testing.T) {
 			}
 			if len(point.Wallets) > 0 {
 				wallets++
+			}
+			if point.Promise {
+				promises++
+				if point.Starting || len(point.Members) == 0 {
+					t.Fatalf("nobody can promise: %+v", point)
+				}
 			}
 			if point.Starting {
 				starting++
@@ -107,7 +113,7 @@ func TestMix(t *testing.T) {
 			t.Errorf("%d first points of magnitude %d", n, m)
 		}
 	}
-	if starting < 200 || wallets < 500 {
-		t.Errorf("%d aim at a start, %d at wallets", starting, wallets)
+	if starting < 200 || wallets < 500 || promises < 500 {
+		t.Errorf("%d aim at a start, %d at wallets, %d at a promise", starting, wallets, promises)
 	}
 }

@@ -20,7 +20,8 @@ type ledger struct {
 	mu       sync.Mutex
 	totals   Totals
 	entries  map[messages.WitnessID]*entry
-	receipts [][]*entry // by member
+	receipts [][]*entry      // by member
+	watches  []chan struct{} // by member: closed with its next acknowledgement
 }
 
 type entry struct {
@@ -30,7 +31,7 @@ type entry struct {
 }
 
 func newLedger(members int) *ledger {
-	return &ledger{entries: map[messages.WitnessID]*entry{}, receipts: make([][]*entry, members)}
+	return &ledger{entries: map[messages.WitnessID]*entry{}, receipts: make([][]*entry, members), watches: make([]chan struct{}, members)}
 }
 
 // begin notes that a transaction is about to be submitted.
@@ -50,7 +51,21 @@ func (l *ledger) acknowledged(tx *transaction.Transaction, member int) {
 		l.totals.Acknowledged++
 	}
 	e.by = append(e.by, member)
+	if l.watches[member] != nil {
+		close(l.watches[member])
+		l.watches[member] = nil
+	}
 	l.receipts[member] = append(l.receipts[member], e)
+}
+
+// watch returns what is closed when a member acknowledges something.
+func (l *ledger) watch(member int) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.watches[member] == nil {
+		l.watches[member] = make(chan struct{})
+	}
+	return l.watches[member]
 }
 
 // by returns who has acknowledged a transaction.

@@ -26,7 +26,14 @@ func TestLedger(t *testing.T) {
 	for _, x := range []*transaction.Transaction{a, b, c} {
 		l.begin(x)
 	}
+	promise, other := l.watch(0), l.watch(1)
 	l.acknowledged(a, 0)
+	<-promise
+	select {
+	case <-other:
+		t.Error("member 1 has promised nothing")
+	default:
+	}
 	l.acknowledged(a, 2)
 	l.acknowledged(b, 0)
 	if !slices.Equal(l.by(a), []int{0, 2}) || l.by(c) != nil {

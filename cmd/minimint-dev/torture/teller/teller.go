@@ -106,6 +106,10 @@ func (t *Teller) Totals() Totals { return t.ledger.count() }
 // end is not known, and those that ended since the last call.
 func (t *Teller) Acknowledged(member int) []*transaction.Transaction { return t.ledger.take(member) }
 
+// Promise returns a channel that is closed when a member acknowledges a
+// transaction from now on.
+func (t *Teller) Promise(member int) <-chan struct{} { return t.ledger.watch(member) }
+
 // Lines are the teller's links, for other questions.
 func (t *Teller) Lines() *line.Desk { return t.lines }
 
