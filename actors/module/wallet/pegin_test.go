@@ -17,37 +17,14 @@ import (
 	"minimint/messages/canonical"
 )
 
-// H1: a deposit stays claimed after the federation has spent it.
-func TestH1DepositCannotBeClaimedAgainAfterItWasSpent(t *testing.T) {
-	f := funded(t)
-	at := f.deposit(1, 200_000)
-	proof := f.proof(1, at).Bytes()
-	_, err := f.claim(proof)
-	wantCode(t, err, messages.RejectPegInClaimed, true)
-	if _, _, err := f.withdraw(wallet.PegOut{Address: home, Sats: 150_000, MaxFeeSats: 5000}); err != nil {
-		t.Fatal(err)
-	}
-	_, err = f.claim(proof)
-	wantCode(t, err, messages.RejectPegInClaimed, true)
-	f.run(nil)
-	f.broadcast()
-	f.mine(1 + delay)
-	if f.summary().GetPending() != 0 {
-		t.Fatal("peg-out is not buried")
-	}
-	_, err = f.claim(proof)
-	wantCode(t, err, messages.RejectPegInClaimed, true)
-}
-
-// H4: another proof of the same deposit is the same claim.
-func TestH4ClaimIsOfTheOutPointNotOfTheProof(t *testing.T) {
+// Two deposits to one address in one block, and one later, are three claims.
+func TestSeveralDepositsToOneAddress(t *testing.T) {
 	f := funded(t)
 	first := f.pay(1, 50_000)
 	f.mine(1 + delay)
 	if _, err := f.claim(f.proof(1, first).Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	// Two deposits to one address in one block, and one later, are three claims.
 	a, b := f.pay(1, 60_000), f.pay(1, 60_000)
 	f.mine(2)
 	c := f.pay(1, 60_000)
@@ -61,9 +38,9 @@ func TestH4ClaimIsOfTheOutPointNotOfTheProof(t *testing.T) {
 	}
 }
 
-// H15: a deposit that does not pay for its own spending is refused for now, one
+// A deposit that does not pay for its own spending is refused for now, one
 // that does brings its value and asks for that fee.
-func TestH15DustDeposits(t *testing.T) {
+func TestDustDeposits(t *testing.T) {
 	f := funded(t)
 	fee := int64(f.summary().GetPegInFeeMsat() / 1000)
 	if fee < 2*131 || fee > 2*133 {
@@ -132,21 +109,6 @@ func TestCoinbaseDepositWaitsForItsMaturity(t *testing.T) {
 	}
 }
 
-// V13: change of the federation can never be claimed as a deposit, even by
-// somebody who knew a key for its script.
-func TestV13ChangeIsMarkedAsClaimed(t *testing.T) {
-	f := funded(t, 200_000)
-	if _, _, err := f.withdraw(wallet.PegOut{Address: home, Sats: 50_000, MaxFeeSats: 5000}); err != nil {
-		t.Fatal(err)
-	}
-	f.run(nil)
-	id := f.broadcast()[0].TxHash()
-	claimed := append(append([]byte{'c'}, id[:]...), 0, 0, 0, 1)
-	if f.state().Get(claimed) == nil {
-		t.Error("the change of a pending peg-out is not in the claimed set")
-	}
-}
-
 // A peg-out to a deposit address of the federation is a deposit.
 func TestPegOutToOwnDepositAddress(t *testing.T) {
 	f := funded(t, 300_000)
@@ -165,8 +127,8 @@ func TestPegOutToOwnDepositAddress(t *testing.T) {
 	}
 }
 
-// V4, H103: only a sound proof in an agreed block buries a payment.
-func TestV4BurialNeedsProofInAnAgreedBlock(t *testing.T) {
+// Only a sound proof in an agreed block buries a payment (H103).
+func TestBurialNeedsProofInAnAgreedBlock(t *testing.T) {
 	f := funded(t, 300_000)
 	at, _, err := f.withdraw(wallet.PegOut{Address: home, Sats: 50_000, MaxFeeSats: 5000})
 	if err != nil {
@@ -216,9 +178,9 @@ func votesOnly(items [][]byte) [][]byte {
 	return out
 }
 
-// H13: every query answers with data or a typed rejection, also before anything
+// Every query answers with data or a typed rejection, also before anything
 // was agreed on.
-func TestH13QueriesNeverPanic(t *testing.T) {
+func TestQueriesNeverPanic(t *testing.T) {
 	f := newFederation(t)
 	if q := f.quote(wallet.PegOut{Address: home, Sats: 1000}); q.GetReasonCode() != uint32(messages.RejectNoFunds) {
 		t.Errorf("quote %v", q)

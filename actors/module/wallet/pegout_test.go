@@ -27,9 +27,9 @@ func funded(t *testing.T, deposits ...int64) *federation {
 	return f
 }
 
-// H14, H13: what bitcoin would not relay and what is no address of the network
-// is refused with its reason, before it touches any state.
-func TestH14StatelessRefusalsOfPegOuts(t *testing.T) {
+// What bitcoin would not relay and what is no address of the network is refused
+// with its reason, before it touches any state.
+func TestStatelessRefusalsOfPegOuts(t *testing.T) {
 	main := &chaincfg.MainNetParams
 	p2pkh, _ := btcutil.NewAddressPubKeyHash(make([]byte, 20), &chaincfg.SimNetParams)
 	p2sh, _ := btcutil.NewAddressScriptHashFromHash(make([]byte, 20), &chaincfg.SimNetParams)
@@ -80,27 +80,6 @@ func TestH14StatelessRefusalsOfPegOuts(t *testing.T) {
 	}
 	if v := f.check(contract.Items{Outputs: [][]byte{[]byte("noise")}}); v.Rejection == nil || v.Rejection.Code != messages.RejectMalformed {
 		t.Errorf("noise: %v", v.Rejection)
-	}
-}
-
-// H5: what a user declares does not make the federation pay: below the real
-// fee is a refusal without effect, exactly the quote is enough.
-func TestH5FeeIsTheRealOne(t *testing.T) {
-	f := funded(t, 1_000_000)
-	out := wallet.PegOut{Address: home, Sats: 200_000}
-	need := f.quote(out).GetFeeSats()
-	before := dump(f.state())
-	for _, declared := range []uint64{0, 1, need - 1} {
-		out.MaxFeeSats = declared
-		_, _, err := f.withdraw(out)
-		wantCode(t, err, messages.RejectPegOutFee, false)
-	}
-	if string(dump(f.state())) != string(before) {
-		t.Error("a refused peg-out left traces")
-	}
-	out.MaxFeeSats = need
-	if _, _, err := f.withdraw(out); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -166,43 +145,6 @@ func TestDustChangeIsPaidByTheUserOrNotAtAll(t *testing.T) {
 	}
 	if sum := f.summary(); sum.GetCoins() != 0 || f.env.assets["coins"]+f.env.assets["change"] != 0 {
 		t.Errorf("summary %v", sum)
-	}
-}
-
-// V7: one pending peg-out too many is a typed refusal, in outputs and quotes.
-func TestV7OnePegOutTooMany(t *testing.T) {
-	f := newFederation(t)
-	f.run(nil)
-	for range wallet.MaxPending + 1 {
-		f.pay(1, 20_000)
-	}
-	f.mine(1 + delay)
-	b := f.world.Block(f.world.Height() - delay)
-	for _, tx := range b.Transactions[1:] {
-		if _, err := f.claim(f.proof(1, wire.OutPoint{Hash: tx.TxHash()}).Bytes()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out := wallet.PegOut{Address: home, Sats: 5000, MaxFeeSats: 2000}
-	for i := range wallet.MaxPending {
-		if _, _, err := f.withdraw(out); err != nil {
-			t.Fatalf("peg-out %d: %v", i, err)
-		}
-	}
-	_, _, err := f.withdraw(out)
-	wantCode(t, err, messages.RejectPegOutLimit, false)
-	if q := f.quote(out); q.GetReasonCode() != uint32(messages.RejectPegOutLimit) {
-		t.Errorf("quote %v", q)
-	}
-	list := query(t, f.observer(), f.state(), "pegouts", nil, new(walletwire.PegOuts))
-	if len(list.GetPending()) != wallet.MaxPending || list.GetPending()[0].GetAddress() != home {
-		t.Errorf("%d pending", len(list.GetPending()))
-	}
-	f.run(nil)
-	f.broadcast()
-	f.mine(1 + delay)
-	if _, _, err := f.withdraw(out); err != nil {
-		t.Errorf("after the burial: %v", err)
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/btcsuite/btcd/btcutil"
+	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
+	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 	"pgregory.net/rapid"
 
@@ -24,7 +27,17 @@ type story struct {
 	r        *rapid.T
 	deposits map[wire.OutPoint]byte
 	order    []wire.OutPoint // of deposits
+	pegOuts  []*payment      // that were accepted
 	lying    bool
+	muted    [members]bool // say nothing
+}
+
+// payment is a peg-out and the bitcoin transactions that pay it.
+type payment struct {
+	at     messages.OutPoint
+	script []byte // of the recipient, nobody else's
+	txid   []byte // when it was accepted
+	signed map[chainhash.Hash]*wire.MsgTx
 }
 
 const liar = members - 1
@@ -40,6 +53,11 @@ func newStory(t *testing.T, r *rapid.T) *story {
 func (s *story) settle() {
 	s.t.Helper()
 	edits := map[messages.PeerID]edit{}
+	for p, muted := range s.muted {
+		if muted {
+			edits[messages.PeerID(p)] = silent
+		}
+	}
 	for n := 0; ; n++ {
 		if s.lying {
 			edits[liar] = func(items [][]byte) [][]byte { return s.lie(items, n) }
@@ -133,8 +151,13 @@ func (s *story) typed(err error) {
 
 // payOut withdraws what users hold, perhaps to a deposit address.
 func (s *story) payOut() {
+	script := append([]byte{txscript.OP_0, 20}, bytes.Repeat([]byte{byte(len(s.pegOuts) + 1)}, 20)...)
+	address, err := btcutil.NewAddressWitnessPubKeyHash(script[2:], &chaincfg.SimNetParams)
+	if err != nil {
+		s.r.Fatal(err)
+	}
 	out := wallet.PegOut{
-		Address: home, Sats: rapid.Uint64Range(294, 300_000).Draw(s.r, "withdrawal"),
+		Address: address.EncodeAddress(), Sats: rapid.Uint64Range(294, 300_000).Draw(s.r, "withdrawal"),
 		MaxFeeSats: rapid.Uint64Range(0, 30_000).Draw(s.r, "fee"),
 	}
 	own := s.pick(4, "to") == 0
@@ -145,12 +168,18 @@ func (s *story) payOut() {
 		}
 		out.Address = address.EncodeAddress()
 		out.Sats = max(out.Sats, 330)
+		script = nil // many may be paid there
 	}
 	if int64(out.Sats+out.MaxFeeSats)*int64(messages.Sat) > s.issued {
 		return // nobody has so much
 	}
 	at, _, err := s.withdraw(out)
-	if s.typed(err); err == nil && own {
+	if s.typed(err); err == nil {
+		s.pegOuts = append(s.pegOuts, &payment{
+			at: at, script: script, txid: s.status(at).GetTxid(), signed: map[chainhash.Hash]*wire.MsgTx{},
+		})
+	}
+	if err == nil && own {
 		paid := wire.OutPoint{Hash: chainhash.Hash(s.status(at).GetTxid())}
 		s.deposits[paid] = 9
 		s.order = append(s.order, paid)
