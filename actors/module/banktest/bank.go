@@ -65,6 +65,7 @@ type Bank struct {
 
 	cfg    Config
 	epoch  messages.Epoch
+	past   []outcome.Outcome
 	random *rand.ChaCha8
 }
 
@@ -106,32 +107,41 @@ func (b *Bank) threshold() int { return b.cfg.Members - (b.cfg.Members-1)/3 }
 // store.
 func (b *Bank) Restart(p messages.PeerID) {
 	b.Helper()
-	m := b.Members[p]
+	b.equip(b.Members[p], int(p))
+}
+
+// equip makes the modules of member me; −1 has no secrets.
+func (b *Bank) equip(m *Member, me int) {
+	b.Helper()
 	var err error
-	cfg := mint.Config{SpendFee: b.cfg.SpendFee, IssueFee: b.cfg.IssueFee, Rand: rand.NewChaCha8([32]byte{2, byte(p)})}
+	cfg := mint.Config{SpendFee: b.cfg.SpendFee, IssueFee: b.cfg.IssueFee, Rand: rand.NewChaCha8([32]byte{2, byte(me)})}
 	for _, e := range b.cfg.Tiers {
 		d := deal(b.threshold(), b.cfg.Members, e)
-		cfg.Tiers = append(cfg.Tiers, mint.Tier{Exponent: e, Keys: d.keys, Secret: d.secrets[p]})
+		tier := mint.Tier{Exponent: e, Keys: d.keys}
+		if me >= 0 {
+			tier.Secret = d.secrets[me]
+		}
+		cfg.Tiers = append(cfg.Tiers, tier)
 	}
 	if m.Mint, err = mint.New(cfg); err != nil {
 		b.Fatal(err)
 	}
-	if m.Wallet, err = wallet.New(b.walletConfig(p)); err != nil {
+	if m.Wallet, err = wallet.New(b.walletConfig(me)); err != nil {
 		b.Fatal(err)
 	}
 	m.Rules = transition.New(Federation, []contract.Module{m.Mint, m.Wallet})
 }
 
-func (b *Bank) walletConfig(me messages.PeerID) wallet.Config {
+func (b *Bank) walletConfig(me int) wallet.Config {
 	cfg := wallet.Config{
 		Federation: Federation, Network: &chaincfg.SimNetParams, Threshold: b.threshold(), FinalityDelay: FinalityDelay, Birthday: Birthday,
-		MinFeeRate: 1000, DefaultFeeRate: 2000, MaxFeeRate: 100_000, PegInFee: b.cfg.PegInFee, PegOutFee: b.cfg.PegOutFee, Me: me,
+		MinFeeRate: 1000, DefaultFeeRate: 2000, MaxFeeRate: 100_000, PegInFee: b.cfg.PegInFee, PegOutFee: b.cfg.PegOutFee,
 	}
 	for i := range b.cfg.Members {
 		secret, public := btcec.PrivKeyFromBytes(bytes.Repeat([]byte{byte(i + 1)}, 32))
 		cfg.Keys = append(cfg.Keys, public)
-		if i == int(me) {
-			cfg.Secret = secret
+		if i == me {
+			cfg.Secret, cfg.Me = secret, messages.PeerID(i)
 		}
 	}
 	return cfg
@@ -210,7 +220,20 @@ func (b *Bank) Apply(raw ...[]byte) transition.Result {
 		b.Fatalf("epoch %d: the federation holds %d msat and owes %d", o.Epoch, first.Totals.Assets, first.Totals.Liabilities)
 	}
 	b.epoch++
+	b.past = append(b.past, o)
 	return first
+}
+
+// Replay applies all that was ever agreed on at a member that was not there, has
+// no node and no secret, and returns the state hash that it ends with.
+func (b *Bank) Replay() [32]byte {
+	b.Helper()
+	observer := &Member{Store: memory.New()}
+	b.equip(observer, -1)
+	for _, o := range b.past {
+		b.applyAt(observer, o)
+	}
+	return observer.hash(b)
 }
 
 func (b *Bank) applyAt(m *Member, o outcome.Outcome) transition.Result {

@@ -96,8 +96,8 @@ func TestManyBlocksAreAgreedInOrder(t *testing.T) {
 	}
 }
 
-// H22: one member cannot stuff an epoch with observations.
-func TestH22SecondObservationOfAnEpochIsMisbehaviour(t *testing.T) {
+// One member cannot stuff an epoch with observations.
+func TestSecondObservationOfAnEpochIsMisbehaviour(t *testing.T) {
 	f := newFederation(t)
 	o := f.next(0)
 	o.FeeRate = 1000
@@ -115,8 +115,8 @@ func TestH22SecondObservationOfAnEpochIsMisbehaviour(t *testing.T) {
 	}
 }
 
-// H26: heights that shrink at a node are neither a panic nor agreed.
-func TestH26ShrinkingHeightsStallOnly(t *testing.T) {
+// Heights that shrink at a node are neither a panic nor agreed.
+func TestShrinkingHeightsStallOnly(t *testing.T) {
 	f := newFederation(t)
 	f.mine(5)
 	before := f.height()
