@@ -131,8 +131,9 @@ func TestH22OneObservationPerMember(t *testing.T) {
 	for i := range uint64(100) {
 		flood = append(flood, stuffed(height, 90_000+i))
 	}
-	huge := [][]byte{stuffed(1<<32-9, 3000), stuffed(1<<31, 3000), stuffed(height+1, 3000)}
-	for name, items := range map[string][][]byte{"many": flood, "heights that nobody has": huge} {
+	for name, items := range map[string][][]byte{
+		"many": flood, "a height that nobody has": {stuffed(1<<31, 3000)}, "the last height": {stuffed(1<<32-9, 3000)}, "one more": {stuffed(height+1, 3000)},
+	} {
 		honest := []outcome.Contribution{banktest.Items(wallet.Kind, b.Propose(0)...), banktest.Of(), banktest.Of()}
 		res := b.Run(append(honest, banktest.Items(wallet.Kind, items...))...)
 		if len(res.Faults) != 1 || res.Faults[0].Peer != 3 {

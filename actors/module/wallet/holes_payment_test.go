@@ -26,9 +26,15 @@ func TestV2OneTransactionForOnePegOut(t *testing.T) {
 			t.Fatalf("accepted %d times", len(res.Accepted))
 		}
 		id := pendingID(t, b)
-		b.Settle(map[messages.PeerID]banktest.Edit{1: banktest.Silent, 2: banktest.Silent}) // signatures come late
+		late := map[messages.PeerID]banktest.Edit{1: withoutSignatures, 2: withoutSignatures}
+		b.Settle(late)
 		b.Chain.SetFeeRate(9000)
+		b.Chain.Mine(1)
+		b.Settle(late)
 		b.Run(banktest.Of(tx), banktest.Of(tx))
+		if rate := b.Summary().GetFeeRate(); rate != 9000 || len(b.Broadcast()) != 0 {
+			t.Fatalf("rate %d, or signed too early", rate)
+		}
 		b.Restart(1)
 		b.Settle(nil)
 		b.Run(banktest.Of(tx))
@@ -39,18 +45,36 @@ func TestV2OneTransactionForOnePegOut(t *testing.T) {
 	t.Run("whatever happens", func(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) {
 			s := newStory(t, r)
-			for range rapid.IntRange(4, 14).Draw(r, "steps") {
-				for p := range s.muted {
-					s.muted[p] = rapid.IntRange(0, 3).Draw(r, "muted") == 0
-				}
-				if rapid.IntRange(0, 3).Draw(r, "restart") == 0 {
+			for range 3 {
+				s.deposit(1, rapid.Int64Range(100_000, 400_000).Draw(r, "coin"))
+			}
+			s.payOut()
+			for range rapid.IntRange(1, 5).Draw(r, "steps") {
+				s.unsigned = rapid.Bool().Draw(r, "unsigned")
+				switch rapid.IntRange(0, 4).Draw(r, "event") {
+				case 0:
+					s.payOut()
+				case 1:
+					s.world.SetFeeRate(rapid.Uint64Range(1000, 50_000).Draw(r, "rate"))
+				case 2:
+					s.world.Reorg(1+s.pick(delay, "depth"), delay+1)
+				case 3:
 					s.restart()
+				case 4: // all that can happen to a wallet
 				}
 				s.step()
 				s.sign()
 				s.onlyOne()
 			}
 		})
+	})
+}
+
+// withoutSignatures keeps signatures back.
+func withoutSignatures(items [][]byte) [][]byte {
+	return slices.DeleteFunc(slices.Clone(items), func(body []byte) bool {
+		item := new(walletwire.Item)
+		return canonical.Unmarshal(body, item, 1<<20) == nil && item.GetSignatures() != nil
 	})
 }
 

@@ -128,16 +128,15 @@ func TestH14DustLocksNothing(t *testing.T) {
 		}
 	}
 	// What is left over is no dust either: it goes to the miners, if the user paid for it.
-	whole := b.Summary().GetCoinsSats()
-	out := wallet.PegOut{Address: home, Sats: whole - 1000, MaxFeeSats: 999}
+	out := wallet.PegOut{Address: home, Sats: 100_000}
+	bare := b.Quote(out).GetFeeSats() - 2*43 // without a change output
+	out = wallet.PegOut{Address: home, Sats: b.Summary().GetCoinsSats() - bare - 200, MaxFeeSats: bare + 200}
 	tx, _ := b.PegOut(append(notes, b.Fund(100_000)...), out)
 	b.Accepted(tx)
 	b.Settle(nil)
 	for _, signed := range b.Broadcast() {
-		for _, o := range signed.TxOut {
-			if o.Value < 330 {
-				t.Errorf("an output of %d sat", o.Value)
-			}
+		if len(signed.TxOut) != 1 || chainFee(t, b, signed) != bare+200 {
+			t.Errorf("%d outputs, a fee of %d sat", len(signed.TxOut), chainFee(t, b, signed))
 		}
 	}
 	b.Mine(1 + banktest.FinalityDelay)

@@ -29,7 +29,7 @@ type story struct {
 	order    []wire.OutPoint // of deposits
 	pegOuts  []*payment      // that were accepted
 	lying    bool
-	muted    [members]bool // say nothing
+	unsigned bool // members keep their signatures back
 }
 
 // payment is a peg-out and the bitcoin transactions that pay it.
@@ -53,9 +53,9 @@ func newStory(t *testing.T, r *rapid.T) *story {
 func (s *story) settle() {
 	s.t.Helper()
 	edits := map[messages.PeerID]edit{}
-	for p, muted := range s.muted {
-		if muted {
-			edits[messages.PeerID(p)] = silent
+	for p := range messages.PeerID(members) {
+		if s.unsigned {
+			edits[p] = withoutSignatures
 		}
 	}
 	for n := 0; ; n++ {
