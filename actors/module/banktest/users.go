@@ -6,6 +6,8 @@ import (
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
+	"github.com/btcsuite/btcd/btcutil"
+	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/txscript"
 	"github.com/btcsuite/btcd/wire"
 
@@ -263,6 +265,15 @@ func (b *Bank) PegOut(notes []Note, out wallet.PegOut) (*transaction.Transaction
 		b.Fatal(err)
 	}
 	return b.Transfer(notes, cost, transaction.Item{Kind: wallet.Kind, Body: out.Bytes()})
+}
+
+// Home is a bitcoin address that belongs to nobody here.
+func Home() string {
+	address, err := btcutil.NewAddressWitnessPubKeyHash(make([]byte, 20), &chaincfg.SimNetParams)
+	if err != nil {
+		panic("banktest: " + err.Error())
+	}
+	return address.EncodeAddress()
 }
 
 // Broadcast offers to the chain what the state wants on it, and returns that.

@@ -69,8 +69,7 @@ func wellFormed(t interface{ Fatalf(string, ...any) }, r *messages.Rejection) {
 	canonical.Marshal(&wire.Rejected{Code: uint32(r.Code), Text: r.Text})
 }
 
-// H13 again, with transactions that are nearly right: items of real ones, mixed,
-// damaged and signed.
+// In the original any invalid transaction ended the process that it was submitted to: here are nearly right ones, mixed, damaged and signed.
 func TestH13DamagedTransactions(t *testing.T) {
 	b := openBank(t, 2, 3, 6)
 	start := b.store

@@ -125,20 +125,6 @@ func verdict(m contract.Module, items contract.Items) messages.RejectionCode {
 	return 0
 }
 
-// The original compared whole collections of notes, so the same note could
-// stand twice in one transaction.
-func TestH3SameNoteTwice(t *testing.T) {
-	h := newHouse(2, 10)
-	note := h.note(t, h.order(0))
-	if got := verdict(h.member(0), contract.Items{Inputs: [][]byte{note, note}}); got != messages.RejectDuplicate {
-		t.Errorf("one note twice: code %d, want %d", got, messages.RejectDuplicate)
-	}
-	out := h.output(h.order(0))
-	if got := verdict(h.member(0), contract.Items{Outputs: [][]byte{out, out}}); got != messages.RejectDuplicate {
-		t.Errorf("one blind nonce twice: code %d, want %d", got, messages.RejectDuplicate)
-	}
-}
-
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	h, other := newHouse(3, 4, 10), newHouse(4, 4, 10)
 	m := h.member(0)

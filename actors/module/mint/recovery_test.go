@@ -93,7 +93,7 @@ func TestSliceHashCoversEverything(t *testing.T) {
 	}
 }
 
-// Queries of noise are refused or answered with nothing, within their bounds.
+// In the original a query that came too early or asked for too much ended the process: those of noise are refused, or answered with nothing.
 func TestH13QueriesOfNoise(t *testing.T) {
 	b := openBank(t, 1, 3)
 	snap := b.view(t)
