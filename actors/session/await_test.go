@@ -71,8 +71,8 @@ func TestAwaitAccepted(t *testing.T) {
 	r.nothing("afterwards", r.pass(2*time.Minute))
 }
 
-// H25: the refusal of one signed form is no answer for another.
-func TestTwinsRefusalIsNotTheGoodOnes(t *testing.T) {
+// In the original the signature was not in the id, so whoever asked about his transaction was told of the refusal of a badly signed twin.
+func TestH25TwinsRefusalIsNotTheGoodOnes(t *testing.T) {
 	r := newRig(t).real()
 	good, twin := signed(t, 1)
 	r.nothing("good", r.ask(await(1, good, time.Minute)))

@@ -118,11 +118,16 @@ func TestConfigAndInfo(t *testing.T) {
 	r.alive()
 }
 
-// Whatever is sent, the worst that follows is a refusal.
-func TestMalformedRequests(t *testing.T) {
+// The original's server ended at any invalid transaction: whatever is sent, the worst that follows is a refusal.
+func TestH13MalformedRequests(t *testing.T) {
 	r := newRig(t).real()
+	good, _ := signed(t, 1)
+	unpaid := consensustest.Build([][]byte{consensustest.Input('d', 1, 9)}, consensustest.Output(1, 1<<63))
 	for i, m := range []*wire.ClientRequest{
 		{},
+		submit(0, unpaid.Bytes()),
+		submit(0, good.Bytes()[:len(good.Bytes())-1]),
+		submit(0, make([]byte, 1<<20)),
 		{Request: &wire.ClientRequest_Submit{}},
 		{Request: &wire.ClientRequest_Await{}},
 		{Request: &wire.ClientRequest_Await{Await: &wire.Await{Txid: make([]byte, 31), WitnessId: make([]byte, 32)}}},

@@ -38,7 +38,7 @@ func codeOf(t *testing.T, err error) messages.RejectionCode {
 	return r.Code
 }
 
-// H11: nobody pays for a transaction without inputs, whatever it asks for.
+// In the original transactions without inputs were accepted, stored and kept, and nobody paid for them.
 func TestH11NothingIsFree(t *testing.T) {
 	for _, d := range []transaction.Draft{
 		{},

@@ -120,9 +120,8 @@ func TestPoolAgainstModel(t *testing.T) {
 	})
 }
 
-// H25: other forms of a transaction do not keep the good one out, and what is
-// decided makes room again.
-func TestTwins(t *testing.T) {
+// In the original the pool knew a transaction by an id without its signature, so that of two forms only one could wait, and the refusal of one dropped both.
+func TestH25TwinsInThePool(t *testing.T) {
 	p := pool.New()
 	mustAdd(t, p, tx(1, 1, 1, 0))
 	mustAdd(t, p, tx(1, 1, 2, 0))
@@ -149,8 +148,8 @@ func TestTwins(t *testing.T) {
 	}
 }
 
-// H11: whoever has one note cannot fill the pool with ways to spend it.
-func TestRivalsHaveLittleRoom(t *testing.T) {
+// In the original transactions that nobody pays for filled what members propose, as many as there were.
+func TestH11RivalsHaveLittleRoom(t *testing.T) {
 	p := pool.New()
 	for i := range uint64(1000) {
 		p.Add(pool.Entry{Transaction: tx(7, i, 1, 1000)})

@@ -230,20 +230,6 @@ func TestLaterTransactionsSeeEarlierOnes(t *testing.T) {
 	}
 }
 
-// The original checked amounts with wrapping arithmetic.
-func TestH2AmountsDoNotWrap(t *testing.T) {
-	w := newWorld(vault{})
-	big := messages.MaxAmount
-	res := w.run(t, txs(
-		w.build(t, 0, [][]byte{body('d', 1, 5, w.key)}, [][]byte{body('w', 1, big, w.key), body('w', 2, big, w.key), body('w', 3, 1<<63, w.key)}),
-		w.build(t, 0, [][]byte{body('d', 1, 1<<63, w.key), body('d', 2, 1<<63, w.key)}, [][]byte{body('w', 1, 0, w.key)}),
-	))
-	rejectedWith(t, res, messages.RejectAmountOverflow, messages.RejectAmountOverflow)
-	if got := w.audit(t); got != (transition.Totals{}) {
-		t.Errorf("audit %+v", got)
-	}
-}
-
 func TestFunding(t *testing.T) {
 	w := newWorld(vault{fee: 2})
 	res := w.run(t, txs(
@@ -257,28 +243,6 @@ func TestFunding(t *testing.T) {
 	}
 	if got := w.audit(t); got != (transition.Totals{Assets: 100, Liabilities: 100}) {
 		t.Errorf("fees must be booked: audit %+v", got)
-	}
-}
-
-// A badly signed twin of a transaction, proposed by a member that comes first,
-// must not keep the good one out.
-func TestH25BadlySignedTwin(t *testing.T) {
-	w := newWorld(vault{})
-	good := w.build(t, 0, [][]byte{body('d', 1, 100, w.key)}, [][]byte{body('w', 1, 100, w.key)})
-	sig := append([]byte(nil), good.Signature()...)
-	sig[40] ^= 1
-	d := transaction.Draft{Inputs: good.Inputs(), Outputs: good.Outputs(), Fee: good.Fee()}
-	twin, err := transaction.Build(d, sig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if twin.ID() != good.ID() || twin.WitnessID() == good.WitnessID() {
-		t.Fatal("twins share the id and differ in the witness")
-	}
-	res := w.run(t, txs(twin), txs(good))
-	rejectedWith(t, res, messages.RejectSignature)
-	if len(res.Accepted) != 1 || res.Accepted[0] != good.ID() {
-		t.Errorf("accepted %v", res.Accepted)
 	}
 }
 
