@@ -35,7 +35,7 @@ func TestH2AmountsDoNotWrap(t *testing.T) {
 		"outputs and fee":    {outs: []messages.Amount{math.MaxUint64 - 94}, fee: 100, ins: []messages.Amount{in}},
 		"inputs":             {ins: []messages.Amount{math.MaxUint64, 6}, outs: []messages.Amount{in}},
 		"one huge input":     {ins: []messages.Amount{1 << 62}, outs: []messages.Amount{1 << 62}},
-		"fees of items":      {module: vault{fee: 1 << 63}, ins: []messages.Amount{in}, outs: []messages.Amount{in}},
+		"fees of items":      {module: vault{fee: 1 << 63}, ins: []messages.Amount{2, 3}, fee: in},
 	} {
 		w := newWorld(c.module)
 		var ins, outs [][]byte
