@@ -41,9 +41,8 @@ func (w *world) reported(c *client.Client, id uint64, want ...string) {
 	}
 }
 
-// One member out of four misbehaves in every way there is. The user's money
-// arrives all the same, and the liar is named (H28).
-func TestOneBadMember(t *testing.T) {
+// The original believed whoever answered first: here one member out of four misbehaves in every way there is, the money arrives and the liar is named.
+func TestH28OneBadMember(t *testing.T) {
 	wrongShare := func(r *wire.ClientReply) {
 		outputs := r.GetStatus().GetAccepted().GetOutputs()
 		for i := range outputs { // right shares, of other outputs

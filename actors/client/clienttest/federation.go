@@ -23,10 +23,12 @@ import (
 	"minimint/actors/module/contract"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/wallet"
+	"minimint/actors/module/wallet/walletwire"
 	"minimint/crypto/bls"
 	"minimint/crypto/tbs"
 	"minimint/crypto/tsig/tsigtest"
 	"minimint/messages"
+	"minimint/messages/canonical"
 	"minimint/messages/chainview"
 	"minimint/messages/federation"
 	"minimint/messages/outcome"
@@ -243,6 +245,28 @@ func (f *Federation) Observe() uint32 {
 		}
 		f.applyAll(contributions)
 	}
+}
+
+// Pending returns the bitcoin txids of withdrawals that are not buried.
+func (f *Federation) Pending() [][]byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.Members[0]
+	list := new(walletwire.PegOuts)
+	m.view(func(r storage.Reader) {
+		raw, err := m.wallet.Query(storage.ScopedReader(r, transition.ModuleScope(wallet.Kind)), "pegouts", nil)
+		if err == nil {
+			err = canonical.Unmarshal(raw, list, transaction.MaxSize)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("clienttest: %v", err))
+		}
+	})
+	var out [][]byte
+	for _, p := range list.GetPending() {
+		out = append(out, p.GetTxid())
+	}
+	return out
 }
 
 func (m *Member) agreed() uint32 {
