@@ -20,8 +20,6 @@ var wide = sync.OnceValue(func() *clienttest.Federation {
 
 // lies are what a member may make of all its replies.
 var lies = map[string]func(*wire.ClientReply){
-	"nothing that was asked for": func(r *wire.ClientReply) { r.Reply = &wire.ClientReply_Submitted{Submitted: &wire.Submitted{}} },
-	"an empty reply":             func(r *wire.ClientReply) { r.Reply = nil },
 	"refuses everything": func(r *wire.ClientReply) {
 		r.Reply = &wire.ClientReply_Refusal{Refusal: &wire.Refusal{Code: uint32(messages.RejectNoteSpent), Final: true, Text: strings.Repeat("no", 9000)}}
 	},
