@@ -152,3 +152,61 @@ func TestReissue(t *testing.T) {
 		t.Errorf("balance %s, want %s", got, want)
 	}
 }
+
+// A claim whose fee has become too low is made anew at today's price. The former
+// one may still pass, so whichever does, the money arrives.
+func TestClaimIsPricedAnew(t *testing.T) {
+	tooLow := messages.RejectForNow(messages.RejectFeeTooLow, "too low")
+	// Each says what becomes of one form when so many were seen.
+	for name, screen := range map[string]func(form, forms int) *messages.Rejection{
+		"the new one passes": func(form, _ int) *messages.Rejection {
+			if form == 0 {
+				return tooLow
+			}
+			return nil
+		},
+		"the old one passes": func(form, forms int) *messages.Rejection {
+			switch {
+			case forms < 2:
+				return tooLow
+			case form > 0:
+				return messages.RejectForNow(messages.RejectBusy, "later")
+			}
+			return nil
+		},
+		"one of many passes": func(form, forms int) *messages.Rejection {
+			if form == 3 && forms == 8 {
+				return nil
+			}
+			return tooLow
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldOf(t, large())
+			forms := map[messages.WitnessID]int{}
+			w.f.Screen = func(tx *transaction.Transaction) *messages.Rejection {
+				if tx.Inputs()[0].Kind != wallet.Kind {
+					return nil
+				}
+				form, known := forms[tx.WitnessID()]
+				if !known {
+					form = len(forms)
+					forms[tx.WitnessID()] = form
+				}
+				return screen(form, len(forms))
+			}
+			alice := w.user()
+			op := w.deposit(alice)
+			w.pay(op, 50_000)
+			w.f.Observe()
+			w.done(alice, op.GetId(), nil)
+			claim := w.claims(alice, op.GetId(), 1)[0]
+			if claim.GetState() != clientwire.State_STATE_DONE || len(forms) < 2 || len(claim.GetAttempts()) != len(forms) {
+				t.Errorf("claim ended as %s after %d attempts, %d forms: %s", claim.GetState(), len(claim.GetAttempts()), len(forms), claim.GetText())
+			}
+			if got, want := w.balance(alice), messages.Amount(claim.GetAmountMsat()-claim.GetFeeMsat()); got != want || got == 0 {
+				t.Errorf("balance %s, want %s", got, want)
+			}
+		})
+	}
+}

@@ -62,6 +62,9 @@ type attemptCase struct {
 	heard   []bool          // by member: it has said something final, or nonsense
 	// again lists, by member, in how many ticks to submit and ask again; 0 never.
 	again []int
+	// outpriced says that its fee does not cover what is asked for now. It may
+	// pass when that falls, so it stays open beside the next attempt.
+	outpriced bool
 }
 
 // Rhythm, in ticks.
@@ -149,11 +152,14 @@ func (c *carrier) advance(ctx actor.Context) {
 		c.cancel(ctx)
 		return
 	}
-	open := false
-	for _, a := range c.op.GetAttempts() {
-		open = open || !a.GetRejected()
+	open, current := false, false
+	for i, a := range c.op.GetAttempts() {
+		if !a.GetRejected() {
+			open = true
+			current = current || i >= len(c.cases) || !c.cases[i].outpriced || len(c.op.GetAttempts()) >= maxAttempts
+		}
 	}
-	if open && (!c.op.GetCancelled() || c.cancels()) {
+	if current && (!c.op.GetCancelled() || c.cancels()) {
 		c.carry(ctx)
 		return
 	}
@@ -324,6 +330,9 @@ func (c *carrier) say(ctx actor.Context, attempt int, peer messages.PeerID, v qu
 		c.accepted(ctx, attempt, verdict.Epoch)
 	case verdict.Final:
 		c.rejected(ctx, attempt, verdict)
+	case verdict.Code == messages.RejectFeeTooLow && c.op.GetKind() == clientwire.Kind_KIND_CLAIM && !a.outpriced:
+		a.outpriced, c.readings = true, nil // what it costs is asked anew
+		c.advance(ctx)
 	case c.op.GetCode() != uint32(verdict.Code):
 		c.op.Code, c.op.Text = uint32(verdict.Code), "the federation refuses it for now: "+verdict.Text
 		c.commit(ctx)

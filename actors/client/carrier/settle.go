@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -149,15 +150,8 @@ func bitcoinTxid(d *wire.Decided) []byte {
 }
 
 // retryable are refusals that another transaction for the same purpose avoids:
-// fresh blind nonces, or newly asked prices.
-func retryable(code messages.RejectionCode) bool {
-	switch code {
-	case messages.RejectBlindNonceUsed, messages.RejectFeeTooLow, messages.RejectPegOutFee:
-		return true
-	default:
-		return false
-	}
-}
+// fresh blind nonces. (A fee that is too low now is no end of a transaction.)
+func retryable(code messages.RejectionCode) bool { return code == messages.RejectBlindNonceUsed }
 
 // rejected ends an attempt, and the operation if no other one can follow.
 func (c *carrier) rejected(ctx actor.Context, attempt int, v quorum.Verdict) {
@@ -193,6 +187,11 @@ func (c *carrier) fail(ctx actor.Context, cause clientwire.Cause, text string) {
 // refused is told when no attempt can be made.
 func (c *carrier) refused(ctx actor.Context, m Refused) {
 	c.takeBack(ctx, m.Op)
+	if slices.ContainsFunc(c.op.GetAttempts(), func(a *clientwire.Attempt) bool { return !a.GetRejected() }) {
+		c.wait(ctx, "an earlier transaction may still pass: "+m.Err.Error())
+		c.carry(ctx)
+		return
+	}
 	var short *notes.ShortError
 	cause := clientwire.Cause_CAUSE_LIMIT
 	switch {

@@ -181,3 +181,23 @@ func rebuilt(t *testing.T, tx *transaction.Transaction, sig []byte) *transaction
 	}
 	return other
 }
+
+// What an input asks for follows the agreed fee rate, so the same bytes that are too
+// cheap now may pass later: a refusal that called itself final would be a lie.
+func TestFeeTooLowIsNotForEver(t *testing.T) {
+	b := banktest.New(t, banktest.Config{Tiers: []uint32{20}})
+	d := b.Pay(40_000)
+	b.Mine(1 + banktest.FinalityDelay)
+	claim, _ := b.Claim(d)
+	b.Chain.SetFeeRate(100_000)
+	b.Mine(1)
+	res := b.Run(banktest.Of(claim))
+	for _, r := range []*messages.Rejection{b.Submit(claim), res.Rejected[0].Rejection} {
+		if r == nil || r.Code != messages.RejectFeeTooLow || r.Final {
+			t.Errorf("at a high rate: %v, want a refusal for now", r)
+		}
+	}
+	b.Chain.SetFeeRate(2000)
+	b.Mine(1)
+	b.Accepted(claim)
+}

@@ -206,7 +206,8 @@ func fund(in, out balance, fee messages.Amount) error {
 	case in.amount != need:
 		return messages.Reject(messages.RejectUnbalanced, "inputs bring %s, outputs take %s and the fee %s: inputs must equal outputs plus fee", in.amount, out.amount, fee)
 	case fee < least:
-		return messages.Reject(messages.RejectFeeTooLow, "fee is %s; the inputs and outputs of this transaction need at least %s", fee, least)
+		// Not for ever: what modules ask for follows fee rates and terms.
+		return messages.RejectForNow(messages.RejectFeeTooLow, "fee is %s; the inputs and outputs of this transaction need at least %s", fee, least)
 	}
 	return nil
 }
