@@ -13,9 +13,8 @@ import (
 	"minimint/messages/wire"
 )
 
-// V6: when somebody has had the blind nonces of a transaction signed before, the
-// client asks again with fresh ones, and loses nothing.
-func TestCopiedBlindNoncesAreReplaced(t *testing.T) {
+// In Fedimint a blind nonce that somebody copied and had signed first cost its owner the money: here the client asks again with a fresh one.
+func TestV6CopiedBlindNoncesAreReplaced(t *testing.T) {
 	w := newWorld(t)
 	spoiled := messages.TxID{}
 	w.f.Screen = func(tx *transaction.Transaction) *messages.Rejection {
@@ -223,10 +222,9 @@ func TestClaimIsPricedAnew(t *testing.T) {
 func (w *world) tellClaimedFirst() {
 	var claimed atomic.Int32
 	for _, m := range w.f.Members {
-		said := false
+		var said atomic.Bool
 		m.SetTwist(func(r *wire.ClientReply) {
-			if !said && r.GetRefusal().GetCode() == uint32(messages.RejectPegInClaimed) {
-				said = true
+			if r.GetRefusal().GetCode() == uint32(messages.RejectPegInClaimed) && !said.Swap(true) {
 				claimed.Add(1)
 			}
 			if s := r.GetStatus(); s.GetAccepted() != nil && int(claimed.Load()) < len(w.f.Members) {

@@ -177,7 +177,7 @@ func varint(n int) []byte {
 	return append(b, byte(n))
 }
 
-// H29: Check and Count look at whatever comes before anything is allocated for it.
+// The original's decoders allocated for any length that the bytes named: Check and Count look at whatever comes before that.
 func TestH29LookingAllocatesNothing(t *testing.T) {
 	bomb := bytes.Repeat([]byte{0x0a, 0x00}, 1<<15)
 	d := new(wire.Transaction).ProtoReflect().Descriptor()

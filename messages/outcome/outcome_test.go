@@ -97,9 +97,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Two bytes on the wire can make an element of a list; what is decoded is
-// counted before anything is allocated (H29).
-func TestEmptyElementsCostNothing(t *testing.T) {
+// The original's contributions had no limits: here two bytes on the wire, which can make an element of a list, are counted before anything is allocated.
+func TestH29EmptyElementsCostNothing(t *testing.T) {
 	flood := bytes.Repeat([]byte{0x12, 0}, 300<<10)
 	transactions := bytes.Repeat([]byte{0x0a, 0}, 90<<10)
 	contribution := func(b []byte) func() error {

@@ -51,7 +51,7 @@ func TestH11NothingIsFree(t *testing.T) {
 	}
 }
 
-// H29: a small message cannot make a decoder allocate much more than its size.
+// The original's decoders allocated for any count that the bytes named: here a message costs no more than its size.
 func TestH29EmptyItemsCostNoMemory(t *testing.T) {
 	bomb := bytes.Repeat([]byte{0x0a, 0x00}, transaction.MaxSize/2)
 	if n := testing.AllocsPerRun(3, func() { _, _ = transaction.Decode(bomb) }); n > 100 {

@@ -144,8 +144,7 @@ func TestRefusalTextsFitStorageAndWire(t *testing.T) {
 	}
 }
 
-// H22, H29: a member that floods the epoch with items fills nobody's logs and
-// costs one failing check: its first bad item is the last that is looked at.
+// In the original one member's junk in an epoch had no bound: here its first bad item is the last that is looked at, and fills nobody's logs.
 func TestH22FaultsAreBounded(t *testing.T) {
 	s := newStage()
 	var flood outcome.Contribution
@@ -167,9 +166,7 @@ func TestH22FaultsAreBounded(t *testing.T) {
 	}
 }
 
-// H29: noise costs little. What is refused for less is never checked for more, and
-// a member that proposes bad transactions is at fault and has only one group of
-// them looked at.
+// The original checked signatures of notes before anything cheap: noise cost as much as money.
 func TestH29NoiseIsRefusedBeforeItCosts(t *testing.T) {
 	for text, want := range map[string]int{"a: unfit": 0, "a: put x -> nowhere: x": 0, "a: put x -> b: bad": 1, "a: unfit -> b: put x": 0, "b: put x -> a: bad": 2} {
 		s := newStage()
@@ -187,6 +184,7 @@ func TestH29NoiseIsRefusedBeforeItCosts(t *testing.T) {
 	}
 }
 
+// In the original a member could propose any number of transactions that all had to verify in vain.
 func TestH29BadTransactionsEndTheirContribution(t *testing.T) {
 	s := newStage()
 	var bad, good outcome.Contribution
@@ -213,8 +211,7 @@ func TestH29BadTransactionsEndTheirContribution(t *testing.T) {
 	}
 }
 
-// What was checked before changes the work and not the result: the verdict of a
-// good form is never borrowed by another form (H25), nor by another transaction.
+// In the original a twin passed for the good transaction, as its id had no signature: here no form borrows the verdict of another one that was checked before.
 func TestH25VerdictsAreNotBorrowed(t *testing.T) {
 	good := newWorld(vault{}).build(t, 0, [][]byte{body('d', 1, 100, newWorld(vault{}).key)}, [][]byte{body('w', 1, 100, newWorld(vault{}).key)})
 	d := transaction.Draft{Inputs: good.Inputs(), Outputs: good.Outputs(), Fee: good.Fee()}

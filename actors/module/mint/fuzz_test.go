@@ -16,7 +16,7 @@ import (
 	"minimint/messages/wire"
 )
 
-// H13: whatever bytes a client or a member sends, the worst that follows is a
+// Whatever bytes a client or a member sends, the worst that follows is a
 // typed refusal that storage and wire can hold, and the audit stays right.
 func FuzzTransaction(f *testing.F) {
 	t := &testing.T{}

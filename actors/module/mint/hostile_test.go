@@ -252,8 +252,7 @@ func TestTiersMustHaveKeysOfTheirOwn(t *testing.T) {
 	}
 }
 
-// H29: form, tiers and duplicates are looked at before signatures, signatures
-// before points, and points before pairings.
+// The original did the dear checks for whatever came: here form, tiers and duplicates come before signatures, those before points, and points before pairings.
 func TestH29CheapChecksComeFirst(t *testing.T) {
 	b := openBank(t, 1, 6)
 	noPoint := bytes.Repeat([]byte{0xff}, 48)

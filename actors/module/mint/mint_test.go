@@ -266,7 +266,7 @@ func TestRecoverySlices(t *testing.T) {
 		}
 		from += uint64(len(w.GetEntries()))
 	}
-	answer, err := m.Query(ov, "slices", nil)
+	answer, err := m.Query(ov, "slices", make([]byte, 8))
 	if err != nil {
 		t.Fatal(err)
 	}

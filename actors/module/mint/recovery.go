@@ -14,7 +14,7 @@ import (
 // SliceSize is how many entries of the recovery log make a slice.
 const SliceSize = 10_000
 
-// maxPage bounds how many entries one answer holds.
+// maxPage bounds how many entries, or hashes of slices, one answer holds.
 const maxPage = 1_000
 
 var (
@@ -46,35 +46,35 @@ func count(r storage.Reader) uint64 {
 	return binary.BigEndian.Uint64(b)
 }
 
-// Query implements contract.Querier.
+// Query implements contract.Querier. A number is 8 bytes big-endian.
 //
-//	"slices"  no body: hashes of the complete slices and the number of entries
-//	"slice"   8 bytes big-endian, the number of the first entry: up to 1,000
-//	          entries from there on
+//	"slices"  the number of a complete slice: the hashes of up to 1,000 slices
+//	          from there on, and the number of all entries
+//	"slice"   the number of an entry: up to 1,000 entries from there on
+//
+// What lies beyond the end is empty.
 func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, error) {
-	switch method {
-	case "slices":
-		n := count(r)
-		answer := &mintwire.Slices{Entries: n}
-		for i := range n / SliceSize {
+	if method != "slices" && method != "slice" {
+		return nil, messages.Reject(messages.RejectUnknownQuery, "the mint answers slices and slice, not %.40q", method)
+	}
+	if len(body) != 8 {
+		return nil, messages.Reject(messages.RejectMalformed, "the query %s takes 8 bytes, got %d", method, len(body))
+	}
+	from, entries := binary.BigEndian.Uint64(body), count(r)
+	if method == "slices" {
+		answer := &mintwire.Slices{Entries: entries}
+		for i := from; i < entries/SliceSize && i-from < maxPage; i++ {
 			answer.Hashes = append(answer.Hashes, r.Get(sliceKey(i)))
 		}
 		return canonical.Marshal(answer), nil
-	case "slice":
-		if len(body) != 8 {
-			return nil, messages.Reject(messages.RejectMalformed, "the query slice takes 8 bytes, got %d", len(body))
-		}
-		answer := &mintwire.Slice{}
-		from := binary.BigEndian.Uint64(body)
-		for i := from; i < count(r) && i-from < maxPage; i++ {
-			e := new(mintwire.Entry)
-			mustRead(r.Get(entryKey(i)), e)
-			answer.Entries = append(answer.Entries, e)
-		}
-		return canonical.Marshal(answer), nil
-	default:
-		return nil, messages.Reject(messages.RejectUnknownQuery, "the mint answers slices and slice, not %.40q", method)
 	}
+	answer := &mintwire.Slice{}
+	for i := from; i < entries && i-from < maxPage; i++ {
+		e := new(mintwire.Entry)
+		mustRead(r.Get(entryKey(i)), e)
+		answer.Entries = append(answer.Entries, e)
+	}
+	return canonical.Marshal(answer), nil
 }
 
 func entryKey(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{'l'}, n) }

@@ -2,6 +2,7 @@ package mint_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 
 	"minimint/actors/consensus/transition"
@@ -11,6 +12,7 @@ import (
 	"minimint/messages/canonical"
 	"minimint/messages/transaction"
 	"minimint/storage"
+	"minimint/storage/memory"
 )
 
 // entries reads the whole recovery log of a short federation.
@@ -100,16 +102,53 @@ func TestH13QueriesOfNoise(t *testing.T) {
 	defer snap.Release()
 	r := storage.ScopedReader(snap, transition.ModuleScope(mint.Kind))
 	m := b.house.member(0)
-	for _, body := range [][]byte{nil, {1}, make([]byte, 7), make([]byte, 9), make([]byte, 1000)} {
-		if _, err := m.Query(r, "slice", body); code(t, err) != messages.RejectMalformed {
-			t.Errorf("%d bytes: %v", len(body), err)
+	for _, method := range []string{"slice", "slices"} {
+		for _, body := range [][]byte{nil, {1}, make([]byte, 7), make([]byte, 9), make([]byte, 1000)} {
+			if _, err := m.Query(r, method, body); code(t, err) != messages.RejectMalformed {
+				t.Errorf("%s with %d bytes: %v", method, len(body), err)
+			}
 		}
-	}
-	if answer, err := m.Query(r, "slice", bytes.Repeat([]byte{0xff}, 8)); err != nil || len(answer) > 0 {
-		t.Errorf("beyond the end: %x, %v", answer, err)
+		if answer, err := m.Query(r, method, bytes.Repeat([]byte{0xff}, 8)); err != nil || len(answer) > 2 {
+			t.Errorf("%s beyond the end: %x, %v", method, answer, err)
+		}
 	}
 	_, err := m.Query(r, string(bytes.Repeat([]byte{0xff}, 5000)), nil)
 	if code(t, err) != messages.RejectUnknownQuery {
 		t.Error(err)
 	}
+}
+
+// An answer about slices is bounded, however long the log has become.
+func TestSlicesHavePages(t *testing.T) {
+	const slices = 2_345
+	ov := storage.NewOverlay(newView(t))
+	ov.Put([]byte("n"), binary.BigEndian.AppendUint64(nil, slices*mint.SliceSize+7))
+	for i := range uint64(slices) {
+		hash := binary.BigEndian.AppendUint64(make([]byte, 24), i)
+		ov.Put(binary.BigEndian.AppendUint64([]byte{'h'}, i), hash)
+	}
+	m := newHouse(40, 0).member(-1)
+	for from, want := range map[uint64]int{0: 1000, 1000: 1000, 2000: 345, 2344: 1, 2345: 0, 1 << 40: 0} {
+		answer, err := m.Query(ov, "slices", binary.BigEndian.AppendUint64(nil, from))
+		w := new(mintwire.Slices)
+		if err == nil {
+			err = canonical.Unmarshal(answer, w, 64<<10)
+		}
+		if err != nil || len(w.GetHashes()) != want || w.GetEntries() != slices*mint.SliceSize+7 {
+			t.Fatalf("from %d: %d hashes, want %d, %d entries, %v", from, len(w.GetHashes()), want, w.GetEntries(), err)
+		}
+		if want > 0 && binary.BigEndian.Uint64(w.GetHashes()[want-1][24:]) != from+uint64(want)-1 {
+			t.Errorf("from %d: the last hash is of slice %x", from, w.GetHashes()[want-1])
+		}
+	}
+}
+
+func newView(t *testing.T) storage.Reader {
+	t.Helper()
+	snap, err := memory.New().View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(snap.Release)
+	return snap
 }

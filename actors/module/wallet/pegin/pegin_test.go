@@ -87,7 +87,7 @@ func TestBuildFindDecode(t *testing.T) {
 	}
 }
 
-// H6: bytes become a proof only through the checks of the one constructor.
+// In the original no decoder called the check of a proof: here bytes become one only through all of it.
 func TestH6EveryPartIsChecked(t *testing.T) {
 	d := lock(t)
 	block, at := deposits(t, d, 1000, 2000, 3000)
