@@ -93,8 +93,9 @@ func TestContributionForAnotherEpochIsNotGiven(t *testing.T) {
 	}
 }
 
-// H52: what is pooled starts an epoch by itself after a restart.
-func TestPoolWakesAfterRestart(t *testing.T) {
+// H52: the original forgot at a restart that there was work, and its pool waited
+// until the next submission. What is pooled starts an epoch by itself.
+func TestH52PoolStartsAnEpochAfterRestart(t *testing.T) {
 	n := started(t, 1)
 	if n.wakes() {
 		t.Error("an empty pool is no work")

@@ -73,9 +73,10 @@ func TestSubmissions(t *testing.T) {
 	}
 }
 
-// H61: what was refused for good is not pooled again, whatever the state has
-// become since.
-func TestFinalRefusalStays(t *testing.T) {
+// H61: the original kept refused transactions in its pool, so a refusal could turn
+// into an acceptance. What was refused for good is not pooled again, whatever the
+// state has become since.
+func TestH61FinalRefusalStays(t *testing.T) {
 	n := started(t, 1)
 	tx := consensustest.Deposit('d', 1, 100)
 	witness := tx.WitnessID()
