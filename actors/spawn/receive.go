@@ -37,19 +37,25 @@ func (s *System) receive(next actor.ReceiverFunc) actor.ReceiverFunc {
 				ctx.ActorSystem().Root.Stop(ctx.Self())
 				return
 			}
+			rec.ending = false
+		case *actor.Restarting:
+			rec.ending = true
 		case *actor.Stopping:
+			rec.ending = true
 			s.dismiss(rec, ctx.Self().Id)
 		case *actor.Stopped:
 			defer func() { rec.buried = true }()
 		}
-		defer s.report(ctx, env.Message)
+		defer s.report(ctx, rec, env.Message)
 		next(ctx, env)
 	}
 }
 
 // report logs a panic and lets it go on, except out of the messages with which
-// an incarnation ends: the library answers a panic there with a resurrection.
-func (s *System) report(ctx actor.ReceiverContext, message any) {
+// an incarnation ends. The library answers a panic there with a resurrection; and
+// one over the end of the last child, for which the actor waits, keeps it from
+// ever stopping or starting again.
+func (s *System) report(ctx actor.ReceiverContext, rec *record, message any) {
 	reason := recover()
 	if reason == nil {
 		return
@@ -59,7 +65,11 @@ func (s *System) report(ctx actor.ReceiverContext, message any) {
 		slog.String("stack", string(debug.Stack())))
 	switch message.(type) {
 	case *actor.Restarting, *actor.Stopping, *actor.Stopped:
-	default:
-		panic(reason)
+		return
+	case *actor.Terminated:
+		if rec.ending {
+			return
+		}
 	}
+	panic(reason)
 }

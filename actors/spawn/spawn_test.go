@@ -302,6 +302,40 @@ func TestPanicsInLifecycle(t *testing.T) {
 	}
 }
 
+// A parent that panics when it hears of the end of its last child, while it stops
+// or restarts itself, must stop or start again all the same.
+func TestPanicAtTheEndOfAChild(t *testing.T) {
+	r := newRig(t)
+	seen := make(chan saw, 100)
+	number := 0
+	pid, err := r.as.Root.SpawnNamed(r.RootProps(Restart(quick), func() actor.Actor {
+		number++
+		c := child{number, seen, func(m any) bool { _, ended := m.(*actor.Terminated); return ended }}
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(*actor.Started); ok {
+				ctx.Spawn(r.Props(StopOnly(), func() actor.Actor { return actor.ReceiveFunc(func(actor.Context) {}) }))
+			}
+			c.Receive(ctx)
+		})
+	}), "parent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect[*actor.Started](seen)
+	r.as.Root.Send(pid, boom{})
+	r.timer.advance((<-r.failures).Delay)
+	expect[*actor.Terminated](seen)
+	if _, n := expect[*actor.Started](seen); n != 2 {
+		t.Fatalf("incarnation %d, want 2", n)
+	}
+	if err := r.as.Root.StopFuture(pid).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.failures) != 0 {
+		t.Fatalf("a failure was reported: %+v", <-r.failures)
+	}
+}
+
 func TestPanicInStartedBacksOff(t *testing.T) {
 	r := newRig(t)
 	pid, seen := r.spawnChild(t, Restart(quick), func(m any) bool {

@@ -51,9 +51,10 @@ type record struct {
 	restart, forget func()
 	// gone is set when the actor begins to stop: no restart is due any more.
 	gone bool
-	// buried is set after Stopped: nothing may run any more. Only the actor's
-	// own goroutine uses it.
-	buried bool
+	// ending is set while an incarnation waits for the end of its children, buried
+	// after Stopped: nothing may run any more. Only the actor's own goroutine uses
+	// them.
+	ending, buried bool
 }
 
 var recordID = ctxext.NextContextExtensionID()
