@@ -12,9 +12,10 @@ import (
 	"minimint/messages/link"
 )
 
-// H48: whoever connects and says nothing keeps nobody else waiting, and is
-// closed when its time is up.
-func TestIdleConnectionsBlockNobody(t *testing.T) {
+// H48: the original shook hands with one connection after the other and without a
+// deadline, so one that said nothing kept all peers out. Here it keeps nobody
+// waiting, and is closed when its time is up.
+func TestH48IdleConnectionsBlockNobody(t *testing.T) {
 	n, peer, _ := server(t)
 	var idle []net.Conn
 	for range 10 {
