@@ -28,9 +28,9 @@ func (d *doomed) Update(fn func(storage.Tx) error) error {
 	return err
 }
 
-// dying runs an operation in a client that dies at some commit, and returns the
-// number of the operation, 0 if it was never begun.
-func (w *world) dying(store *memory.Store, begin func(*client.Client) (uint64, error)) {
+// dying runs an operation in a client that dies at some commit. The operation is
+// begun within the context that it gets, which ends with the client.
+func (w *world) dying(store *memory.Store, begin func(context.Context, *client.Client) (uint64, error)) {
 	w.Helper()
 	d := &doomed{Store: store, dead: make(chan struct{})}
 	c, err := client.Open(w.rig.Config(w.f, d))
@@ -47,7 +47,7 @@ func (w *world) dying(store *memory.Store, begin func(*client.Client) (uint64, e
 		}
 		cancel()
 	}()
-	if id, err := begin(c); err == nil {
+	if id, err := begin(ctx, c); err == nil {
 		_, _ = c.Await(ctx, id, nil)
 	}
 }
@@ -96,7 +96,7 @@ func TestCrashWhileReceiving(t *testing.T) {
 		w.join(store, "")
 		text := w.f.Token(5 << 10)
 		plan(store)
-		w.dying(store, func(c *client.Client) (uint64, error) { return c.Receive(w.ctx, text) })
+		w.dying(store, func(ctx context.Context, c *client.Client) (uint64, error) { return c.Receive(ctx, text) })
 		c, ops := w.resumed(store.Clone())
 		defer c.Close()
 		if len(ops) == 0 { // it died before the record was there; the user asks again
@@ -123,7 +123,7 @@ func TestCrashWhileSpending(t *testing.T) {
 		rich.Close()
 		store = store.Clone()
 		plan(store)
-		w.dying(store, func(c *client.Client) (uint64, error) { return c.Spend(w.ctx, 1<<10) })
+		w.dying(store, func(ctx context.Context, c *client.Client) (uint64, error) { return c.Spend(ctx, 1<<10) })
 		c, ops := w.resumed(store.Clone())
 		defer c.Close()
 		for _, op := range ops[1:] {

@@ -41,6 +41,7 @@ type userClient struct {
 	base     world  // without the actors
 	w        *world // of this incarnation and its children
 	door     *actor.PID
+	ending   bool              // this incarnation: its carriers stop because it does
 	running  map[string]uint64 // operation by PID id of its carrier
 	carriers map[uint64]*actor.PID
 	waiting  []lingerer
@@ -85,6 +86,8 @@ func (u *userClient) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		u.start(ctx)
+	case *actor.Restarting, *actor.Stopping:
+		u.ending = true
 	case *timing.Tick:
 		u.w.time.set(m.Now)
 	case call:
@@ -112,18 +115,21 @@ func (u *userClient) start(ctx actor.Context) {
 	if u.w.Lock != nil {
 		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), newWalletClient(u.w)))
 	}
-	var pending []uint64
-	u.w.View(func(r storage.Reader) { pending = book.Pending(r) })
-	for _, id := range pending {
-		u.carry(ctx, id)
+	var pending []*clientwire.Operation
+	u.w.View(func(r storage.Reader) {
+		for _, id := range book.Pending(r) {
+			pending = append(pending, book.Operation(r, id))
+		}
+	})
+	for _, op := range pending {
+		u.carry(ctx, op)
 	}
 }
 
 // carry spawns the carrier of an operation. Deposits need none: WalletClient
 // watches all addresses.
-func (u *userClient) carry(ctx actor.Context, id uint64) {
-	var op *clientwire.Operation
-	u.w.View(func(r storage.Reader) { op = book.Operation(r, id) })
+func (u *userClient) carry(ctx actor.Context, op *clientwire.Operation) {
+	id := op.GetId()
 	if op.GetState() != clientwire.State_STATE_PENDING || op.GetKind() == clientwire.Kind_KIND_DEPOSIT || u.carriers[id] != nil {
 		return
 	}
@@ -132,10 +138,11 @@ func (u *userClient) carry(ctx actor.Context, id uint64) {
 	ctx.Watch(pid)
 }
 
-// ended parks an operation whose carrier stopped before its end.
+// ended parks an operation whose carrier stopped before its end. What stops with
+// this incarnation is carried on by the next.
 func (u *userClient) ended(ctx actor.Context, who *actor.PID) {
 	id, ok := u.running[who.Id]
-	if !ok {
+	if !ok || u.ending {
 		return
 	}
 	delete(u.running, who.Id)
@@ -184,7 +191,7 @@ func (u *userClient) begin(ctx actor.Context, op *clientwire.Operation) (uint64,
 	err := u.w.Store.Update(func(tx storage.Tx) error {
 		if c := op.GetClaim(); c != nil {
 			if claimed := book.Operation(tx, book.ClaimOf(tx, c.GetOutpoint())); claimed != nil && !moved(claimed, c) {
-				op.Id = claimed.GetId()
+				op = claimed
 				return nil
 			}
 		}
@@ -197,7 +204,7 @@ func (u *userClient) begin(ctx actor.Context, op *clientwire.Operation) (uint64,
 	if err != nil {
 		return 0, fmt.Errorf("write operation: %w", err)
 	}
-	u.carry(ctx, op.GetId())
+	u.carry(ctx, op)
 	ctx.Send(u.door, carrier.Changed{ID: op.GetId()})
 	return op.GetId(), nil
 }
@@ -211,8 +218,12 @@ func moved(old *clientwire.Operation, now *clientwire.Claim) bool {
 // cancel takes back what an operation holds: notes that were handed over become
 // an operation of their own, a pending one is told to turn round.
 func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
-	var op *clientwire.Operation
-	u.w.View(func(r storage.Reader) { op = book.Operation(r, id) })
+	snap, err := u.w.Store.View()
+	if err != nil {
+		return 0, fmt.Errorf("read operation: %w", err)
+	}
+	op := book.Operation(snap, id)
+	snap.Release()
 	if op == nil {
 		return 0, fmt.Errorf("there is no operation %d", id)
 	}

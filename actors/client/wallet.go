@@ -101,7 +101,7 @@ func (c *walletClient) tipSeen(ctx actor.Context, m tipSeen) {
 // deposit makes a fresh address, which cannot be paid to below a height.
 func (c *walletClient) deposit(ctx actor.Context, number uint64, from uint32) answer {
 	op := &clientwire.Operation{Kind: clientwire.Kind_KIND_DEPOSIT, State: clientwire.State_STATE_PENDING, BeganMs: c.w.nowMs()}
-	err := c.w.TryUpdate(func(tx storage.Tx) error {
+	err := c.w.Store.Update(func(tx storage.Tx) error {
 		index := book.TakeDepositIndex(tx)
 		address, err := pegin.Address(c.w.Lock, c.key(index))
 		if err != nil {
@@ -125,17 +125,20 @@ func (c *walletClient) scan(ctx actor.Context) {
 	if c.busy {
 		return
 	}
-	m := scan{}
-	first := ^uint32(0)
-	c.w.View(func(r storage.Reader) {
-		for _, op := range book.Operations(r) {
-			if d := op.GetDeposit(); d != nil {
-				m.watched = append(m.watched, watched{operation: op.GetId(), index: d.GetIndex(), key: c.key(d.GetIndex())})
-				first = min(first, d.GetFromHeight())
-			}
+	snap, err := c.w.Store.View()
+	if err != nil { // calls must be answered all the same
+		c.w.Log.Warn("cannot look for deposits", slog.Any("error", err))
+		return
+	}
+	m := scan{first: ^uint32(0)}
+	for _, op := range book.Operations(snap) {
+		if d := op.GetDeposit(); d != nil {
+			m.watched = append(m.watched, watched{operation: op.GetId(), index: d.GetIndex(), key: c.key(d.GetIndex())})
+			m.first = min(m.first, d.GetFromHeight())
 		}
-		m.first, m.from = first, max(first, book.Scanned(r)+1)
-	})
+	}
+	m.from = max(m.first, book.Scanned(snap)+1)
+	snap.Release()
 	if len(m.watched) > 0 {
 		c.busy = true
 		ctx.Request(c.scanner, m)
