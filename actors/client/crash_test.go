@@ -88,9 +88,10 @@ func crashes(t *testing.T, run func(w *world, plan func(*memory.Store))) {
 	}
 }
 
-// H71: whatever commit a client dies in, what was handed to it is cashed or still
-// cashable, and nothing is lost.
-func TestCrashWhileReceiving(t *testing.T) {
+// H71: the original stored the secrets of new notes after it had spent the old ones,
+// so a crash in between lost them. Whatever commit this client dies in, what was
+// handed to it is cashed or still cashable, and nothing is lost.
+func TestH71CrashWhileReceiving(t *testing.T) {
 	crashes(t, func(w *world, plan func(*memory.Store)) {
 		store := memory.New()
 		w.join(store, "")
@@ -109,9 +110,10 @@ func TestCrashWhileReceiving(t *testing.T) {
 	})
 }
 
-// H77: whatever commit a client dies in, what it was spending is handed over and
-// recorded, or still there.
-func TestCrashWhileSpending(t *testing.T) {
+// H71, H77: the same of change; and the original recorded nowhere what it handed
+// over. Whatever commit this client dies in, what it was spending is handed over
+// and recorded, or still there.
+func TestH71CrashWhileSpending(t *testing.T) {
 	crashes(t, func(w *world, plan func(*memory.Store)) {
 		store := memory.New()
 		w.join(store, "")
