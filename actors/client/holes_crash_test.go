@@ -102,6 +102,7 @@ func TestH71NothingIsSentBeforeItIsWritten(t *testing.T) {
 		defer mu.Unlock()
 		if !written(tx) {
 			t.Errorf("a transaction of %d inputs and %d outputs was sent before it was written", len(tx.Inputs()), len(tx.Outputs()))
+			return messages.Reject(messages.RejectMalformed, "it is not written")
 		}
 		return nil
 	}

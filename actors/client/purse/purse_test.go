@@ -274,8 +274,9 @@ func signaturePoint(t *rapid.T, r *rig) []byte {
 	return onePoint
 }
 
-// H78: notes are verified before anything is sent.
-func TestCheck(t *testing.T) {
+// H78: the original spent notes of others without looking at their signatures. Here
+// they are verified before anything is sent.
+func TestH78NotesOfOthersAreVerified(t *testing.T) {
 	r := newRig(t)
 	good, err := token.Parse(r.f.Token(5000))
 	if err != nil {

@@ -53,9 +53,9 @@ func TestTokenComesBack(t *testing.T) {
 	}
 }
 
-// H78: whatever text comes, there is an error that tells what to do and quotes no
-// secret, never a panic.
-func TestParseRefuses(t *testing.T) {
+// H78: the original panicked over a malformed text of notes. Whatever text comes
+// here, there is an error that tells what to do and quotes no secret.
+func TestH78ParseRefuses(t *testing.T) {
 	text := sample(t).String()
 	for name, bad := range map[string]string{
 		"nothing": "", "something else": "lnbc1…", "an invite": "minimint1abc", "prefix alone": "minimintnotes1",
