@@ -35,28 +35,6 @@ func TestFederation(t *testing.T) {
 	f.await(all, "without 2", "2 is back")
 }
 
-// TestRestartInTheMiddle: a member's power fails at every change of its disk,
-// one after the other. Each time it comes back with what was durable, says
-// nothing that contradicts what others heard, and its work gets in.
-func TestRestartInTheMiddle(t *testing.T) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	victim := f.nodes[1]
-	for change := 1; change <= 12; change++ {
-		victim.disk.StopAt(change)
-		what, other := fmt.Sprintf("from the victim, %d", change), fmt.Sprintf("from another, %d", change)
-		victim.give(what)
-		f.nodes[3].give(other)
-		f.await([]int{0, 2, 3}, other)
-		victim.halt()
-		victim.disk.Crash(uint64(change))
-		victim.boot()
-		f.await(all, what, other)
-	}
-}
-
 // TestNothingIsSaidWithoutADisk: what cannot be made durable is never said, and
 // the actor gives up.
 func TestNothingIsSaidWithoutADisk(t *testing.T) {
