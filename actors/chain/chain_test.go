@@ -420,8 +420,9 @@ func TestFindsBurialsAfterARestart(t *testing.T) {
 	})
 }
 
-// A node that fails in the middle leaves a report of what it still said.
-func TestSurveySurvivesFailuresAtEveryCall(t *testing.T) {
+// H51: the original panicked over any error of its bitcoin node. Whatever call fails
+// here, a report of what the node still said remains.
+func TestH51SurveySurvivesFailuresAtEveryCall(t *testing.T) {
 	c := fake.New(&chaincfg.SimNetParams)
 	c.Mine(12)
 	hash := c.Block(6).BlockHash()

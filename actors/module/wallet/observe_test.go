@@ -135,7 +135,8 @@ func TestShrinkingHeightsStallOnly(t *testing.T) {
 	}
 }
 
-// H51: dead and lagging nodes do no harm; n−f live ones are enough.
+// H51: the original panicked over a bitcoin node that was dead or behind. Here such
+// nodes do no harm; n−f live ones are enough.
 func TestH51DeadNodeDoesNotStopAgreement(t *testing.T) {
 	f := newFederation(t)
 	f.run(nil)
@@ -156,7 +157,8 @@ func TestH51DeadNodeDoesNotStopAgreement(t *testing.T) {
 	}
 }
 
-// H51: a reorganisation below the finality delay changes nothing that counts.
+// H51: the original panicked over a shallow fork. A reorganisation below the finality
+// delay changes nothing that counts.
 func TestH51ReorgBelowFinalityDelayIsHarmless(t *testing.T) {
 	f := newFederation(t)
 	f.mine(4)
@@ -172,7 +174,8 @@ func TestH51ReorgBelowFinalityDelayIsHarmless(t *testing.T) {
 	}
 }
 
-// H51: nodes that see an agreed block orphaned freeze deposits; f of them do
+// H51: the original agreed on heights alone, so members on different forks diverged
+// unseen. Here nodes that see an agreed block orphaned freeze deposits; f of them do
 // not; the state stays the same at all members, and thaws when n−f have the
 // agreed chain again.
 func TestH51OrphanedBlockFreezesDeposits(t *testing.T) {

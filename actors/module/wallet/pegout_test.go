@@ -83,8 +83,9 @@ func TestStatelessRefusalsOfPegOuts(t *testing.T) {
 	}
 }
 
-// H62: the fee is that of virtual bytes, and never less than the transaction
-// that results needs at the agreed rate, nor more than a few bytes above.
+// H62: the original multiplied the rate with the weight and paid four times too much.
+// The fee is that of virtual bytes, never less than the transaction that results needs
+// at the agreed rate, nor more than a few bytes above.
 func TestH62FeeIsPerVirtualByte(t *testing.T) {
 	f := funded(t, 50_000, 60_000, 70_000)
 	for _, sats := range []uint64{40_000, 90_000} {

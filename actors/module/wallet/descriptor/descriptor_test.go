@@ -14,6 +14,7 @@ import (
 	"github.com/btcsuite/btcd/wire"
 	"pgregory.net/rapid"
 
+	"minimint/crypto/domain"
 	"minimint/messages"
 )
 
@@ -185,5 +186,68 @@ func TestConfigIsChecked(t *testing.T) {
 		if _, err := New(c); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// H102: the original had one bitcoin key per member for everything, and no room for
+// another. Here every contract has keys of its own, which show neither the members'
+// keys nor each other, and a signature under one is none under another; federation and
+// version of the lock are in every contract.
+func TestH102EveryContractHasKeysOfItsOwn(t *testing.T) {
+	d := federation(t, 4, 3)
+	contracts := []Contract{d.Deposit([32]byte{1}), d.Deposit([32]byte{2}), d.Change(messages.OutPoint{Index: 1}), d.Change(messages.OutPoint{Index: 2})}
+	digest := sha256.Sum256([]byte("one digest"))
+	known := map[string]bool{} // keys and differences of keys between members
+	difference := func(a, b *btcec.PublicKey) string {
+		var p, q, sum btcec.JacobianPoint
+		a.AsJacobian(&p)
+		b.AsJacobian(&q)
+		q.Y.Negate(1).Normalize()
+		btcec.AddNonConst(&p, &q, &sum)
+		sum.ToAffine()
+		return "difference " + sum.X.String()
+	}
+	note := func(what string) {
+		t.Helper()
+		if known[what] {
+			t.Errorf("%s occurs twice", what)
+		}
+		known[what] = true
+	}
+	for i := range 4 {
+		note(hex.EncodeToString(secret(byte(1 + i)).PubKey().SerializeCompressed()))
+	}
+	note(difference(secret(1).PubKey(), secret(2).PubKey()))
+	for n, c := range contracts {
+		lock, err := d.Lock(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, key := range lock.keys {
+			note(hex.EncodeToString(key.SerializeCompressed()))
+			own, err := TweakSecret(secret(byte(1+i)), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := TweakSecret(secret(byte(1+i)), contracts[(n+1)%len(contracts)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := messages.PeerID(i); !lock.Verify(p, digest[:], Sign(own, digest[:])) || lock.Verify(p, digest[:], Sign(other, digest[:])) || lock.Verify(p, digest[:], Sign(secret(byte(1+i)), digest[:])) {
+				t.Errorf("contract %d, member %d: a signature counts that should not, or the other way round", n, i)
+			}
+		}
+		note(difference(lock.keys[0], lock.keys[1]))
+	}
+	elsewhere := Config{Federation: messages.FederationID{8}, Network: d.cfg.Network, Keys: d.cfg.Keys, Threshold: 3}
+	e, err := New(elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Deposit([32]byte{1}) == contracts[0] {
+		t.Error("two federations of the same members share a contract")
+	}
+	if want := domain.Hash(domain.PegInTweak, d.cfg.Federation[:], []byte{Version}, []byte("deposit"), append([]byte{1}, make([]byte, 31)...)); Contract(want) != contracts[0] {
+		t.Error("the version is not in the contract")
 	}
 }
