@@ -143,8 +143,8 @@ func TestMalformedProofs(t *testing.T) {
 	}
 }
 
-// H103: an inner node of the tree is no transaction, and a transaction of 64
-// bytes is none that could be proven.
+// H103: the original's partial trees took an inner node for a transaction. Here it is
+// none, and a transaction of 64 bytes is none that could be proven.
 func TestH103InnerNodesAndAmbiguousTransactions(t *testing.T) {
 	b := block(8)
 	p := prove(t, b, 5)
@@ -208,8 +208,8 @@ func TestParseTxDoesNotAllocateForClaims(t *testing.T) {
 	}
 }
 
-// H103, the other way round: a leaf of 64 bytes, which somebody got mined, whose
-// second half is the id of a transaction that nobody did.
+// H103, the other way round: the original had no guard against a leaf of 64 bytes,
+// which somebody got mined, whose second half is the id of a transaction that nobody did.
 func TestH103LeafThatLooksLikeAnInnerNode(t *testing.T) {
 	b := block(4)
 	forged := wire.NewMsgTx(2)
