@@ -250,9 +250,10 @@ func TestFailedCommitEndsTheProcess(t *testing.T) {
 	}
 }
 
-// H64: an epoch that must not be committed stops the member before the commit,
-// with a report, and at every start again.
-func TestBrokenInvariantStopsBeforeTheCommit(t *testing.T) {
+// H64: the original audited after the commit, and then only panicked. Here an epoch
+// that must not be committed stops the member before that, with a report, and at every
+// start again.
+func TestH64BrokenInvariantStopsBeforeTheCommit(t *testing.T) {
 	for _, what := range []string{"halt", "panic"} {
 		n := started(t, 4)
 		n.agree(items("open"))

@@ -61,8 +61,9 @@ func TestEmptyErrorIsNoAcceptance(t *testing.T) {
 	}
 }
 
-// H64: no sum, line or total leaves 0 … 2^63-1, in whatever steps it is tried, and
-// liabilities never exceed assets.
+// H64: the original looked at the sum of everything after the commit. Here no sum, line
+// or total leaves 0 … 2^63-1, in whatever steps it is tried, and liabilities never exceed
+// assets, after any transaction.
 func TestH64LedgerCannotBeEvaded(t *testing.T) {
 	const most = "9223372036854775807"
 	for name, steps := range map[string]string{
@@ -91,7 +92,8 @@ func TestH64LedgerCannotBeEvaded(t *testing.T) {
 	}
 }
 
-// The epoch's end stops the member before anything is committed, and names where.
+// H64: the epoch's end, too, stops the member before anything is committed, and names
+// where.
 func TestH64EndOfEpochStops(t *testing.T) {
 	s := &world{t: transition.New(federation, []contract.Module{spender{puppet{"a", new(int)}}})}
 	ov := storage.NewOverlay(newStage().view(t))
@@ -244,8 +246,9 @@ func TestH25VerdictsAreNotBorrowed(t *testing.T) {
 	}
 }
 
-// H66: the owner of the keys can sign the same transaction in many forms. One is
-// accepted; the others, now and later, have no effect and are no rejection.
+// H66: the original applied one transaction once for each proposer, or panicked over it.
+// The owner of the keys can sign the same transaction in many forms. One is accepted; the
+// others, now and later, have no effect and are no rejection.
 func TestH66OtherFormsOfAnAcceptedTransaction(t *testing.T) {
 	w := newWorld(vault{})
 	d := transaction.Draft{

@@ -246,6 +246,8 @@ func TestFunding(t *testing.T) {
 	}
 }
 
+// H64: a transaction that would make the original insolvent was committed, and halted
+// every node for ever. Here it is rolled back and refused.
 func TestH64InsolvencyIsRolledBack(t *testing.T) {
 	w := newWorld(greedy{})
 	res := w.run(t,

@@ -230,8 +230,9 @@ func TestOneNonceInTwoTiers(t *testing.T) {
 	wantCodes(t, "two notes of one nonce", res, messages.RejectDuplicate, messages.RejectNoteSpent)
 }
 
-// H64: after a theft of keys, forged notes verify. No tier redeems more than it
-// issued, whatever the others hold.
+// H64: the original noticed forged notes only when all money together did not cover
+// them. After a theft of keys they verify; no tier redeems more than it issued, whatever
+// the others hold.
 func TestH64ForgedNotesStopAtTheirTier(t *testing.T) {
 	b := openBank(t, 1, 3, 6)
 	o := b.house.order(1)
