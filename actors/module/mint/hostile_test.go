@@ -235,12 +235,12 @@ func TestOneNonceInTwoTiers(t *testing.T) {
 // the others hold.
 func TestH64ForgedNotesStopAtTheirTier(t *testing.T) {
 	b := openBank(t, 1, 3, 6)
-	o := b.house.order(1)
-	forged := coin{tier: 6, note: b.house.note(t, o), secret: o.secret}
-	res := b.run(t, list(b.spend(t, 1, b.coins[1]), b.spend(t, 2, forged)), list(b.spend(t, 3, b.coins[0])))
+	o := b.house.order(0)
+	forged := b.spend(t, 2, coin{tier: 3, note: b.house.note(t, o), secret: o.secret}) // the other tier could pay for it
+	res := b.run(t, list(b.spend(t, 1, b.coins[0]), forged), list(b.spend(t, 3, b.coins[1])))
 	wantCodes(t, "a note that nobody paid for", res, messages.RejectInsolvent)
-	if len(res.Accepted) != 2 || b.audit(t).Assets != b.audit(t).Liabilities {
-		t.Errorf("accepted %d, audit %+v", len(res.Accepted), b.audit(t))
+	if len(res.Accepted) != 2 || res.Rejected[0].Tx != forged.ID() || b.audit(t).Assets != b.audit(t).Liabilities {
+		t.Errorf("%+v, audit %+v", res, b.audit(t))
 	}
 }
 
