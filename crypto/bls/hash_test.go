@@ -14,7 +14,9 @@ import (
 	blst "github.com/supranational/blst/bindings/go"
 )
 
-func TestHashToG1RFC9380(t *testing.T) {
+// H101: the original hashed to the curve in a way of its own. This is the suite of
+// RFC 9380, by its vectors.
+func TestH101HashToG1RFC9380(t *testing.T) {
 	var file struct {
 		DST     string
 		Vectors []struct {

@@ -60,7 +60,9 @@ var form = regexp.MustCompile(`^MINIMINT-V01-CS01-with-(` +
 	`BLS12381G1_XMD:SHA-256_SSWU_RO_|BLS12381SCALAR_XMD:SHA-256_|ristretto255_XMD:SHA-512_R255MAP_RO_|` +
 	`ristretto255SCALAR_XMD:SHA-512_|SHA-256_TAGGED_|HKDF-SHA-256_)-[A-Z0-9]+(-[A-Z0-9]+)*$`)
 
-func TestTagsAreDistinctAndWellFormed(t *testing.T) {
+// H101: the original's hashes were told apart by a prefix, if at all. Every role of every
+// hash has a tag of its own, as RFC 9380 wants it.
+func TestH101TagsAreDistinctAndWellFormed(t *testing.T) {
 	tags := allTags(t)
 	if len(tags) < 25 {
 		t.Fatalf("found only %d tags: the search is broken", len(tags))

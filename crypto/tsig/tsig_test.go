@@ -249,8 +249,9 @@ func mustPanic(t *testing.T, what string, f func()) {
 	f()
 }
 
-// Replay: a share or signature is worth nothing under another tag or in another federation, even if the polynomial were the same.
-func TestTagAndContextSeparate(t *testing.T) {
+// H101: the original signed for every purpose on the same points. Here a share or signature is worth nothing under another tag or in
+// another federation, even if the polynomial were the same.
+func TestH101TagAndContextSeparate(t *testing.T) {
 	deal := tsigtest.Deal(source(5), 2, 3)
 	keysFor := func(tag domain.Tag, context string) (*tsig.PublicKeys, []tsig.Share) {
 		keys, err := tsig.NewPublicKeys(tsig.Config{Tag: tag, Context: []byte(context), Threshold: 2, Group: deal.Group, Members: deal.Members})
