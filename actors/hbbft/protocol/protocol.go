@@ -66,32 +66,27 @@ type FaultKind string
 
 // The kinds of fault that the protocols of HoneyBadgerBFT can raise.
 const (
-	WrongContext            FaultKind = "wrong-context"
-	Oversize                FaultKind = "oversize"
-	Malformed               FaultKind = "malformed"
-	UnknownProposer         FaultKind = "unknown-proposer"
-	ValueFromNonProposer    FaultKind = "value-from-non-proposer"
-	BadProposerSignature    FaultKind = "bad-proposer-signature"
-	TwoRoots                FaultKind = "two-roots" // transferable: two roots signed by the proposer
-	TwoEchoes               FaultKind = "two-echoes"
-	TwoReadys               FaultKind = "two-readys"
-	BadShard                FaultKind = "bad-shard"
-	NonCodeword             FaultKind = "non-codeword"
-	TwoInputs               FaultKind = "two-inputs"
-	TwoAux                  FaultKind = "two-aux"
-	TwoConf                 FaultKind = "two-conf"
-	EmptyConf               FaultKind = "empty-conf"
-	TwoTerms                FaultKind = "two-terms"
-	BadCoinShare            FaultKind = "bad-coin-share"
-	TwoCoinShares           FaultKind = "two-coin-shares"
-	BadCiphertext           FaultKind = "bad-ciphertext"
-	BadDecryptionShare      FaultKind = "bad-decryption-share"
-	TwoDecryptionShares     FaultKind = "two-decryption-shares"
-	UnexpectedShare         FaultKind = "unexpected-share"
-	UndecodableContribution FaultKind = "undecodable-contribution"
-	TwoOutcomes             FaultKind = "two-outcomes" // transferable: two signed outcome shares
-	BadOutcomeShare         FaultKind = "bad-outcome-share"
-	Flooding                FaultKind = "flooding"
+	WrongContext         FaultKind = "wrong-context"
+	Oversize             FaultKind = "oversize"
+	Malformed            FaultKind = "malformed"
+	UnknownProposer      FaultKind = "unknown-proposer"
+	ValueFromNonProposer FaultKind = "value-from-non-proposer"
+	BadProposerSignature FaultKind = "bad-proposer-signature"
+	TwoRoots             FaultKind = "two-roots" // transferable: two roots signed by the proposer
+	TwoEchoes            FaultKind = "two-echoes"
+	TwoReadys            FaultKind = "two-readys"
+	TwoInputs            FaultKind = "two-inputs"
+	TwoAux               FaultKind = "two-aux"
+	TwoConf              FaultKind = "two-conf"
+	EmptyConf            FaultKind = "empty-conf"
+	TwoTerms             FaultKind = "two-terms"
+	BadCoinShare         FaultKind = "bad-coin-share"
+	TwoCoinShares        FaultKind = "two-coin-shares"
+	BadCiphertext        FaultKind = "bad-ciphertext"
+	BadDecryptionShare   FaultKind = "bad-decryption-share"
+	TwoDecryptionShares  FaultKind = "two-decryption-shares"
+	UnexpectedShare      FaultKind = "unexpected-share"
+	Flooding             FaultKind = "flooding"
 )
 
 // A Quorum holds the sizes that every protocol counts against. Keep N-F and
