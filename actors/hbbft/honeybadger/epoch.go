@@ -182,8 +182,8 @@ func (e *epoch) say(say []protocol.Say, faults []protocol.Fault) Step {
 	return step
 }
 
-func (e *epoch) blame(peer messages.PeerID, kind protocol.FaultKind, evidence ...frames.Statement) Step {
-	return e.tell(protocol.Fault{Peer: peer, Kind: kind, Epoch: e.number, Evidence: evidence})
+func (e *epoch) blame(peer messages.PeerID, kind protocol.FaultKind, s frames.Statement) Step {
+	return e.tell(protocol.Fault{Peer: peer, Kind: kind, Epoch: e.number, Proposer: s.Slot(), Evidence: []frames.Statement{s}})
 }
 
 // tell passes a fault on, up to the limit of its peer.
