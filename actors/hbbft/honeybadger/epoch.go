@@ -186,8 +186,13 @@ func (e *epoch) blame(peer messages.PeerID, kind protocol.FaultKind, s frames.St
 	return e.tell(protocol.Fault{Peer: peer, Kind: kind, Epoch: e.number, Proposer: s.Slot(), Evidence: []frames.Statement{s}})
 }
 
-// tell passes a fault on, up to the limit of its peer.
+// tell passes a fault on, up to the limit of its peer. What convinces others is
+// passed on always: there is one of a kind and slot, and whoever is about to
+// make it could reach the limit first.
 func (e *epoch) tell(f protocol.Fault) Step {
+	if f.Kind.Transferable() {
+		return Step{Faults: []protocol.Fault{f}}
+	}
 	if e.faults[f.Peer]++; e.faults[f.Peer] > MaxFaults {
 		return Step{}
 	}

@@ -51,8 +51,11 @@ type Fault struct {
 	Kind     FaultKind
 	Epoch    messages.Epoch
 	Proposer messages.PeerID
-	// Evidence holds the statements that show the fault, newest last. Where
-	// the kind is transferable a third party can check them.
+	// Evidence holds the statements that show the fault, newest last. Those of a
+	// Transferable kind convince a third party; links are authenticated, but
+	// what crosses them is not signed, so others are one member's word. What is
+	// too long to be looked at is no evidence either: Oversize has none, and
+	// WrongContext and Flooding are about more than one statement.
 	Evidence []frames.Statement
 }
 
@@ -72,7 +75,7 @@ const (
 	UnknownProposer      FaultKind = "unknown-proposer"
 	ValueFromNonProposer FaultKind = "value-from-non-proposer"
 	BadProposerSignature FaultKind = "bad-proposer-signature"
-	TwoRoots             FaultKind = "two-roots" // transferable: two roots signed by the proposer
+	TwoRoots             FaultKind = "two-roots"
 	TwoEchoes            FaultKind = "two-echoes"
 	TwoReadys            FaultKind = "two-readys"
 	TwoInputs            FaultKind = "two-inputs"
@@ -88,6 +91,11 @@ const (
 	UnexpectedShare      FaultKind = "unexpected-share"
 	Flooding             FaultKind = "flooding"
 )
+
+// Transferable reports whether the evidence of this kind of fault convinces
+// anybody who knows the federation's public keys: the accused signed it. There is
+// at most one such fault of each kind in a slot.
+func (k FaultKind) Transferable() bool { return k == TwoRoots || k == BadCiphertext }
 
 // A Quorum holds the sizes that every protocol counts against. Keep N-F and
 // 2F+1 apart: they differ when N is not 3F+1.
