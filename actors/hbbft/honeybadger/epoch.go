@@ -144,6 +144,11 @@ func (e *epoch) decrypt(set []messages.PeerID) Step {
 
 // absorbShare takes what the decryption of one proposal answered.
 func (e *epoch) absorbShare(proposer messages.PeerID, child tdec.Step) Step {
+	for i, f := range child.Faults {
+		if f.Kind == protocol.BadCiphertext { // the evidence begins with what its proposer signed
+			child.Faults[i].Evidence = append([]frames.Statement{e.subset.Value(proposer)}, f.Evidence...)
+		}
+	}
 	step := e.say(child.Say, child.Faults)
 	for _, contribution := range child.Outputs {
 		e.contributions[proposer] = contribution

@@ -62,8 +62,9 @@ const (
 	// Burst is how many epochs one peer alone may start in a row; it gets one
 	// more per second.
 	Burst = 5
-	// MaxFaults bounds the faults of one peer that are told per epoch. The
-	// last one says that it floods.
+	// MaxFaults bounds the faults of one peer that are told per epoch, those
+	// that convict it (see [Convicts]) not counted. The last one says that it
+	// floods.
 	MaxFaults = 16
 	// PullPatience is how long a peer may take to answer a Pull.
 	PullPatience = time.Second

@@ -187,11 +187,11 @@ func (b *Broadcast) handleValue(from messages.PeerID, v frames.Value) Step {
 		if b.cfg.Reborn {
 			return Step{}
 		}
-		return b.blame(from, protocol.ValueFromNonProposer)
+		return b.blame(from, protocol.ValueFromNonProposer, v)
 	}
 	root := b.cfg.Slot.Root(v.Payload)
 	if !b.cfg.Verifier.Verify(b.cfg.Slot.Proposer, b.cfg.Slot.Signed(root), v.Signature) {
-		return b.blame(from, protocol.BadProposerSignature)
+		return b.blame(from, protocol.BadProposerSignature, v)
 	}
 
 	var step Step

@@ -30,6 +30,8 @@ func Seal(random io.Reader, keys *tenc.PublicKeys, slot protocol.Slot, contribut
 
 // NewScheme returns the scheme of package tenc: TDH2 on ristretto255, where
 // peer p has index p+1. It panics unless the keys take f+1 members to open.
+// Verify and Open use the public keys alone: whoever only checks what others did
+// passes the zero secret, and must not ask for a Share.
 func NewScheme(keys *tenc.PublicKeys, secret tenc.SecretShare) Scheme {
 	if some := protocol.NewQuorum(keys.Members()).Some(); keys.Threshold() != some {
 		panic(fmt.Sprintf("tdec: key takes %d of %d members, want %d", keys.Threshold(), keys.Members(), some))

@@ -216,7 +216,10 @@ func (d *Decryption) open() Step {
 	case Opened:
 		step = d.finish(o.Plaintext, "")
 	case Unopenable:
-		step = d.finish(nil, protocol.BadCiphertext)
+		for _, peer := range o.Liars {
+			usable[peer] = nil
+		}
+		step = d.finish(nil, protocol.BadCiphertext, usable...)
 	case Incomplete:
 	}
 	step.Faults = append(faults, step.Faults...)
@@ -224,11 +227,14 @@ func (d *Decryption) open() Step {
 }
 
 // finish outputs the contribution, and blames the proposer for an empty one.
-func (d *Decryption) finish(contribution []byte, kind protocol.FaultKind) Step {
+// Beside the proposal, which the caller has with its signature, the evidence is
+// nothing if the proposal is publicly invalid, and otherwise one share for every
+// member, of length 0 where there is none, which do not open it.
+func (d *Decryption) finish(contribution []byte, kind protocol.FaultKind, shares ...[]byte) Step {
 	d.phase, d.sealed = finished, nil
 	step := Step{Outputs: [][]byte{contribution}}
 	if kind != "" {
-		step.Faults = append(step.Faults, d.fault(d.cfg.Slot.Proposer, kind))
+		step.Faults = append(step.Faults, d.fault(d.cfg.Slot.Proposer, kind, shares...))
 	}
 	return step
 }
