@@ -170,6 +170,7 @@ func (w *world) do(self messages.PeerID, step honeybadger.Step) {
 		}
 	}
 	for _, f := range step.Faults {
+		w.convinced(w.config(self), f)
 		m.faults = append(m.faults, f)
 		w.logf("%d: %s\n", self, f)
 	}
