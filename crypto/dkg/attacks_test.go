@@ -59,8 +59,8 @@ var attacks = map[string]func(n *network, by int){
 	"wrong-opening": func(n *network, by int) {
 		n.change(by, RoundReveal, 0, func(c []byte) []byte { return flip(c, len(c)-1) })
 	},
-	"degree-too-high": func(n *network, by int) { n.lie(by, dealDegree(n, by, 1), nil) },
-	"degree-too-low":  func(n *network, by int) { n.lie(by, dealDegree(n, by, -1), nil) },
+	"degree-too-high": func(n *network, by int) { n.lie(by, dealDegree(n, by, 0, 1), nil) },
+	"degree-too-low":  func(n *network, by int) { n.lie(by, dealDegree(n, by, 0, -1), nil) },
 	"identity":        func(n *network, by int) { n.lie(by, put(firstPoint, append([]byte{0xc0}, make([]byte, 95)...)), nil) },
 	"leading-identity": func(n *network, by int) {
 		n.lie(by, put(firstPoint+96, append([]byte{0xc0}, make([]byte, 95)...)), nil)
@@ -209,10 +209,10 @@ func outsideSubgroup() []byte {
 	panic("no such point")
 }
 
-// dealDegree deals, with honest proofs, polynomials of another degree than agreed.
-func dealDegree(n *network, by, more int) func([]byte) []byte {
+// dealDegree deals, with honest proofs, a polynomial for one key of another degree than agreed.
+func dealDegree(n *network, by, key, more int) func([]byte) []byte {
 	cfg := n.cfg.clone()
-	cfg.Keys[0].Threshold += more
+	cfg.Keys[key].Threshold += more
 	s, err := cfg.sharing(stream("degree"))
 	if err != nil {
 		n.t.Fatal(err)

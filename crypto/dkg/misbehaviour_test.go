@@ -13,7 +13,7 @@ import (
 // TestMisbehaviour runs scripts: who misbehaves how, and what the honest members say about it. Beside what the script shows, an honest
 // member is never convicted, and whoever has the complaint alone comes to the same verdict.
 func TestMisbehaviour(t *testing.T) {
-	tried := map[string]bool{}
+	tried, raised := map[string]bool{}, map[Kind]bool{}
 	datadriven.RunTest(t, "testdata/misbehaviour", func(t *testing.T, d *datadriven.TestData) string {
 		var name string
 		n, by := 3, 3
@@ -33,11 +33,50 @@ func TestMisbehaviour(t *testing.T) {
 		for len(net.queue) > 0 {
 			net.deliver()
 		}
+		for _, m := range net.seen {
+			if m.fault != nil {
+				raised[m.fault.Kind] = true
+			}
+		}
 		return net.report(by)
 	})
 	for name := range attacks {
 		if !tried[name] {
 			t.Errorf("no script tries %s", name)
+		}
+	}
+	for k := Malformed; k <= FalseComplaint; k++ {
+		if !raised[k] {
+			t.Errorf("no script raises %s", k)
+		}
+	}
+}
+
+// TestB6WrongDegree: whoever deals a polynomial of any other degree than the key's, higher or lower, for any key and in either
+// group, is convicted by all, and there are no keys. In other implementations one such dealer gave the key another threshold, and
+// nobody's share of it fitted.
+func TestB6WrongDegree(t *testing.T) {
+	for size := 2; size <= 4; size++ {
+		keys := attackKeys(size)
+		for at, key := range keys {
+			for threshold := 1; threshold <= size; threshold++ {
+				if threshold == key.Threshold {
+					continue
+				}
+				net := newNetwork(t, config(size, keys...))
+				net.lie(size, dealDegree(net, size, at, threshold-key.Threshold), nil)
+				net.run()
+				for i, m := range net.seen[:size-1] {
+					if m.result != nil || m.finished || m.fault == nil || m.fault.Kind != WrongDegree || !slices.Equal(m.fault.Accused, []int{size}) {
+						t.Fatalf("n=%d, %s of threshold %d dealt with %d: member %d has result %v, fault %v",
+							size, key, key.Threshold, threshold, i+1, m.result != nil, m.fault)
+					}
+					// Somebody who was not there comes to the same verdict.
+					if verdict, err := Judge(net.cfg, m.fault.Evidence); err != nil || verdict.String() != m.fault.String() || !verdict.Proven {
+						t.Errorf("n=%d: judged %v, %v", size, verdict, err)
+					}
+				}
+			}
 		}
 	}
 }

@@ -131,10 +131,10 @@ func (net split) finish(round uint32) {
 	})
 }
 
-// TestSplitByKnownCoin plays the attack for thirty real coins. Without the
+// TestB1SplitByKnownCoin plays the attack for thirty real coins. Without the
 // union of CONF nobody ever decides and nobody is blamed. With it the first
 // real coin ends the split. Random schedules do not find this.
-func TestSplitByKnownCoin(t *testing.T) {
+func TestB1SplitByKnownCoin(t *testing.T) {
 	for seed := range uint64(8) {
 		broken := split{newNetwork(setup{n: 4, faulty: 1, seed: seed, without: []string{"conf-union"}})}
 		rounds := broken.attack(90)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash"
 	"math/rand/v2"
-	"runtime"
 	"testing"
 	"time"
 
@@ -58,46 +57,6 @@ func random(w *world, r *rand.Rand, from messages.PeerID, epoch messages.Epoch) 
 	}
 }
 
-// heap is what is alive.
-func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
-// TestFlood: what f members can make another remember is bounded by a formula of n
-// and not by how much they say: one proposal each per open epoch, and a constant
-// per slot and peer.
-func TestFlood(t *testing.T) {
-	const n, flooders = 7, 2
-	const perSlotAndPeer = 1 << 10
-	w := newWorld(t, n).start()
-	core := w.members[0].core
-	r := rand.New(rand.NewPCG(1, 2))
-	limit := uint64(honeybadger.MaxOpen * (flooders*frames.MaxPayload + n*n*perSlotAndPeer))
-	before := heap()
-	grown := func(statements int) uint64 {
-		for range statements / 10 {
-			from := messages.PeerID(n - 1 - r.IntN(flooders))
-			epoch := messages.Epoch(r.IntN(4))
-			if r.IntN(10) == 0 {
-				epoch = messages.Epoch(r.Uint64())
-			}
-			f := frames.Frame{Epoch: epoch, Next: epoch, Again: r.IntN(100) == 0}
-			for range 10 {
-				f.Statements = append(f.Statements, random(w, r, from, epoch))
-			}
-			core.Handle(from, f)
-		}
-		return heap() - before
-	}
-	first := grown(20_000)
-	if got := grown(200_000); got > limit || got > first+limit/4 {
-		t.Errorf("%d bytes after 20000 statements, %d after 220000, allowed %d", first, got, limit)
-	}
-	runtime.KeepAlive(core)
-}
 
 // digest writes a step into a hash, in its order.
 func digest(h hash.Hash, self messages.PeerID, step honeybadger.Step) {
