@@ -48,6 +48,7 @@ type node struct {
 	peers              []*consensustest.Probe
 	addresses          []*actor.PID // instead of those of peers
 	faults             []messages.PeerID
+	texts              []string // of the faults
 }
 
 // newNode makes a member without starting it.
@@ -88,7 +89,9 @@ func (n *node) start() {
 		Federation: consensustest.Federation, Self: n.self, Members: n.members, Transition: n.rules,
 		Store: countedStore{n.store, &n.commits}, PoolDisk: countedDisk{n.disk, &n.syncs}, PoolFile: "pool", Rand: rand.Reader,
 		HBBFT: n.hbbft.PID, Peers: peers, Clock: n.clock.PID,
-		Fault: func(peer messages.PeerID, _ string) { n.faults = append(n.faults, peer) },
+		Fault: func(peer messages.PeerID, text string) {
+			n.faults, n.texts = append(n.faults, peer), append(n.texts, text)
+		},
 	}))
 }
 

@@ -68,3 +68,19 @@ func TestNoise(t *testing.T) {
 		t.Error("hellos are not compared")
 	}
 }
+
+// A member that has begun another attempt ends this one for those that hear of
+// it, once, and nobody takes its word for proof.
+func TestLeft(t *testing.T) {
+	w := newWorld(t, 3, 1)
+	for i := range w.all {
+		w.begin(i, w.hello(i, nil))
+	}
+	f := w.all[0].Left(2).Failed
+	if f == nil || f.Kind != "left" || f.Proven || f.By != 0 || !slices.Equal(f.Accused, []messages.PeerID{2}) {
+		t.Fatalf("%v", f)
+	}
+	if again := w.all[0].Left(1); again.Failed != nil || w.all[0].Failure().Accused[0] != 2 {
+		t.Errorf("%v", w.all[0].Failure())
+	}
+}
