@@ -63,6 +63,10 @@ type Config struct {
 	// Absent says that the federation agreed that this proposer did not take
 	// part lately: fixed coins then favour 0. Never a local impression.
 	Absent bool
+	// Distrusted says whose coin shares are not used, because the member gave
+	// wrong ones elsewhere; nil: nobody's are. It may say so at any time, of
+	// faulty members only.
+	Distrusted func(messages.PeerID) bool
 }
 
 // Agreement is one member's side of the agreement on one proposer. It is not

@@ -121,9 +121,9 @@ func (a *Agreement) toss(rd *round) (coin, ok bool) {
 	}
 	for {
 		var held []IndexedShare
-		for peer, share := range rd.shares {
-			if share != nil {
-				held = append(held, IndexedShare{Peer: messages.PeerID(peer), Share: share})
+		for i, share := range rd.shares {
+			if peer := messages.PeerID(i); share != nil && (a.cfg.Distrusted == nil || !a.cfg.Distrusted(peer)) {
+				held = append(held, IndexedShare{Peer: peer, Share: share})
 			}
 		}
 		if len(held) < a.cfg.Quorum.Some() {

@@ -57,6 +57,8 @@ type Config struct {
 	// Absent, by proposer: was it absent from the outcomes that the federation
 	// agreed on? See [aba.Config]. Nil: nobody was.
 	Absent []bool
+	// Distrusted says whose coin shares are not used, see [aba.Config].
+	Distrusted func(messages.PeerID) bool
 	// Reborn says that this member may have run the epoch before a restart.
 	Reborn bool
 }
@@ -93,7 +95,7 @@ func New(cfg Config) *Subset {
 		})
 		s.slots[i].agreement = aba.New(aba.Config{
 			Quorum: cfg.Quorum, Self: cfg.Self, Epoch: place.Epoch, Proposer: place.Proposer,
-			Coin: cfg.Coin(place), Absent: cfg.Absent != nil && cfg.Absent[i],
+			Coin: cfg.Coin(place), Absent: cfg.Absent != nil && cfg.Absent[i], Distrusted: cfg.Distrusted,
 		})
 	}
 	return s

@@ -29,26 +29,27 @@ type epoch struct {
 	told          bool // the outcome was handed out
 
 	records []Record
-	faults  []int // by peer: told so far
+	faults  []int  // by peer: told so far
+	peers   roster // the core's
 }
 
 func newEpoch(c *Core, number messages.Epoch) *epoch {
 	n := c.cfg.Members
 	e := &epoch{
-		number: number, self: c.cfg.Self,
+		number: number, self: c.cfg.Self, peers: c.peers,
 		contributions: make([][]byte, n), faults: make([]int, n),
 	}
 	e.subset = acs.New(acs.Config{
 		Quorum: c.quorum, Self: c.cfg.Self, Epoch: c.cfg.slot(number),
 		Signer: c.cfg.Signer, Verifier: c.cfg.Verifier, Coin: c.cfg.Coin, Absent: c.position.absence(number).Absent,
-		Reborn: number <= c.born+1,
+		Distrusted: e.distrusted, Reborn: number <= c.born+1,
 	})
 	if c.cfg.Encryption.At(number) {
 		e.decryptions = make([]*tdec.Decryption, n)
 		for i := range e.decryptions {
 			slot := c.cfg.slot(number)
 			slot.Proposer = messages.PeerID(i)
-			e.decryptions[i] = tdec.New(tdec.Config{Quorum: c.quorum, Self: c.cfg.Self, Slot: slot, Scheme: c.cfg.Scheme})
+			e.decryptions[i] = tdec.New(tdec.Config{Quorum: c.quorum, Self: c.cfg.Self, Slot: slot, Scheme: c.cfg.Scheme, Distrusted: e.distrusted})
 		}
 	}
 	return e
@@ -182,10 +183,16 @@ func (e *epoch) say(say []protocol.Say, faults []protocol.Fault) Step {
 	}
 	e.records = append(e.records, step.Records...)
 	for _, f := range faults {
+		if f.Kind == protocol.BadDecryptionShare || f.Kind == protocol.BadCoinShare {
+			e.peers[f.Peer].distrusted = max(e.peers[f.Peer].distrusted, e.number+Distrust)
+		}
 		step.Join(e.tell(f))
 	}
 	return step
 }
+
+// distrusted reports whether a peer's shares are not used.
+func (e *epoch) distrusted(peer messages.PeerID) bool { return e.number < e.peers[peer].distrusted }
 
 func (e *epoch) blame(peer messages.PeerID, kind protocol.FaultKind, s frames.Statement) Step {
 	return e.tell(protocol.Fault{Peer: peer, Kind: kind, Epoch: e.number, Proposer: s.Slot(), Evidence: []frames.Statement{s}})

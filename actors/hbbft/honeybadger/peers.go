@@ -19,6 +19,8 @@ type peer struct {
 	credit  time.Duration  // for starting epochs alone: a second each
 	patient time.Duration  // for being told again: a second each
 	faults  int            // told outside epochs
+	// distrusted is the first epoch in which its shares are used again.
+	distrusted messages.Epoch
 }
 
 // spend takes a second from a credit if it is there.

@@ -276,6 +276,17 @@ var sheetOfAgreement = []scene{
 		share := frames.CoinShare{Proposer: subject, Round: 2, Share: s.coinShare(liar, 2, 2)}
 		s.expect("blames 3 for bad-coin-share of 2/1 by [CoinShare(1, r2, coin of 3)]", liar, share)
 	}},
+	{"coin share/kept and not used/of one that gave a wrong one", func(s *stage) {
+		s.toss(3)
+		s.hear([]messages.PeerID{liar}, s.wrong(liar, 2))
+		s.expect(kept, liar, frames.CoinShare{Proposer: 2, Round: 2, Share: s.coinShare(liar, 2, 2)})
+		for round, bit := range []bool{false, true, s.coin(2)} {
+			s.hear(correct, frames.BVal{Proposer: 2, Round: uint32(round), Bit: bit}, frames.Aux{Proposer: 2, Round: uint32(round), Bit: bit})
+		}
+		s.hear([]messages.PeerID{1}, frames.Conf{Proposer: 2, Round: 2, Bits: frames.SetOf(s.coin(2))})
+		s.coinShare(0, 2, 2)
+		s.expect("says CoinShare(2, r2, coin of 0)", 2, frames.Conf{Proposer: 2, Round: 2, Bits: frames.SetOf(s.coin(2))})
+	}},
 	{"coin share/counts/f+1 end the round", func(s *stage) {
 		s.toss(frames.SetOf(s.coin(2)))
 		s.expect("says "+s.textOf(term(s.coin(2))), liar, s.share(liar, 2))

@@ -93,10 +93,27 @@ var sheetOfDecryption = []scene{
 		s.final()
 		s.name(junk, 16, "junk")
 		s.expect("blames 3 for bad-decryption-share of 2/1 by [DecryptionShare(1, junk)]", liar, frames.DecryptionShare{Proposer: 1, Share: junk})
-		s.expect("blames 3 for bad-decryption-share of 2/2 by [DecryptionShare(2, share of 3)]",
-			liar, frames.DecryptionShare{Proposer: 2, Share: s.right(liar, 1, "a")}) // it is of another slot
-		s.expect("blames 3 for bad-decryption-share of 2/0 by [DecryptionShare(0, )]", liar, frames.DecryptionShare{Proposer: 0})
 		s.expect(kept, 1, s.decrypts(1, 1, "a")) // f+1 right ones open it all the same
+	}},
+	{"decryption share/blamed/of another slot", func(s *stage) {
+		s.accepted(s.value(1, "a"), s.value(2, "b"))
+		s.final()
+		s.expect("blames 3 for bad-decryption-share of 2/2 by [DecryptionShare(2, share of 3)]",
+			liar, frames.DecryptionShare{Proposer: 2, Share: s.right(liar, 1, "a")})
+	}},
+	{"decryption share/blamed/empty", func(s *stage) {
+		s.accepted(s.value(1, "a"), s.value(2, "b"))
+		s.final()
+		s.expect("blames 3 for bad-decryption-share of 2/0 by [DecryptionShare(0, )]", liar, frames.DecryptionShare{Proposer: 0})
+	}},
+	{"decryption share/kept and not used/of one that gave a wrong one", func(s *stage) {
+		s.accepted(s.value(1, "a"), s.value(2, "b"))
+		s.final()
+		s.hear([]messages.PeerID{liar}, frames.DecryptionShare{Proposer: 1, Share: junk})
+		s.expect(kept, liar, frames.DecryptionShare{Proposer: 2, Share: junk})
+		s.expect(kept, liar, s.decrypts(liar, 0, "mine"))
+		s.hear([]messages.PeerID{1}, s.decrypts(1, 1, "a"), s.decrypts(1, 2, "b"))
+		s.expect(`outcome 2: 0="mine" 1="a" 2="b"`, 1, s.decrypts(1, 0, "mine"))
 	}},
 	{"decryption share/blamed/too long", func(s *stage) {
 		s.open()

@@ -75,6 +75,10 @@ type Config struct {
 	Self   messages.PeerID
 	Slot   protocol.Slot
 	Scheme Scheme
+	// Distrusted says whose shares are not used, because the member gave wrong
+	// ones elsewhere; nil: nobody's are. It may say so at any time, of faulty
+	// members only.
+	Distrusted func(messages.PeerID) bool
 }
 
 // Decryption is the decryption of one proposer's proposal in one epoch.
@@ -197,7 +201,7 @@ func (d *Decryption) open() Step {
 	}
 	usable, count := make([][]byte, len(d.shares)), 0
 	for peer, share := range d.shares {
-		if share != nil && !d.liar[peer] {
+		if share != nil && !d.liar[peer] && !d.distrusted(messages.PeerID(peer)) {
 			usable[peer] = share
 			count++
 		}
@@ -224,6 +228,10 @@ func (d *Decryption) open() Step {
 	}
 	step.Faults = append(faults, step.Faults...)
 	return step
+}
+
+func (d *Decryption) distrusted(peer messages.PeerID) bool {
+	return d.cfg.Distrusted != nil && d.cfg.Distrusted(peer)
 }
 
 // finish outputs the contribution, and blames the proposer for an empty one.
