@@ -67,9 +67,9 @@ const (
 	// floods.
 	MaxFaults = 16
 	// Distrust is for how many epochs, with the present one, the shares of a peer
-	// are not used after one was shown to be wrong. To find a wrong one costs a
-	// check of every share, and a liar could make it so in every slot of every
-	// epoch; F+1 shares of others come all the same.
+	// are not used after one was shown to be wrong. To find a wrong one costs F
+	// checks and more, and a liar could make it so in every slot of every epoch;
+	// F+1 shares of others come all the same.
 	Distrust = 64
 	// PullPatience is how long a peer may take to answer a Pull.
 	PullPatience = time.Second
