@@ -136,6 +136,29 @@ func TestC4TermsCombine(t *testing.T) {
 	}
 }
 
+// TestC5LiarsAmongEnough: where enough right shares are there beside wrong ones,
+// one combination finds the coin and the liars.
+func TestC5LiarsAmongEnough(t *testing.T) {
+	coin := &hashCoin{faulty: 1}
+	net := newNetwork(setup{n: 4, faulty: 3, coin: func(messages.PeerID) aba.Coin { return coin }})
+	net.hand(1, 0, frames.CoinShare{Proposer: subject, Round: 2, Share: coinShare(7, 1, 2)})
+	net.hand(2, 0, frames.CoinShare{Proposer: subject, Round: 2, Share: coinShare(0, 2, 2)})
+	for round, bit := range []bool{false, true, false} {
+		for _, from := range []messages.PeerID{1, 2} {
+			net.hand(from, 0, frames.BVal{Proposer: subject, Round: uint32(round), Bit: bit})
+		}
+		for _, from := range []messages.PeerID{1, 2} {
+			net.hand(from, 0, frames.Aux{Proposer: subject, Round: uint32(round), Bit: bit})
+		}
+	}
+	for _, from := range []messages.PeerID{1, 2} {
+		net.hand(from, 0, frames.Conf{Proposer: subject, Round: 2, Bits: 1})
+	}
+	if _, decided := net.nodes[0].Decision(); coin.combined != 1 || len(net.faults) != 1 || !decided && net.nodes[0].Round() != 3 {
+		t.Errorf("combined %d times, faults %v: %v", coin.combined, net.faults, net.nodes[0])
+	}
+}
+
 // TestC5SharesAreCombinedOnce: a member that floods with shares of coins makes
 // another combine once, and search for liars once.
 func TestC5SharesAreCombinedOnce(t *testing.T) {

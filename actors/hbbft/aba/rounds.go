@@ -119,30 +119,26 @@ func (a *Agreement) toss(rd *round) (coin, ok bool) {
 	if rd.shareOf(a.cfg.Self) == nil {
 		a.say(frames.CoinShare{Proposer: a.cfg.Proposer, Round: a.round, Share: a.cfg.Coin.Share(a.round)})
 	}
-	for {
-		var held []IndexedShare
-		for i, share := range rd.shares {
-			if peer := messages.PeerID(i); share != nil && (a.cfg.Distrusted == nil || !a.cfg.Distrusted(peer)) {
-				held = append(held, IndexedShare{Peer: peer, Share: share})
-			}
-		}
-		if len(held) < a.cfg.Quorum.Some() {
-			return false, false
-		}
-		coin, liars, ok := a.cfg.Coin.Combine(a.round, held)
-		for _, liar := range liars {
-			if liar == a.cfg.Self {
-				panic("aba: our own coin share is invalid")
-			}
-			a.blame(liar, protocol.BadCoinShare,
-				frames.CoinShare{Proposer: a.cfg.Proposer, Round: a.round, Share: rd.shares[liar]})
-			rd.liars.add(liar)
-			rd.shares[liar] = nil
-		}
-		if ok || len(liars) == 0 {
-			return coin, ok
+	var held []IndexedShare
+	for i, share := range rd.shares {
+		if peer := messages.PeerID(i); share != nil && (a.cfg.Distrusted == nil || !a.cfg.Distrusted(peer)) {
+			held = append(held, IndexedShare{Peer: peer, Share: share})
 		}
 	}
+	if len(held) < a.cfg.Quorum.Some() {
+		return false, false
+	}
+	coin, liars, ok := a.cfg.Coin.Combine(a.round, held)
+	for _, liar := range liars {
+		if liar == a.cfg.Self {
+			panic("aba: our own coin share is invalid")
+		}
+		a.blame(liar, protocol.BadCoinShare,
+			frames.CoinShare{Proposer: a.cfg.Proposer, Round: a.round, Share: rd.shares[liar]})
+		rd.liars.add(liar)
+		rd.shares[liar] = nil
+	}
+	return coin, ok
 }
 
 // leave ends the current round: it decides, or enters the next one.

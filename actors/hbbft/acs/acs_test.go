@@ -206,6 +206,71 @@ func TestUnknownProposer(t *testing.T) {
 	}
 }
 
+// TestRestore: a member that restarted counts what its journal holds, of broadcasts
+// and of agreements, and says none of it again.
+func TestRestore(t *testing.T) {
+	w := newWorld(4)
+	w.open()
+	var own []frames.Statement
+	node := w.nodes[0]
+	do := func(step acs.Step) {
+		for _, say := range step.Say {
+			if say.To != nil {
+				continue
+			}
+			if echo, ok := say.Statement.(frames.Echo); ok && echo.Proposer != 0 {
+				own = append(own, w.nodes[0].Value(echo.Proposer))
+			}
+			own = append(own, say.Statement)
+		}
+	}
+	do(node.Propose([]byte("of 0")))
+	for j := range messages.PeerID(3) {
+		slot := epoch
+		slot.Proposer = j
+		payload := []byte(fmt.Sprint("of ", j))
+		if j != 0 {
+			do(node.Handle(j, frames.Value{Proposer: j, Payload: payload, Signature: hbbfttest.Signer{Member: j}.Sign(slot.Signed(slot.Root(payload)))}))
+		}
+		for from := messages.PeerID(1); from < 3; from++ {
+			do(node.Handle(from, frames.Ready{Proposer: j, Root: slot.Root(payload)}))
+			do(node.Handle(from, frames.Term{Proposer: j, Bit: true}))
+		}
+	}
+	said := map[string]int{}
+	for _, s := range own {
+		said[fmt.Sprintf("%T", s)]++
+	}
+	if said["frames.Input"] != 4 || said["frames.Term"] != 3 || said["frames.Ready"] != 3 {
+		t.Fatalf("said %v", said)
+	}
+
+	again := newWorld(4).nodes[0]
+	step := again.Restore(slices.Clone(own))
+	step.Join(again.Open().Say, nil)
+	if len(step.Say) > 0 {
+		t.Errorf("says %v", step.Say)
+	}
+	for from := messages.PeerID(1); from < 3; from++ { // the others say again what they said
+		for j := range messages.PeerID(3) {
+			slot := epoch
+			slot.Proposer = j
+			step.Join(again.Handle(from, frames.Ready{Proposer: j, Root: slot.Root([]byte(fmt.Sprint("of ", j)))}).Say, nil)
+			step.Join(again.Handle(from, frames.Term{Proposer: j, Bit: true}).Say, nil)
+		}
+	}
+	if len(step.Say) > 0 {
+		t.Errorf("says %v", step.Say)
+	}
+	var last acs.Step
+	for from := messages.PeerID(1); from < 3; from++ {
+		last = again.Handle(from, frames.Term{Proposer: 3})
+	}
+	if n := len(last.Outputs); n == 0 || !slices.Equal(last.Outputs[n-1].(acs.Done).Proposers, []messages.PeerID{0, 1, 2}) {
+		t.Errorf("ends with %v\n%s", last.Outputs, again)
+	}
+}
+
 // TestScenarios replays testdata. The commands are
 //
 //	new n=4 [absent=3]     start over; absent: the schedule of coins expects 3 to be away

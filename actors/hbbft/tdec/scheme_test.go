@@ -2,13 +2,17 @@ package tdec_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/hbbft/tdec"
+	"minimint/crypto/tenc"
 	"minimint/crypto/tenc/tenctest"
 	"minimint/messages"
 	"minimint/messages/frames"
@@ -54,6 +58,54 @@ func TestScheme(t *testing.T) {
 	lies[3] = shares[3]
 	if o := open[0].Open(lies); o.Status != tdec.Opened || !slices.Equal(o.Liars, []messages.PeerID{1, 2}) {
 		t.Errorf("with two liars and two right ones: %+v", o)
+	}
+}
+
+// TestSchemeUnopenable: a ciphertext that is publicly valid and made from nothing
+// is Unopenable with f+1 right shares, and not with fewer.
+func TestSchemeUnopenable(t *testing.T) {
+	text, err := os.ReadFile("../../../crypto/tenc/testdata/unopenable.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ciphertext, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, label := dealt(4), messages.Digest(bytes.Repeat([]byte{7}, 32))
+	shares := make([][]byte, 4)
+	for i := range shares {
+		sealed, ok := tdec.NewScheme(keys.Public, keys.Secrets[i]).Verify(label, ciphertext)
+		if !ok {
+			t.Fatal("not publicly valid")
+		}
+		shares[i] = sealed.Share()
+	}
+	sealed, _ := tdec.NewScheme(keys.Public, tenc.SecretShare{}).Verify(label, ciphertext) // anybody can see it
+	if o := sealed.Open([][]byte{nil, shares[0], shares[2], nil}); o.Status != tdec.Incomplete || !slices.Equal(o.Liars, []messages.PeerID{1}) {
+		t.Errorf("one right share: %+v", o)
+	}
+	if o := sealed.Open([][]byte{nil, shares[1], shares[2], nil}); o.Status != tdec.Unopenable || o.Plaintext != nil || o.Liars != nil {
+		t.Errorf("two right shares: %+v", o)
+	}
+}
+
+// TestSchemeRemembers: a share that was proven is not looked at again.
+func TestSchemeRemembers(t *testing.T) {
+	keys := dealt(4)
+	ciphertext := sealedBytes(t, keys, 10)
+	shares := make([][]byte, 4)
+	var sealed tdec.Sealed
+	for i := range shares {
+		sealed, _ = tdec.NewScheme(keys.Public, keys.Secrets[i]).Verify(slot.Label(), ciphertext)
+		shares[i] = sealed.Share()
+	}
+	if o := sealed.Open([][]byte{nil, shares[0], shares[2], nil}); o.Status != tdec.Incomplete {
+		t.Fatalf("%+v", o)
+	}
+	junk := []byte("not looked at")
+	if o := sealed.Open([][]byte{nil, nil, junk, junk}); o.Status != tdec.Opened || o.Liars != nil {
+		t.Errorf("a share that was proven and its own: %+v", o)
 	}
 }
 

@@ -103,6 +103,21 @@ func TestSharesWaitForTheSet(t *testing.T) {
 	}
 }
 
+// TestSharesWaitForRelease: nor do those that come between Accept and Release.
+func TestSharesWaitForRelease(t *testing.T) {
+	ciphertext := hbbfttest.Seal(slot.Label(), []byte("hi"))
+	d := newMember(4, 0)
+	d.Accept(ciphertext)
+	for peer := messages.PeerID(1); peer < 4; peer++ {
+		if step := d.Handle(peer, share(hbbfttest.ToyShare(peer, ciphertext))); len(step.Say)+len(step.Outputs) > 0 {
+			t.Fatalf("before the set was final: %+v", step)
+		}
+	}
+	if step := d.Release(); len(step.Outputs) != 1 {
+		t.Fatalf("release: %+v", step)
+	}
+}
+
 // proposals are all that can stand in an accepted slot, and what they
 // contribute.
 func proposals(label messages.Digest) map[string]struct{ ciphertext, want []byte } {
