@@ -21,7 +21,7 @@ func (c *Core) Work() Step {
 // comes too late or twice is dropped, which is no loss: the epoch's commit
 // shows whether it got in. More than [frames.MaxPayload] bytes panic.
 func (c *Core) Propose(number messages.Epoch, payload []byte) Step {
-	if number != c.position.Next {
+	if number != c.position.Next || !c.takesPart(number) {
 		return Step{}
 	}
 	e := c.epoch(number)
