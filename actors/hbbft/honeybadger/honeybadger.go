@@ -249,6 +249,7 @@ func New(cfg Config, position Position, journal []Record) (*Core, Step) {
 		}
 	}
 	step := c.restore()
+	step.Join(c.advance())
 	for i := range c.peers {
 		if messages.PeerID(i) != cfg.Self {
 			step.Join(c.repeat(messages.PeerID(i), true))
@@ -258,7 +259,7 @@ func New(cfg Config, position Position, journal []Record) (*Core, Step) {
 }
 
 // restore gives epochs that came open their records, and forgets those that
-// are over.
+// are over, before anything else is said in these epochs.
 func (c *Core) restore() Step {
 	var step Step
 	for number := c.position.Certified; number <= c.position.Next+1; number++ {
@@ -269,7 +270,6 @@ func (c *Core) restore() Step {
 	c.restored = slices.DeleteFunc(c.restored, func(r Record) bool {
 		return r.Epoch < c.position.Certified || find(c.epochs, r.Epoch) != nil
 	})
-	step.Join(c.advance())
 	return step
 }
 

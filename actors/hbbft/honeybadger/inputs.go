@@ -135,7 +135,9 @@ func (c *Core) Committed(next messages.Epoch, absences ...Absence) Step {
 		return Step{Ahead: c.peers.beyond(next)}
 	case next == c.position.Next:
 		c.position = c.position.moved(next, absences)
-		return c.Repeat()
+		step := c.restore() // what is known now may have been missing
+		step.Join(c.Repeat())
+		return step
 	}
 	c.position, c.work = c.position.moved(next, absences), false
 	c.certify()
@@ -144,6 +146,7 @@ func (c *Core) Committed(next messages.Epoch, absences ...Absence) Step {
 		step.Sends = append(step.Sends, c.hello(peer, true))
 	}
 	step.Join(c.restore())
+	step.Join(c.advance())
 	return step
 }
 
