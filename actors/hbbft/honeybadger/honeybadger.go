@@ -230,7 +230,7 @@ type Core struct {
 	work     bool           // there is something to propose
 	peers    roster
 	now      time.Time
-	rotated  time.Time // when pulls were moved on
+	patience time.Duration // since pulls were moved on
 }
 
 // New returns the core of a member at a position, with the journal that it left

@@ -163,15 +163,15 @@ func find(epochs []*epoch, number messages.Epoch) *epoch {
 // Tick tells the time. Ticks need not be regular; a second apart is enough.
 func (c *Core) Tick(now time.Time) Step {
 	if c.now.IsZero() {
-		c.now, c.rotated = now, now
+		c.now = now
 	}
 	passed := min(max(now.Sub(c.now), 0), Burst*time.Second)
 	c.now = now
 	c.peers.refill(passed)
 	step := c.tellAgain()
 	step.Behind = c.peers.stragglers(passed, c.position)
-	if now.Sub(c.rotated) >= PullPatience {
-		c.rotated = now
+	if c.patience += passed; c.patience >= PullPatience {
+		c.patience = 0
 		for _, e := range c.epochs {
 			step.Join(e.absorb(e.subset.Tick()))
 		}
