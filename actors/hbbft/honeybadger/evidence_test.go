@@ -151,11 +151,30 @@ func TestConvictsUnopenable(t *testing.T) {
 		"one right share":    {f.Evidence[0], shares[0], frames.DecryptionShare{Proposer: 2}, shares[2], shares[3]},
 		"wrong shares":       {f.Evidence[0], shares[1], shares[0], shares[2], shares[3]},
 		"no share at all":    {f.Evidence[0], shares[0], frames.Term{}, shares[2], shares[3]},
+		"no shares but two":  {f.Evidence[0], shares[0], shares[1], frames.Term{}, shares[3]},
 	} {
 		f.Evidence = evidence
 		if honeybadger.Convicts(cfg, f) {
 			t.Errorf("%s: convicts", name)
 		}
+	}
+}
+
+// TestEvidenceLeavesLiarsOut: shares that are wrong prove nothing and are not in
+// the evidence, though they came first.
+func TestEvidenceLeavesLiarsOut(t *testing.T) {
+	s := newStage(t)
+	v := s.signed(2, hbbfttest.SealBroken(s.slot(2, 2).Label()))
+	s.accepted(s.value(1, "a"), v)
+	s.hear([]messages.PeerID{liar}, frames.DecryptionShare{Proposer: 2, Share: junk})
+	s.hear([]messages.PeerID{1}, frames.DecryptionShare{Proposer: 2, Share: hbbfttest.ToyShare(1, v.Payload)})
+	faults := s.final().Faults
+	if len(faults) != 2 || faults[0].Kind != protocol.BadDecryptionShare || faults[1].Kind != protocol.BadCiphertext {
+		t.Fatalf("%v", faults)
+	}
+	if shares := faults[1].Evidence[1:]; len(shares) != 4 || len(shares[liar].(frames.DecryptionShare).Share) > 0 ||
+		len(shares[1].(frames.DecryptionShare).Share) == 0 || !honeybadger.Convicts(s.config(1), faults[1]) {
+		t.Errorf("evidence %v", shares)
 	}
 }
 
@@ -172,8 +191,11 @@ func TestForgedEvidence(t *testing.T) {
 		v.Proposer = 3
 		return v
 	}
-	changed := b
+	changed, renamed := b, b
 	changed.Payload = []byte("c")
+	renamed.Proposer = 2
+	full := r.value(slot, 3, make([]byte, frames.MaxPayload))
+	stranger := []frames.Statement{frames.Value{Proposer: 4, Payload: []byte("a")}, frames.Value{Proposer: 4, Payload: []byte("b")}}
 	long := r.value(slot, 3, make([]byte, frames.MaxPayload+1))
 	shares := func() []frames.Statement {
 		evidence := []frames.Statement{a}
@@ -192,6 +214,12 @@ func TestForgedEvidence(t *testing.T) {
 		change   func(f *protocol.Fault, cfg *honeybadger.Config)
 	}{
 		{"two roots", true, true2, []frames.Statement{a, b}, nil},
+		{"two roots, one of full length", true, true2, []frames.Statement{full, b}, nil},
+		{"about another proposer than it says", false, true2, []frames.Statement{a, renamed}, nil},
+		{"about another proposer than it says, first", false, true2, []frames.Statement{renamed, a}, nil},
+		{"about another slot than the fault", false, true2, []frames.Statement{a, b}, func(f *protocol.Fault, _ *honeybadger.Config) { f.Proposer = 2 }},
+		{"of nobody against nobody", false, true2, stranger, func(f *protocol.Fault, _ *honeybadger.Config) { f.Peer, f.Proposer = 4, 4 }},
+		{"an echo and a proposal", false, true2, []frames.Statement{frames.Echo{Proposer: 3}, b}, nil},
 		{"no ciphertext", true, true1, []frames.Statement{b}, nil},
 		{"nothing", false, true2, nil, nil},
 		{"one root", false, true2, []frames.Statement{a}, nil},
@@ -228,9 +256,11 @@ func TestForgedEvidence(t *testing.T) {
 		}
 	}
 	for _, kind := range faultKinds(t) {
-		f := protocol.Fault{Peer: 3, Kind: kind, Epoch: 4, Proposer: 3, Evidence: []frames.Statement{a, b}}
-		if !kind.Transferable() && honeybadger.Convicts(r.public, f) {
-			t.Errorf("%s convicts", kind)
+		for _, evidence := range [][]frames.Statement{{a, b}, {b, a}, {b}} {
+			f := protocol.Fault{Peer: 3, Kind: kind, Epoch: 4, Proposer: 3, Evidence: evidence}
+			if !kind.Transferable() && honeybadger.Convicts(r.public, f) {
+				t.Errorf("%s convicts", kind)
+			}
 		}
 	}
 }

@@ -119,6 +119,10 @@ var sheetOfDecryption = []scene{
 		s.open()
 		s.expectBare("blames 3 for oversize of 2/1 by []", liar, frames.DecryptionShare{Proposer: 1, Share: make([]byte, frames.MaxShare+1)})
 	}},
+	{"decryption share/counts/of full length", func(s *stage) {
+		s.open()
+		s.expect(kept, liar, frames.DecryptionShare{Proposer: 1, Share: make([]byte, frames.MaxShare)})
+	}},
 	{"decryption share/counts/before the set is final, and opens nothing", func(s *stage) {
 		s.accepted(s.value(1, "a"), s.value(2, "b"))
 		for _, of := range others {

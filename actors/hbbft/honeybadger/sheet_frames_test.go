@@ -20,12 +20,13 @@ var (
 const liar messages.PeerID = 3
 
 // committed takes everybody to an epoch: those before it are over.
-func (s *stage) committed(next messages.Epoch) {
-	s.take(s.core.Committed(next, honeybadger.Absence{Known: true}, honeybadger.Absence{Known: true}))
+func (s *stage) committed(next messages.Epoch) honeybadger.Step {
+	step := s.take(s.core.Committed(next, honeybadger.Absence{Known: true}, honeybadger.Absence{Known: true}))
 	for _, peer := range others {
-		s.take(s.core.Handle(peer, frames.Frame{Epoch: next, Next: next}))
+		step.Join(s.take(s.core.Handle(peer, frames.Frame{Epoch: next, Next: next})))
 	}
 	s.epoch, s.next = next, next
+	return step
 }
 
 // oneOfEach is a statement of every kind, as a correct member may make it, about
