@@ -1,6 +1,7 @@
 package honeybadger_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -87,10 +88,116 @@ var inputs = map[string]func(s *stage){
 		s.take(s.core.Tick(s.now.Add(-time.Hour)))
 		s.expectDoing(kept, hello)
 		s.expectDoing("greets 3", func() honeybadger.Step { return s.core.Tick(s.now.Add(time.Hour)) })
-		for range honeybadger.Burst - 1 {
+		s.take(s.core.Tick(s.now.Add(2 * time.Hour)))
+		for range honeybadger.Burst {
 			s.expectDoing("greets 3", hello)
 		}
 		s.expectDoing(kept, hello)
+		s.expectDoing("greets 3", func() honeybadger.Step { return s.core.Tick(s.now.Add(2*time.Hour + time.Second)) })
+		s.expectDoing(kept, hello)
+	},
+	"a tick/gives a burst of starts at most": func(s *stage) {
+		start := func() {
+			s.expect("stores Value(3, a); says Echo(3, a); "+fmt.Sprintf("wants a contribution to %d", s.epoch), liar, s.value(liar, "a"))
+			s.committed(s.epoch + 1)
+		}
+		s.take(s.core.Tick(s.now))
+		start()
+		s.take(s.core.Tick(s.now.Add(time.Hour)))
+		for range honeybadger.Burst {
+			start()
+		}
+		s.expect(kept, liar, s.value(liar, "a"))
+		s.expectDoing("stores Value(3, a); says Echo(3, a); "+fmt.Sprintf("wants a contribution to %d", s.epoch),
+			func() honeybadger.Step { return s.take(s.core.Tick(s.now.Add(time.Hour + time.Second))) })
+		s.committed(s.epoch + 1)
+		s.expect(kept, liar, s.value(liar, "a"))
+	},
+	"a tick/tells who lacks the last outcome, after a while, once": func(s *stage) {
+		s.take(s.core.Tick(s.now))
+		s.epoch, s.next = 3, 3
+		s.take(s.core.Committed(3, nobody))
+		says := func(peer, next messages.Epoch) {
+			s.take(s.core.Handle(messages.PeerID(peer), frames.Frame{Epoch: next, Next: next}))
+		}
+		behind := func(want ...honeybadger.Notice) {
+			s.t.Helper()
+			if got := s.second().Behind; !slices.Equal(got, want) {
+				s.t.Errorf("behind: %v, want %v", got, want)
+			}
+		}
+		says(1, 3)
+		says(3, 2)
+		behind() // 2 is not over: it may get there itself
+		says(2, 3)
+		behind() // nor has it said again that it lacks it
+		says(3, 2)
+		behind(honeybadger.Notice{Peer: 3, Epoch: 2})
+		behind()
+		s.take(s.core.Resync(3))
+		says(3, 2)
+		behind(honeybadger.Notice{Peer: 3, Epoch: 2})
+		says(3, 3)
+		behind()
+	},
+	"a tick/tells nobody who lacks more, or while more is under way": func(s *stage) {
+		s.take(s.core.Tick(s.now))
+		s.take(s.core.Committed(3, nobody))
+		s.take(s.core.Committed(4, nobody))
+		for _, peer := range correct {
+			s.take(s.core.Handle(peer, frames.Frame{Epoch: 4, Next: 4}))
+		}
+		s.take(s.core.Handle(3, frames.Frame{Epoch: 2, Next: 2})) // it learns so from our Next, and asks
+		if got := append(s.second().Behind, s.second().Behind...); len(got) > 0 {
+			s.t.Errorf("behind by two: %v", got)
+		}
+		s.take(s.core.Handle(3, frames.Frame{Epoch: 3, Next: 3}))
+		s.take(s.core.Committed(5, nobody))
+		if got := append(s.second().Behind, s.second().Behind...); len(got) > 0 {
+			s.t.Errorf("while the last is not over: %v", got)
+		}
+	},
+	"a tick/counts from when the lag was heard of": func(s *stage) {
+		s.take(s.core.Tick(s.now))
+		s.take(s.core.Committed(3, nobody))
+		for _, peer := range correct {
+			s.take(s.core.Handle(peer, frames.Frame{Epoch: 3, Next: 3}))
+		}
+		half := func() []honeybadger.Notice {
+			s.now = s.now.Add(honeybadger.PullPatience / 2)
+			return s.take(s.core.Tick(s.now)).Behind
+		}
+		hello := func(next messages.Epoch) { s.take(s.core.Handle(3, frames.Frame{Epoch: next, Next: next})) }
+		hello(2)
+		first := half()
+		hello(3) // it is there
+		s.take(s.core.Committed(4, nobody))
+		for _, peer := range correct {
+			s.take(s.core.Handle(peer, frames.Frame{Epoch: 4, Next: 4}))
+		}
+		between := half()
+		hello(3)
+		if all := slices.Concat(first, between, half()); len(all) > 0 {
+			s.t.Errorf("too early: %v", all)
+		}
+		if got := half(); !slices.Equal(got, []honeybadger.Notice{{Peer: 3, Epoch: 3}}) {
+			s.t.Errorf("behind: %v", got)
+		}
+	},
+	"where peers are/takes nobody beyond its own outcomes": func(s *stage) {
+		for _, peer := range others {
+			s.take(s.core.Handle(peer, frames.Frame{Epoch: 7, Next: 7}))
+		}
+		if p := s.core.Position(); p.Next != 2 || p.Certified != 2 {
+			s.t.Errorf("at %+v", p)
+		}
+		s.take(s.core.Work())
+		s.expectDoing("says Value(0, mine); says Echo(0, mine)", func() honeybadger.Step { return s.core.Propose(2, s.sealed(0, "mine")) })
+	},
+	"a state/that went back is told who has more": func(s *stage) {
+		s.take(s.core.Handle(3, frames.Frame{Epoch: 1, Next: 3}))
+		s.take(s.core.Committed(3, nobody))
+		s.expectDoing("3 is ahead at 3", func() honeybadger.Step { return s.core.Committed(2) })
 	},
 	"a link/makes notices count again": func(s *stage) {
 		ahead := func() honeybadger.Step { return s.core.Handle(liar, frames.Frame{Epoch: 7, Next: 7}) }
@@ -108,13 +215,23 @@ var inputs = map[string]func(s *stage){
 		}
 	},
 	"a frame/of another era is told sixteen times": func(s *stage) {
-		told := 0
-		for range 100 {
-			told += len(s.take(s.core.Handle(liar, frames.Frame{Era: 1})).Faults)
+		for _, epoch := range []messages.Epoch{3, 4} {
+			told := 0
+			for range 100 {
+				told += len(s.take(s.core.Handle(liar, frames.Frame{Era: 1})).Faults)
+			}
+			if told != honeybadger.MaxFaults {
+				s.t.Errorf("%d faults", told)
+			}
+			s.take(s.core.Committed(epoch, nobody))
 		}
-		if told != honeybadger.MaxFaults {
-			s.t.Errorf("%d faults", told)
-		}
+	},
+	"a frame/of an epoch to come is asked for when it counts": func(s *stage) {
+		s.epoch = 5
+		s.hear([]messages.PeerID{1}, s.echo(1, "a"))
+		s.expectDoing("is at 3", func() honeybadger.Step { return s.core.Committed(3, nobody) })
+		s.expectDoing("is at 4; asks 1 to repeat", func() honeybadger.Step { return s.core.Committed(4, nobody) })
+		s.expectDoing("is at 5", func() honeybadger.Step { return s.core.Committed(5, nobody) })
 	},
 	"a frame/that says nothing makes nothing": func(s *stage) {
 		s.expectDoing(nothing, func() honeybadger.Step { return s.core.Handle(liar, frames.Frame{Epoch: 2, Next: 2}) })
