@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"minimint/actors/hbbft/aba"
 	"minimint/actors/hbbft/hbbfttest"
 	"minimint/actors/hbbft/honeybadger"
 	"minimint/messages"
@@ -230,6 +231,26 @@ func TestB5Flood(t *testing.T) {
 		v.check(t, heap()-before, slack*perMember) // of a second member
 		runtime.KeepAlive(v)
 	})
+}
+
+// TestBoundsAreThoseOfTheDesign: whoever changes a bound changes what DESIGN.md says
+// about memory, and about how much one member can make others do.
+func TestBoundsAreThoseOfTheDesign(t *testing.T) {
+	for name, is := range map[string][2]int{
+		"bytes that the first hostile member may leave": {floodSize*perMember + perProposals, 19_048_576},
+		"bytes that a further one may leave":            {slack * perMember, 360_000},
+		"open epochs":                                   {honeybadger.MaxOpen, 4},
+		"committed epochs that are not over":            {honeybadger.Lookback, 1},
+		"epochs that one member starts at once":         {honeybadger.Burst, 5},
+		"faults that are told of one member":            {honeybadger.MaxFaults, 16},
+		"epochs without a liar's shares":                {honeybadger.Distrust, 64},
+		"milliseconds to answer a Pull":                 {int(honeybadger.PullPatience.Milliseconds()), 1000},
+		"rounds ahead":                                  {aba.Window, 16},
+	} {
+		if is[0] != is[1] {
+			t.Errorf("%s: %d, the design says %d", name, is[0], is[1])
+		}
+	}
 }
 
 // check compares what grew since the last time with what may grow.
