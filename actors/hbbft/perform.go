@@ -48,7 +48,7 @@ func (h *Instance) flush(ctx actor.Context) {
 	}
 	for _, f := range step.Faults {
 		h.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(f.Peer)), slog.String("fault", string(f.Kind)),
-			epochOf(f.Epoch), slog.Uint64("proposer", uint64(f.Proposer)), slog.Bool("proven", honeybadger.Convicts(h.cfg.Core, f)))
+			epochOf(f.Epoch), slog.Uint64("proposer", uint64(f.Proposer)), slog.Bool("convicts", f.Kind.Transferable()))
 		if h.cfg.Fault != nil {
 			h.cfg.Fault(f)
 		}
