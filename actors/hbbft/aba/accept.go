@@ -12,6 +12,13 @@ import (
 // is remembered to be ahead, and what it says is ignored.
 const Window = 16
 
+// Rounds is how many rounds an agreement can have. Each third one has a real coin
+// that ends the agreement with a probability of at least one half, so no correct
+// member reaches the last one; whoever speaks of more wants memory. It bounds
+// what an agreement keeps even if more members conspire than it tolerates, and
+// drag us from round to round by claiming to be there.
+const Rounds = 1024
+
 // shareWindow holds two rounds with a real coin, so that a peer never has more
 // than two shares with us.
 const shareWindow = 5
@@ -26,6 +33,9 @@ var kinds = [...]protocol.FaultKind{
 // invalid names the fault of a statement that no correct member makes, whatever
 // it heard; "" if there is none. It panics on statements of other protocols.
 func (c *Config) invalid(statement frames.Statement) protocol.FaultKind {
+	if q, ok := roundOf(statement); ok && q >= Rounds {
+		return protocol.Malformed
+	}
 	switch s := statement.(type) {
 	case frames.Input, frames.BVal, frames.Aux, frames.Term:
 		return ""
@@ -47,6 +57,24 @@ func (c *Config) invalid(statement frames.Statement) protocol.FaultKind {
 		return ""
 	case frames.Value, frames.Echo, frames.Ready, frames.Pull, frames.DecryptionShare:
 		panic("aba: statement of another protocol")
+	default:
+		panic("aba: statement of unknown kind")
+	}
+}
+
+// roundOf returns the round that a statement is about; false if it is about none.
+func roundOf(statement frames.Statement) (uint32, bool) {
+	switch s := statement.(type) {
+	case frames.BVal:
+		return s.Round, true
+	case frames.Aux:
+		return s.Round, true
+	case frames.Conf:
+		return s.Round, true
+	case frames.CoinShare:
+		return s.Round, true
+	case frames.Input, frames.Term, frames.Value, frames.Echo, frames.Ready, frames.Pull, frames.DecryptionShare:
+		return 0, false
 	default:
 		panic("aba: statement of unknown kind")
 	}

@@ -95,7 +95,7 @@ func heap() uint64 {
 func TestAhead(t *testing.T) {
 	net := newNetwork(setup{n: 4, faulty: 3})
 	node := net.nodes[0]
-	for _, round := range []uint32{aba.Window, aba.Window + 1, math.MaxUint32} {
+	for _, round := range []uint32{aba.Window, aba.Window + 1, aba.Rounds - 1} {
 		net.hand(1, 0, frames.BVal{Proposer: subject, Round: round})
 		if want := round > aba.Window; node.Ahead(1) != want {
 			t.Errorf("after round %d: Ahead is %v", round, !want)
@@ -106,6 +106,25 @@ func TestAhead(t *testing.T) {
 	}
 	if node.Ahead(2) {
 		t.Error("a silent peer is ahead")
+	}
+}
+
+// TestRounds: not even more liars than an agreement tolerates make it keep more
+// rounds than an agreement has, though they drag it along.
+func TestRounds(t *testing.T) {
+	net := newNetwork(setup{n: 4, faulty: 3})
+	net.input(0, false)
+	for from := messages.PeerID(1); from < 4; from++ {
+		net.hand(from, 0, frames.Input{Proposer: subject})
+	}
+	for round := uint32(1); round < 8*aba.Rounds; round += aba.Window {
+		for from := messages.PeerID(1); from < 4; from++ {
+			net.hand(from, 0, frames.BVal{Proposer: subject, Round: round})
+			net.hand(from, 0, frames.Aux{Proposer: subject, Round: round})
+		}
+	}
+	if rounds, _, _ := net.nodes[0].Held(); rounds > aba.Rounds {
+		t.Errorf("%d rounds are kept", rounds)
 	}
 }
 

@@ -84,11 +84,16 @@ var sheetOfAgreement = []scene{
 		s.open()
 		s.expect(kept, liar, bval(aba.Window+1, true))
 		s.expect(nothing, liar, bval(aba.Window+1, false))
-		s.expect(kept, liar, bval(math.MaxUint32, true)) // that it is so far ahead
+		s.expect(kept, liar, bval(aba.Rounds-1, true)) // that it is so far ahead
 		s.hear(correct, bval(0, false))
 		s.hear([]messages.PeerID{1}, aux(0, false))
 		s.expect("says BVal(1, r1, false); asks 3 to repeat", 2, aux(0, false))
 		s.expect(kept, liar, bval(aba.Window+1, true))
+	}},
+	{"BVal/blamed/a round that no agreement reaches", func(s *stage) {
+		s.open()
+		s.expect("blames 3 for malformed of 2/1 by [BVal(1, r1024, true)]", liar, bval(aba.Rounds, true))
+		s.expect(nothing, liar, bval(math.MaxUint32, true))
 	}},
 	{"BVal/counts/both bits of a round", func(s *stage) {
 		s.open()
