@@ -107,6 +107,10 @@ func TestAhead(t *testing.T) {
 	if node.Ahead(2) {
 		t.Error("a silent peer is ahead")
 	}
+	net.hand(1, 0, frames.BVal{Proposer: subject, Round: 1})
+	if !node.Ahead(1) {
+		t.Error("that it is ahead is forgotten when it speaks about an earlier round")
+	}
 }
 
 // TestRounds: not even more liars than an agreement tolerates make it keep more

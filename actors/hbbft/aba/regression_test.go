@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"minimint/actors/hbbft/aba"
+	"minimint/actors/hbbft/protocol"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -156,6 +157,36 @@ func TestC5LiarsAmongEnough(t *testing.T) {
 	}
 	if _, decided := net.nodes[0].Decision(); coin.combined != 1 || len(net.faults) != 1 || !decided && net.nodes[0].Round() != 3 {
 		t.Errorf("combined %d times, faults %v: %v", coin.combined, net.faults, net.nodes[0])
+	}
+}
+
+// TestDistrusted: shares of a member that gave wrong ones elsewhere are not
+// combined, right or wrong, and it is not blamed for them.
+func TestDistrusted(t *testing.T) {
+	coin := &hashCoin{faulty: 1}
+	node := aba.New(aba.Config{
+		Quorum: protocol.NewQuorum(4), Epoch: 7, Proposer: subject, Coin: coin,
+		Distrusted: func(p messages.PeerID) bool { return p == 3 },
+	})
+	say := func(from messages.PeerID, st frames.Statement) protocol.Step[bool] { return node.Handle(from, st) }
+	say(3, frames.CoinShare{Proposer: subject, Round: 2, Share: coinShare(0, 3, 2)})
+	for round, bit := range []bool{false, true, false} {
+		for _, from := range []messages.PeerID{1, 2} {
+			say(from, frames.BVal{Proposer: subject, Round: uint32(round), Bit: bit})
+		}
+		for _, from := range []messages.PeerID{1, 2} {
+			say(from, frames.Aux{Proposer: subject, Round: uint32(round), Bit: bit})
+		}
+	}
+	for _, from := range []messages.PeerID{1, 2} {
+		say(from, frames.Conf{Proposer: subject, Round: 2, Bits: 1})
+	}
+	if coin.combined != 0 || node.Round() != 2 {
+		t.Fatalf("combined %d times: %v", coin.combined, node)
+	}
+	step := say(1, frames.CoinShare{Proposer: subject, Round: 2, Share: coinShare(0, 1, 2)})
+	if coin.combined != 1 || len(step.Faults) > 0 || len(step.Say) != 1 {
+		t.Errorf("combined %d times: %+v", coin.combined, step)
 	}
 }
 

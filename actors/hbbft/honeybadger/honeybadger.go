@@ -144,7 +144,7 @@ func (p Position) moved(next messages.Epoch, absences []Absence) Position {
 		}
 	}
 	// Epochs whose schedule is unknown here were passed over: others have them.
-	q.Certified = min(max(q.Certified, oldest(next)), next)
+	q.Certified = max(q.Certified, oldest(next))
 	for q.Certified < next && !q.absence(q.Certified).Known {
 		q.Certified++
 	}
@@ -237,17 +237,12 @@ type Core struct {
 // behind, and asks peers to say again what they said. It panics if the
 // configuration makes no sense; the journal is our own and trusted.
 func New(cfg Config, position Position, journal []Record) (*Core, Step) {
-	c := &Core{cfg: cfg, quorum: protocol.NewQuorum(cfg.Members), born: position.Next}
+	c := &Core{cfg: cfg, quorum: protocol.NewQuorum(cfg.Members), born: position.Next, restored: slices.Clone(journal)}
 	c.position = position.moved(position.Next, nil)
 	if int(cfg.Self) >= cfg.Members || cfg.Encryption != 0 && cfg.Scheme == nil || position.Certified > position.Next {
 		panic(fmt.Sprintf("honeybadger: member %d of %d at %+v, encryption %d", cfg.Self, cfg.Members, position, cfg.Encryption))
 	}
 	c.peers = newRoster(cfg.Members)
-	for _, r := range journal {
-		if r.Epoch >= c.position.Certified {
-			c.restored = append(c.restored, r)
-		}
-	}
 	step := c.restore()
 	step.Join(c.advance())
 	for i := range c.peers {

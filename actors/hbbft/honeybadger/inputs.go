@@ -169,7 +169,7 @@ func (c *Core) Tick(now time.Time) Step {
 	c.now = now
 	c.peers.refill(passed)
 	step := c.tellAgain()
-	step.Behind = c.peers.stragglers(passed, c.position)
+	step.Behind = c.peers.stragglers(passed, c.position.Next)
 	if c.patience += passed; c.patience >= PullPatience {
 		c.patience = 0
 		for _, e := range c.epochs {

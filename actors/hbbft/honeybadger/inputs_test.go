@@ -47,6 +47,13 @@ var inputs = map[string]func(s *stage){
 		}
 		s.expectDoing(nothing, func() honeybadger.Step { return s.core.Propose(4, s.sealed(0, "mine")) })
 	},
+	"a contribution/is not taken where the outcome is there": func(s *stage) {
+		s.take(s.core.Work()) // it is wanted, and takes its time
+		s.others()
+		s.expectDoing(nothing, func() honeybadger.Step { return s.core.Propose(2, s.sealed(0, "mine")) })
+		s.expectDoing(`outcome 2: 1="a" 2="b" 3="c"`, s.core.Repeat)
+		s.expectDoing(nothing, func() honeybadger.Step { return s.core.Work() })
+	},
 	"work/opens an epoch that there is state of": func(s *stage) {
 		s.hear([]messages.PeerID{1}, s.echo(1, "a"))
 		s.expectDoing("wants a contribution to 2", func() honeybadger.Step { return s.core.Work() })
@@ -95,6 +102,8 @@ var inputs = map[string]func(s *stage){
 		s.expectDoing(kept, hello)
 		s.expectDoing("greets 3", func() honeybadger.Step { return s.core.Tick(s.now.Add(2*time.Hour + time.Second)) })
 		s.expectDoing(kept, hello)
+		s.expectDoing("greets 3", func() honeybadger.Step { return s.core.Tick(s.now.Add(1<<63 - 1)) }) // three centuries
+		s.expectDoing("greets 3", hello)
 	},
 	"a tick/gives a burst of starts at most": func(s *stage) {
 		start := func() {
@@ -233,6 +242,15 @@ var inputs = map[string]func(s *stage){
 		s.expectDoing("is at 4; asks 1 to repeat", func() honeybadger.Step { return s.core.Committed(4, nobody) })
 		s.expectDoing("is at 5", func() honeybadger.Step { return s.core.Committed(5, nobody) })
 	},
+	"a frame/of the next epoch comes before one of this": func(s *stage) {
+		s.epoch = 3
+		s.hear(others, s.echo(1, "a"))
+		s.epoch = 2
+		s.expect(kept, 1, s.echo(1, "a"))
+		s.expect(kept, 2, s.echo(1, "a"))
+		s.expect("says Ready(1, a)", liar, s.echo(1, "a"))
+		s.expectDoing("wants a contribution to 2", func() honeybadger.Step { return s.core.Work() })
+	},
 	"a frame/that says nothing makes nothing": func(s *stage) {
 		s.expectDoing(nothing, func() honeybadger.Step { return s.core.Handle(liar, frames.Frame{Epoch: 2, Next: 2}) })
 		s.expectDoing(nothing, func() honeybadger.Step { return s.core.Handle(liar, frames.Frame{Epoch: 3, Next: 2}) })
@@ -257,6 +275,11 @@ var inputs = map[string]func(s *stage){
 func (s *stage) withoutUs() {
 	s.take(s.core.Committed(4, honeybadger.Absence{Known: true}, honeybadger.Absence{Known: true}, honeybadger.Absence{Known: true}))
 	s.epoch = 4
+	s.others()
+}
+
+// others are the other members, who end the epoch among themselves.
+func (s *stage) others() {
 	contents := []string{"", "a", "b", "c"}
 	for _, j := range others {
 		s.hear([]messages.PeerID{j}, s.value(j, contents[j]))

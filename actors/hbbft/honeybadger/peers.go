@@ -76,11 +76,11 @@ func (r roster) heard(from messages.PeerID, next, reach messages.Epoch) (ahead b
 // stragglers names peers that have lacked the outcome of the last epoch, which
 // is over, for longer than what is on its way explains. Whoever is further
 // behind learns so from our Next, and asks.
-func (r roster) stragglers(passed time.Duration, at Position) []Notice {
+func (r roster) stragglers(passed time.Duration, next messages.Epoch) []Notice {
 	var list []Notice
 	for i := range r {
 		p := &r[i]
-		if p.lags = p.lags && p.next+1 == at.Next && at.Certified == at.Next; !p.lags {
+		if p.lags = p.lags && p.next+1 == next; !p.lags {
 			p.lagging = 0
 			continue
 		}

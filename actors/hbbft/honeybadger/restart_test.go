@@ -168,6 +168,19 @@ func TestRestartRepeats(t *testing.T) {
 	}
 }
 
+// TestRestartOpens: a member that had proposed takes part after a restart, though
+// it has nothing more to propose.
+func TestRestartOpens(t *testing.T) {
+	s := newStage(t)
+	s.open()
+	s.members[0].journal = s.members[0].journal[:1]
+	s.members[0].history = make([]honeybadger.Outcome, 2)
+	step := s.reboot()
+	if len(step.Records) != 1 || step.Records[0].Statement != frames.Statement(s.echo(0, "mine")) {
+		t.Errorf("says %v", step.Records)
+	}
+}
+
 // TestRestoresTheNextEpoch: what was said in the next epoch, without taking part in
 // it yet, is counted as said.
 func TestRestoresTheNextEpoch(t *testing.T) {

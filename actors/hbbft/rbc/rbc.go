@@ -142,11 +142,7 @@ func (b *Broadcast) Restore(own []frames.Statement) Step {
 			panic(fmt.Sprintf("rbc: %T in the journal of a broadcast", s))
 		}
 	}
-	step := b.advance(b.heldRoot)
-	if b.readys.voted[b.cfg.Self] {
-		join(&step, b.advance(b.readys.votes[b.cfg.Self]))
-	}
-	return step
+	return b.advance(b.heldRoot) // of other roots nobody has said anything yet
 }
 
 // Handle takes one statement about this slot from another member, known from its

@@ -241,6 +241,17 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestNoQuestion: where nothing was asked, nobody's link brings a question, not
+// that of the member that would be asked first either.
+func TestNoQuestion(t *testing.T) {
+	s := newStage(t, 4)
+	b := rbc.New(s.config(1))
+	for _, peer := range []messages.PeerID{0, 2, 3} {
+		s.is("", b.LinkUp(peer))
+	}
+	s.is("", b.Tick())
+}
+
 // TestTwoRootsOnce: a proposer that signs many is shown to have signed two,
 // whoever has the others.
 func TestTwoRootsOnce(t *testing.T) {
