@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"minimint/actors/hbbft/protocol"
 	"minimint/actors/node"
 	"minimint/actors/peer"
 	"minimint/actors/remote"
@@ -69,6 +70,19 @@ type Corrupt struct {
 // is no link now.
 func (c *Corrupt) Say(to messages.PeerID, m proto.Message) bool {
 	return c.host != nil && c.host.Inject(remote.PeerAddress(int(to)), peer.Route, m)
+}
+
+// Slot names a member's place in an epoch, which is what HBBFT signs and encrypts
+// for.
+func (c *Corrupt) Slot(epoch messages.Epoch, proposer messages.PeerID) protocol.Slot {
+	return protocol.Slot{Federation: c.Federation.ID(), Era: c.Federation.Era, Epoch: epoch, Proposer: proposer}
+}
+
+// Proposal is what this member would say to propose a payload, usually made by
+// Crypto.Seal, in an epoch. It can sign as many as it likes.
+func (c *Corrupt) Proposal(epoch messages.Epoch, payload []byte) frames.Value {
+	slot := c.Slot(epoch, c.Self)
+	return frames.Value{Proposer: c.Self, Payload: payload, Signature: c.Crypto.Core.Signer.Sign(slot.Signed(slot.Root(payload)))}
 }
 
 // Now returns the virtual time.

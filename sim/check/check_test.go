@@ -1,0 +1,108 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+
+	"minimint/actors/consensus/transition"
+	"minimint/actors/spawn"
+	"minimint/messages"
+	"minimint/messages/transaction"
+	"minimint/sim/check"
+	"minimint/sim/workload"
+	"minimint/sim/world"
+)
+
+// watched is a world that has not begun, with one rule; the last node is faulty.
+func watched(rule func(*world.World) world.Observer) (*world.World, world.Observer) {
+	var o world.Observer
+	w := world.New(world.Config{Nodes: 4, Seed: 1, Faulty: []world.Faulty{{Peer: 3}}, Watch: []func(*world.World) world.Observer{
+		func(w *world.World) world.Observer { o = rule(w); return o },
+	}})
+	return w, o
+}
+
+func expect(t *testing.T, w *world.World, want ...string) {
+	t.Helper()
+	got := w.Violations()
+	if len(got) != len(want) {
+		t.Fatalf("violations %v, want %q", got, want)
+	}
+	for i := range want {
+		if !strings.Contains(got[i].String(), want[i]) {
+			t.Errorf("violation %v, want %q", got[i], want[i])
+		}
+	}
+}
+
+func commit(node int, epoch messages.Epoch, outcome, state byte) world.Commit {
+	return world.Commit{Node: node, Honest: node != 3, Epoch: epoch, Outcome: messages.Digest{outcome}, State: messages.Digest{state}}
+}
+
+func TestAgreement(t *testing.T) {
+	w, o := watched(check.Agreement)
+	o.Committed(commit(0, 0, 1, 1))
+	o.Committed(commit(1, 0, 1, 1))
+	o.Committed(commit(3, 0, 2, 2)) // may do what it likes
+	expect(t, w)
+	o.Committed(commit(2, 0, 1, 2))
+	expect(t, w, "agreement: epoch 0: node 2")
+	o.Committed(commit(0, 2, 1, 1))
+	expect(t, w, "epoch 0", "node 0 commits epoch 2, due is 1")
+}
+
+func TestBlameless(t *testing.T) {
+	w, o := watched(check.Blameless)
+	o.Blamed(world.Blame{Node: 0, Peer: 3, Kind: "two echoes"})
+	o.Blamed(world.Blame{Node: 3, Peer: 0, Kind: "slander"})
+	expect(t, w)
+	o.Blamed(world.Blame{Node: 0, Peer: 1, Kind: "two echoes"})
+	expect(t, w, "blameless: node 0 blames node 1: two echoes")
+}
+
+func TestConservation(t *testing.T) {
+	w, o := watched(check.Conservation)
+	c := commit(0, 0, 1, 1)
+	c.Totals = transition.Totals{Assets: 5, Liabilities: 5}
+	o.Committed(c)
+	expect(t, w)
+	c.Totals.Liabilities = 4
+	o.Committed(c)
+	expect(t, w, "conservation: epoch 0 at node 0: assets of 5")
+}
+
+func TestFinality(t *testing.T) {
+	tx, err := transaction.Build(transaction.Draft{Inputs: []transaction.Item{workload.Deposit([16]byte{1}, 5)}, Fee: 5}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, o := watched(check.Finality)
+	o.Acknowledged(world.Promise{Node: 3, Tx: tx})
+	o.Decided(world.Decision{Promise: world.Promise{Node: 3, Tx: tx}, Accepted: true})
+	o.Quiet()
+	expect(t, w)
+	o.Acknowledged(world.Promise{Node: 1, Tx: tx})
+	o.Quiet()
+	expect(t, w, "node 1 acknowledged", "node 1 acknowledged", "node 1 acknowledged")
+
+	w, o = watched(check.Finality)
+	o.Decided(world.Decision{Promise: world.Promise{Node: 2, Tx: tx}, Accepted: true})
+	o.Quiet()
+	expect(t, w, "node 2 said", "node 2 said", "node 2 said")
+}
+
+func TestHealth(t *testing.T) {
+	w, o := watched(check.Health)
+	o.Failed(world.Failure{Node: 3, Actor: "hbbft", Reason: "faulty"})
+	o.Failed(world.Failure{Node: 0, Actor: "hbbft", Reason: "disk", Planned: true})
+	expect(t, w)
+	o.Failed(world.Failure{Node: 0, Actor: "hbbft", Reason: "a bug", Decision: spawn.Exited})
+	expect(t, w, "health: node 0, actor hbbft: a bug (exit)")
+}
+
+// Every rule is among all of them.
+func TestAll(t *testing.T) {
+	if n := len(check.All()); n != 5 {
+		t.Errorf("%d rules", n)
+	}
+}
