@@ -67,7 +67,7 @@ func (t *Teller) submit(ctx context.Context, tx *transaction.Transaction, to []i
 	var members sync.WaitGroup
 	for _, m := range to {
 		members.Go(func() {
-			reply, err := t.lines.Ask(ctx, m, request)
+			reply, err := t.asks.Ask(ctx, m, request)
 			if err != nil {
 				return
 			}
@@ -150,7 +150,7 @@ func (t *Teller) await(ctx context.Context, tx *transaction.Transaction, member 
 	id, witness := tx.ID(), tx.WitnessID()
 	request := &wire.ClientRequest{Request: &wire.ClientRequest_Await{Await: &wire.Await{Txid: id[:], WitnessId: witness[:], WaitMs: waitMs}}}
 	for ctx.Err() == nil {
-		reply, err := t.lines.Ask(ctx, member, request)
+		reply, err := t.asks.Ask(ctx, member, request)
 		status := reply.GetStatus()
 		switch {
 		case status.GetAccepted() != nil:

@@ -27,6 +27,7 @@ import (
 	"minimint/messages"
 	"minimint/messages/federation"
 	"minimint/messages/transaction"
+	"minimint/messages/wire"
 )
 
 // Config says what to do.
@@ -45,11 +46,17 @@ type Config struct {
 // Tier is that of the notes that go round: 2^Tier msat each.
 const Tier = 10
 
+// asker puts questions to members: *line.Desk, and something simpler in tests.
+type asker interface {
+	Ask(ctx context.Context, to int, r *wire.ClientRequest) (*wire.ClientReply, error)
+}
+
 // A Teller exchanges.
 type Teller struct {
 	cfg    Config
 	desk   *exchange.Desk
 	lines  *line.Desk
+	asks   asker // lines, outside of tests
 	ledger *ledger
 
 	mu  sync.Mutex
@@ -66,7 +73,7 @@ func New(cfg Config) (*Teller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Teller{cfg: cfg, desk: desk, lines: lines, ledger: newLedger(len(cfg.Federation.Members))}, nil
+	return &Teller{cfg: cfg, desk: desk, lines: lines, asks: lines, ledger: newLedger(len(cfg.Federation.Members))}, nil
 }
 
 // Close ends the teller's links.
