@@ -21,7 +21,7 @@ type ledger struct {
 	totals   Totals
 	entries  map[messages.WitnessID]*entry
 	receipts [][]*entry      // by member
-	watches  []chan struct{} // by member: closed with its next acknowledgement
+	watches  []chan struct{} // by member: closed with its next promise
 }
 
 type entry struct {
@@ -51,14 +51,15 @@ func (l *ledger) acknowledged(tx *transaction.Transaction, member int) {
 		l.totals.Acknowledged++
 	}
 	e.by = append(e.by, member)
-	if l.watches[member] != nil {
+	if l.watches[member] != nil && waits(tx, member, len(l.receipts)) {
 		close(l.watches[member])
 		l.watches[member] = nil
 	}
 	l.receipts[member] = append(l.receipts[member], e)
 }
 
-// watch returns what is closed when a member acknowledges something.
+// watch returns what is closed when a member acknowledges a transaction with which
+// it waits.
 func (l *ledger) watch(member int) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
