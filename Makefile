@@ -54,8 +54,8 @@ sim: ## run simulated federations in trouble: SEEDS=1000 of them, or SEED=42 alo
 	$(GO) test ./sim/swarm -count=1 -timeout 0 -v -run TestSeeds $(if $(SEED),-seed $(SEED) -trace "$(TRACE)",-seeds $(or $(SEEDS),100) -first $(or $(FIRST),1)) $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target in turn, FUZZTIME each (default 10s)
-	tools/fuzz.sh $(FUZZTIME)
+fuzz: ## run every fuzz target in turn, FUZZTIME each (default 10s), or those that match PKG=
+	tools/fuzz.sh $(FUZZTIME) '$(PKG)'
 
 .PHONY: bench
 bench: build bitcoin ## measure everything, print a table and write bench.json (ARGS=--quick for the short form)
