@@ -106,6 +106,10 @@ func (s *Subset) Propose(payload []byte) Step {
 	return s.fromBroadcast(s.cfg.Self, s.slots[s.cfg.Self].broadcast.Propose(payload))
 }
 
+// Proposed reports whether this member's proposal is known, perhaps from others: a
+// member that lost its journal learns so what it has said.
+func (s *Subset) Proposed() bool { return s.slots[s.cfg.Self].broadcast.Held() }
+
 // Open lets this member echo proposals, those that it holds already at once.
 func (s *Subset) Open() Step { return s.all((*rbc.Broadcast).Open) }
 

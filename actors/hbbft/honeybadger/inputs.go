@@ -25,7 +25,7 @@ func (c *Core) Propose(number messages.Epoch, payload []byte) Step {
 		return Step{}
 	}
 	e := c.epoch(number)
-	if !e.opened || e.proposed || e.outcome != nil {
+	if !e.opened || e.proposed || e.subset.Proposed() || e.outcome != nil {
 		return Step{}
 	}
 	step := e.propose(payload)
