@@ -84,7 +84,23 @@ func (c *Ceremony) replay(r *setupwire.Record) error {
 		if err != nil {
 			return err
 		}
+		if by, ok := c.cfg.Terms.Index(own.Identity); !ok || by != c.me || !own.Wants(c.cfg.Terms) {
+			return errors.New("an attempt that begins with a hello that is not this member's")
+		}
 		c.enter(own)
+	case *setupwire.Record_Terms:
+	case *setupwire.Record_Hello, *setupwire.Record_Message, *setupwire.Record_GaveUp:
+		if c.current == nil {
+			return fmt.Errorf("%T before an attempt has begun", k)
+		}
+		return c.replayInto(r)
+	}
+	return nil
+}
+
+// replayInto tells the attempt that has begun what it was told before.
+func (c *Ceremony) replayInto(r *setupwire.Record) error {
+	switch k := r.GetKind().(type) {
 	case *setupwire.Record_Hello:
 		h, err := agreement.DecodeHello(k.Hello)
 		if err != nil {
