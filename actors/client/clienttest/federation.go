@@ -12,6 +12,7 @@ import (
 	"crypto/ed25519"
 	crand "crypto/rand"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 
@@ -160,6 +161,20 @@ func (f *Federation) Fresh() *Federation {
 		out.Members = append(out.Members, &Member{
 			id: m.id, transition: m.transition, wallet: m.wallet, // rules, without state
 			store: memory.New(), rejected: map[messages.WitnessID]*messages.Rejection{}, node: out.Chain.Node(),
+		})
+	}
+	return out
+}
+
+// Fork returns a federation that goes on from here in its own way, without the
+// faults and clients of this one.
+func (f *Federation) Fork() *Federation {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := &Federation{Config: f.Config, Chain: f.Chain.Fork(), rng: f.rng, epoch: f.epoch}
+	for _, m := range f.Members {
+		out.Members = append(out.Members, &Member{
+			id: m.id, transition: m.transition, wallet: m.wallet, store: m.store.Clone(), rejected: maps.Clone(m.rejected), node: out.Chain.Node(),
 		})
 	}
 	return out

@@ -109,7 +109,7 @@ func (s *session) Receive(ctx actor.Context) {
 		waiting := s.awaits
 		s.awaits = nil
 		for _, r := range waiting {
-			s.await(ctx, r)
+			s.request(ctx, r)
 		}
 	case *wire.ClientRequest:
 		s.request(ctx, m)
@@ -117,39 +117,51 @@ func (s *session) Receive(ctx actor.Context) {
 }
 
 func (s *session) request(ctx actor.Context, m *wire.ClientRequest) {
+	if reply := s.f.Answer(s.m, m); reply != nil {
+		s.reply(ctx, reply)
+	} else if m.GetAwait() != nil {
+		s.awaits = append(s.awaits, m)
+	}
+}
+
+// Answer is what a member without faults answers to a request, nil if it has nothing
+// to say yet.
+func (f *Federation) Answer(member *Member, m *wire.ClientRequest) *wire.ClientReply {
+	reply := &wire.ClientReply{Id: m.GetId()}
 	switch r := m.GetRequest().(type) {
 	case *wire.ClientRequest_Submit:
 		tx, err := transaction.Decode(r.Submit.GetTransaction())
 		if err == nil {
-			if rejection := s.f.submit(s.m, tx); rejection != nil {
+			if rejection := f.submit(member, tx); rejection != nil {
 				err = rejection
 			}
 		}
 		if err != nil {
-			s.refuse(ctx, m, err)
-			return
+			return refuse(m, err)
 		}
-		s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Submitted{Submitted: &wire.Submitted{}}})
+		reply.Reply = &wire.ClientReply_Submitted{Submitted: &wire.Submitted{}}
 	case *wire.ClientRequest_Await:
-		s.await(ctx, m)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		status := member.status(messages.TxID(r.Await.GetTxid()), messages.WitnessID(r.Await.GetWitnessId()))
+		if status == nil {
+			return nil
+		}
+		reply.Reply = &wire.ClientReply_Status{Status: status}
 	case *wire.ClientRequest_Query:
-		s.query(ctx, m, r.Query)
+		body, err := f.query(member, r.Query)
+		if err != nil {
+			return refuse(m, err)
+		}
+		reply.Reply = &wire.ClientReply_Answer{Answer: &wire.Answer{Body: body}}
 	case *wire.ClientRequest_Config:
-		s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Config{Config: &wire.Config{Body: s.f.Config.Bytes()}}})
+		reply.Reply = &wire.ClientReply_Config{Config: &wire.Config{Body: f.Config.Bytes()}}
 	case *wire.ClientRequest_Info:
-		s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Info{Info: &wire.Info{Member: uint32(s.m.id)}}})
+		reply.Reply = &wire.ClientReply_Info{Info: &wire.Info{Member: uint32(member.id)}}
+	default:
+		return nil
 	}
-}
-
-func (s *session) await(ctx actor.Context, m *wire.ClientRequest) {
-	s.f.mu.Lock()
-	status := s.m.status(messages.TxID(m.GetAwait().GetTxid()), messages.WitnessID(m.GetAwait().GetWitnessId()))
-	s.f.mu.Unlock()
-	if status == nil {
-		s.awaits = append(s.awaits, m)
-		return
-	}
-	s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Status{Status: status}})
+	return reply
 }
 
 // status is what the member knows of a transaction, nil if nothing.
@@ -175,28 +187,21 @@ func (m *Member) status(tx messages.TxID, witness messages.WitnessID) *wire.Stat
 	return status
 }
 
-func (s *session) query(ctx actor.Context, m *wire.ClientRequest, q *wire.Query) {
-	s.f.mu.Lock()
-	defer s.f.mu.Unlock()
-	querier, ok := s.m.transition.Module(messages.ModuleKind(q.GetModule())).(contract.Querier)
+func (f *Federation) query(member *Member, q *wire.Query) (body []byte, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	querier, ok := member.transition.Module(messages.ModuleKind(q.GetModule())).(contract.Querier)
 	if !ok {
-		s.refuse(ctx, m, messages.Reject(messages.RejectUnknownModule, "no module %s", q.GetModule()))
-		return
+		return nil, messages.Reject(messages.RejectUnknownModule, "no module %s", q.GetModule())
 	}
-	var body []byte
-	var err error
-	s.m.view(func(r storage.Reader) {
+	member.view(func(r storage.Reader) {
 		body, err = querier.Query(storage.ScopedReader(r, transition.ModuleScope(messages.ModuleKind(q.GetModule()))), q.GetMethod(), q.GetBody())
 	})
-	if err != nil {
-		s.refuse(ctx, m, err)
-		return
-	}
-	s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Answer{Answer: &wire.Answer{Body: body}}})
+	return body, err
 }
 
-func (s *session) refuse(ctx actor.Context, m *wire.ClientRequest, err error) {
-	s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Refusal{Refusal: refusalOf(err)}})
+func refuse(m *wire.ClientRequest, err error) *wire.ClientReply {
+	return &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Refusal{Refusal: refusalOf(err)}}
 }
 
 func refusalOf(err error) *wire.Refusal {
