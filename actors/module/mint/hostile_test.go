@@ -16,6 +16,15 @@ import (
 	"minimint/messages/transaction"
 )
 
+const spendFee, issueFee = 3, 5 // of a house
+
+// coin is one note and the order that asks for it.
+type coin struct {
+	tier        uint32
+	order, note []byte
+	secret      *btcec.PrivateKey
+}
+
 // bank is a federation in which a user owns notes that were paid for.
 type bank struct {
 	*federation
