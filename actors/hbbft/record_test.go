@@ -1,0 +1,61 @@
+package hbbft
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"minimint/actors/hbbft/honeybadger"
+	"minimint/messages"
+	"minimint/messages/frames"
+)
+
+// FuzzRecord: a record of the journal is read as what wrote it, or is none.
+func FuzzRecord(f *testing.F) {
+	j := &journal{}
+	for _, s := range []frames.Statement{
+		frames.Value{Proposer: 1, Payload: []byte("p")},
+		frames.Echo{Proposer: 2, Root: messages.Digest{1}},
+		frames.Term{Proposer: 3, Bit: true},
+		frames.CoinShare{Proposer: 1, Round: 4, Share: []byte("s")},
+	} {
+		f.Add(j.encode(honeybadger.Record{Epoch: 7, Statement: s}))
+	}
+	f.Add(encodeMark(mark{position: honeybadger.Position{Next: 3, Certified: 2}, silent: 9}))
+	f.Fuzz(func(t *testing.T, record []byte) {
+		j := &journal{}
+		if err := j.read(record, 4); err != nil {
+			if !errors.Is(err, errRecord) || j.marked || j.restored != nil {
+				t.Fatalf("%v, and it left %+v", err, j)
+			}
+			return
+		}
+		for _, r := range j.restored {
+			again := &journal{}
+			if err := again.read(j.encode(r), 4); err != nil || len(again.restored) != 1 {
+				t.Fatalf("what was read cannot be written: %v", err)
+			}
+		}
+		if j.marked && !bytes.Equal(encodeMark(j.mark), normal(record)) {
+			t.Fatal("a mark with another record")
+		}
+	})
+}
+
+// normal is a mark's record with the bytes that say "not absent" as 0, which is
+// all that another encoding of it can differ in.
+func normal(record []byte) []byte {
+	out := bytes.Clone(record)
+	const head, members = 1 + 3*8, 4
+	for i := head; i < len(out); {
+		kind := out[i]
+		i++
+		for n := 0; kind == 2 && n < members; n++ {
+			if out[i] != 1 {
+				out[i] = 0
+			}
+			i++
+		}
+	}
+	return out
+}
