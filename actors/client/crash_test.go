@@ -140,6 +140,34 @@ func TestH71CrashWhileSpending(t *testing.T) {
 	})
 }
 
+// H71, bitcoin: whatever commit a client dies in while it finds a deposit, deep in the
+// chain, and claims it, the deposit becomes notes, once.
+func TestH71CrashWhileClaiming(t *testing.T) {
+	crashes(t, func(w *world, plan func(*memory.Store)) {
+		w.f = large().Fresh()
+		store := memory.New()
+		w.join(store, "")
+		first, err := client.Open(w.rig.Config(w.f, store))
+		if err != nil {
+			w.Fatal(err)
+		}
+		op := w.deposit(first)
+		first.Close()
+		w.pay(op, 50_000)
+		w.f.Chain.Mine(60) // deeper than what is searched again
+		w.f.Observe()
+		store = store.Clone()
+		plan(store)
+		w.dying(store, func(context.Context, *client.Client) (uint64, error) { return op.GetId(), nil })
+		c, _ := w.resumed(store.Clone())
+		defer c.Close()
+		claim := w.claims(c, op.GetId(), 1)
+		if got, want := w.balance(c), 50_000*messages.Sat-messages.Amount(claim[0].GetFeeMsat()); got != want || len(claim) != 1 {
+			w.Errorf("balance %s after %d claims, want %s", got, len(claim), want)
+		}
+	})
+}
+
 // Two clients with the same words, on two devices, never use each other's
 // secrets: both receive, both spend, nothing is lost.
 func TestSameWordsOnTwoDevices(t *testing.T) {

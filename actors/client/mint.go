@@ -16,11 +16,20 @@ import (
 // store or puts some in, always together with the record that says why.
 //
 //	accepts  carrier.Prepare, Settle and Release from operations
-//	sends    the answers to who asked, carrier.Changed to UserClient
+//	sends    the answers to who asked, or carrier.Lost, carrier.Changed to UserClient
+//
+// Should it fail over a request, its next incarnation tells the operation, which
+// begins anew from its record: nobody else knows what was written.
 //
 // While nobody asks it grinds tweaks, a few at a time, so that transactions do
 // not have to wait for one.
-type mintClient struct{ w *world }
+type mintClient struct {
+	w      *world
+	serves *served
+}
+
+// served is who gets the answer to the request at hand; it outlives incarnations.
+type served struct{ pid *actor.PID }
 
 const (
 	stock      = 4       // tweaks that are kept ready
@@ -34,9 +43,23 @@ type grind struct{}
 func (m *mintClient) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
+		if m.serves.pid != nil {
+			ctx.Send(m.serves.pid, carrier.Lost{})
+			m.serves.pid = nil
+		}
 		ctx.Send(ctx.Self(), grind{})
 	case grind:
 		m.grind(ctx)
+	case carrier.Prepare, carrier.Settle, carrier.Release:
+		m.serves.pid = ctx.Sender()
+		m.serve(ctx, msg)
+		m.serves.pid = nil
+	}
+}
+
+// serve answers an operation.
+func (m *mintClient) serve(ctx actor.Context, request any) {
+	switch msg := request.(type) {
 	case carrier.Prepare:
 		m.prepare(ctx, msg)
 	case carrier.Settle:

@@ -3,6 +3,7 @@ package client_test
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"minimint/actors/client"
@@ -35,69 +36,99 @@ func TestBrokenStoreIsAnAnswer(t *testing.T) {
 	}
 }
 
-// moody is a store whose next view after some commits fails, once.
+// Whoever waits for an operation over which the store fails is told, too.
+func TestBrokenStoreEndsTheWait(t *testing.T) {
+	for n := 2; n <= 3; n++ { // the transaction, the end
+		w := newWorld(t)
+		store := memory.New()
+		w.join(store, "")
+		c := w.open(store)
+		text := w.f.Token(1 << 10)
+		store.KeepCommit(n)
+		id, err := c.Receive(w.ctx, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if op, err := c.Await(w.ctx, id, nil); err == nil {
+			t.Errorf("commit %d failed, and the operation ends as %s", n, op.GetState())
+		}
+	}
+}
+
+// moody is a store one of whose commits fails, and nothing else.
 type moody struct {
 	*memory.Store
-	mu      sync.Mutex
-	commits int // until then
-	failed  bool
-	again   chan struct{} // closed at the first view after the failure
-	once    sync.Once
+	mu     sync.Mutex
+	refuse int // the how manieth from now, 0 none
 }
 
 var errMood = errors.New("not in the mood")
 
-func (s *moody) Update(fn func(storage.Tx) error) error {
-	err := s.Store.Update(fn)
+func (s *moody) plan(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
-		s.commits--
-	}
-	return err
+	s.refuse = n
 }
 
-func (s *moody) View() (storage.Snapshot, error) {
+func (s *moody) Update(fn func(storage.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.failed:
-		s.once.Do(func() { close(s.again) })
-	case s.commits == 0:
-		s.failed = true
-		return nil, errMood
+	if s.refuse > 0 {
+		if s.refuse--; s.refuse == 0 {
+			return errMood
+		}
 	}
-	return s.Store.View()
+	return s.Store.Update(fn)
+}
+
+// V10: when MintClient fails over one operation, that one begins anew from its record,
+// whatever was written, and others do not notice.
+func TestFailedCommitIsTriedAgain(t *testing.T) {
+	for n := 2; n <= 5; n++ { // the transactions of both operations, and their ends
+		w := newWorld(t)
+		store := &moody{Store: memory.New()}
+		w.join(store.Store, "")
+		c := w.open(store)
+		texts := []string{w.f.Token(1 << 10), w.f.Token(1 << 11)}
+		store.plan(n)
+		have := messages.Amount(3 << 10)
+		var ids []uint64
+		for _, text := range texts {
+			id, err := c.Receive(w.ctx, text)
+			if errors.Is(err, errMood) { // that was the commit
+				id, err = c.Receive(w.ctx, text)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+		for _, id := range ids {
+			have -= messages.Amount(w.done(c, id, nil).GetFeeMsat())
+		}
+		if got := w.balance(c); got != have {
+			t.Errorf("commit %d refused: balance %s, want %s", n, got, have)
+		}
+	}
 }
 
 // A UserClient that restarts carries on what is pending; nobody who waits is told
 // that it has stopped.
 func TestRestartOfUserClientParksNothing(t *testing.T) {
-	w := newWorld(t)
-	store := &moody{Store: memory.New(), commits: -1, again: make(chan struct{})}
+	w := newWorldOf(t, large())
+	store := &moody{Store: memory.New()}
 	w.join(store.Store, "")
-	cfg := w.rig.Config(w.f, store)
-	cfg.Blocks = nil // so that nobody looks into the store without need
-	c, err := client.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	late, prompt := w.f.Token(1<<10), w.f.Token(1<<11)
-	var mu sync.Mutex
-	held := messages.TxID{}
-	w.f.Screen = func(tx *transaction.Transaction) *messages.Rejection {
-		mu.Lock()
-		defer mu.Unlock()
-		if held == (messages.TxID{}) {
-			held = tx.ID()
-		}
-		if tx.ID() == held {
+	c := w.open(store)
+	deposit, text := w.deposit(c), w.f.Token(1<<12)
+	var held atomic.Bool
+	held.Store(true)
+	w.f.Screen = func(*transaction.Transaction) *messages.Rejection {
+		if held.Load() {
 			return messages.RejectForNow(messages.RejectBusy, "not now")
 		}
 		return nil
 	}
-	id, err := c.Receive(w.ctx, late)
+	id, err := c.Receive(w.ctx, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,20 +137,14 @@ func TestRestartOfUserClientParksNothing(t *testing.T) {
 		if op.GetCode() == 0 || waits {
 			return
 		}
+		// It waits, and has written all that it has to. The next commit is that of a
+		// deposit, and UserClient fails over it.
 		waits = true
-		// It waits, with all that it has to write written. When the next operation
-		// has ended, and its carrier has left, UserClient looks in vain.
-		store.mu.Lock()
-		store.commits = 3
-		store.mu.Unlock()
-		if _, err := c.Receive(w.ctx, prompt); err != nil {
-			t.Error(err)
-		}
+		store.plan(1)
+		w.pay(deposit, 40_000)
 		go func() {
-			<-store.again // its next incarnation looks
-			mu.Lock()
-			defer mu.Unlock()
-			held = messages.TxID{1}
+			w.claimsBegun(c, deposit.GetId(), 1) // by its next incarnation
+			held.Store(false)
 		}()
 	})
 	if err != nil {

@@ -33,10 +33,10 @@ type world struct {
 // userClient is the actor at the top of a client: it starts operations, and
 // supervises MintClient, WalletClient and one carrier for each operation.
 //
-//	accepts  call from the door, begin from WalletClient, carrier.Changed from below,
-//	         timing.Tick
+//	accepts  call from the door, deposits from WalletClient, carrier.Changed from
+//	         below, timing.Tick
 //	sends    answer, carrier.Changed and parked to the door, carrier.Recall to
-//	         operations
+//	         operations, recorded to WalletClient
 type userClient struct {
 	base     world  // without the actors
 	w        *world // of this incarnation and its children
@@ -72,6 +72,16 @@ type (
 	lingering struct{ id uint64 }
 )
 
+// deposits are claims to begin, all that there is up to a height of the chain;
+// recorded is the answer.
+type (
+	deposits struct {
+		found []*clientwire.Operation
+		to    uint32
+	}
+	recorded struct{}
+)
+
 // lingerer is a call that waits for the end of a carrier.
 type lingerer struct {
 	id, number uint64
@@ -92,10 +102,8 @@ func (u *userClient) Receive(ctx actor.Context) {
 		u.w.time.set(m.Now)
 	case call:
 		u.call(ctx, m)
-	case begin:
-		if _, err := u.begin(ctx, m.op); err != nil {
-			panic(fmt.Sprintf("client: %v", err))
-		}
+	case deposits:
+		u.deposits(ctx, m)
 	case carrier.Changed:
 		ctx.Send(u.door, m)
 	case *actor.Terminated:
@@ -111,7 +119,8 @@ func (u *userClient) start(ctx actor.Context) {
 	u.w = &fresh
 	u.w.User = ctx.Self()
 	ctx.Send(u.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: time.Second})
-	u.w.Mint = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor { return &mintClient{w: u.w} }))
+	serves := new(served)
+	u.w.Mint = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor { return &mintClient{w: u.w, serves: serves} }))
 	if u.w.Lock != nil {
 		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), newWalletClient(u.w)))
 	}
@@ -147,10 +156,14 @@ func (u *userClient) ended(ctx actor.Context, who *actor.PID) {
 	}
 	delete(u.running, who.Id)
 	delete(u.carriers, id)
-	var op *clientwire.Operation
-	u.w.View(func(r storage.Reader) { op = book.Operation(r, id) })
-	if op.GetState() == clientwire.State_STATE_PENDING {
+	snap, err := u.w.Store.View()
+	if err != nil { // nothing more will come of it
 		ctx.Send(u.door, parked{id: id})
+	} else {
+		if book.Operation(snap, id).GetState() == clientwire.State_STATE_PENDING {
+			ctx.Send(u.door, parked{id: id})
+		}
+		snap.Release()
 	}
 	u.waiting = slices.DeleteFunc(u.waiting, func(l lingerer) bool {
 		if l.id == id {
@@ -187,26 +200,43 @@ func (u *userClient) call(ctx actor.Context, m call) {
 
 // begin writes an operation and starts it. The error is the store's.
 func (u *userClient) begin(ctx actor.Context, op *clientwire.Operation) (uint64, error) {
-	op.State, op.BeganMs = clientwire.State_STATE_PENDING, u.w.nowMs()
-	err := u.w.Store.Update(func(tx storage.Tx) error {
-		if c := op.GetClaim(); c != nil {
-			if claimed := book.Operation(tx, book.ClaimOf(tx, c.GetOutpoint())); claimed != nil && !moved(claimed, c) {
-				op = claimed
-				return nil
-			}
-		}
-		book.Add(tx, op)
-		if c := op.GetClaim(); c != nil {
-			book.PutClaim(tx, c.GetOutpoint(), op.GetId())
-		}
-		return nil
-	})
+	err := u.w.Store.Update(func(tx storage.Tx) error { u.add(tx, op); return nil })
 	if err != nil {
 		return 0, fmt.Errorf("write operation: %w", err)
 	}
+	u.begun(ctx, op)
+	return op.GetId(), nil
+}
+
+func (u *userClient) add(tx storage.Tx, op *clientwire.Operation) {
+	op.State, op.BeganMs = clientwire.State_STATE_PENDING, u.w.nowMs()
+	book.Add(tx, op)
+}
+
+func (u *userClient) begun(ctx actor.Context, op *clientwire.Operation) {
 	u.carry(ctx, op)
 	ctx.Send(u.door, carrier.Changed{ID: op.GetId()})
-	return op.GetId(), nil
+}
+
+// deposits begins to claim what is not claimed yet.
+func (u *userClient) deposits(ctx actor.Context, m deposits) {
+	var fresh []*clientwire.Operation
+	u.w.Update(func(tx storage.Tx) {
+		for _, op := range m.found {
+			c := op.GetClaim()
+			if claimed := book.Operation(tx, book.ClaimOf(tx, c.GetOutpoint())); claimed != nil && !moved(claimed, c) {
+				continue
+			}
+			u.add(tx, op)
+			book.PutClaim(tx, c.GetOutpoint(), op.GetId())
+			fresh = append(fresh, op)
+		}
+		book.PutScanned(tx, m.to)
+	})
+	for _, op := range fresh {
+		u.begun(ctx, op)
+	}
+	ctx.Respond(recorded{})
 }
 
 // moved reports whether a deposit stands in another block now than in a claim that

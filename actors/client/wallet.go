@@ -33,8 +33,8 @@ type Blocks interface {
 // walletClient is the actor that hands out deposit addresses and watches all of
 // them.
 //
-//	accepts  call{depositWanted}, scanned and tipSeen from its scanner, Tick
-//	sends    begin to UserClient for each deposit that it finds, answer
+//	accepts  call{depositWanted}, scanned and tipSeen from its scanner, recorded, Tick
+//	sends    deposits to UserClient when it has found some, answer
 //
 // Any number of deposits to one address are found, each once; an address keeps
 // being watched after its first one.
@@ -83,6 +83,9 @@ func (c *walletClient) Receive(ctx actor.Context) {
 		c.tipSeen(ctx, m)
 	case scanned:
 		c.scanned(ctx, m)
+	case recorded:
+		c.busy = false
+		c.scan(ctx)
 	}
 }
 
@@ -145,19 +148,18 @@ func (c *walletClient) scan(ctx actor.Context) {
 	}
 }
 
-// scanned takes what was found; each deposit becomes an operation of its own.
+// scanned takes what was found; each deposit becomes an operation of its own. How far
+// the chain was searched is written together with them: otherwise a crash in between
+// would lose deposits (H71).
 func (c *walletClient) scanned(ctx actor.Context, m scanned) {
-	c.busy = false
-	if m.err != nil {
+	switch {
+	case m.err != nil:
+		c.busy = false
 		c.w.Log.Warn("cannot look for deposits", slog.Any("error", m.err))
-		return
-	}
-	for _, claim := range m.found {
-		ctx.Send(c.w.User, begin{op: claim})
-	}
-	if m.to > 0 {
-		c.w.Update(func(tx storage.Tx) { book.PutScanned(tx, m.to) })
-		c.scan(ctx)
+	case m.to > 0:
+		ctx.Request(c.w.User, deposits{found: m.found, to: m.to})
+	default:
+		c.busy = false
 	}
 }
 

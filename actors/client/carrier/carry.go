@@ -1,8 +1,8 @@
 // Package carrier is the actor of one operation: it carries it from its record to
 // an end with a reason.
 //
-//	accepts  Heard and Reach from its lines, Prepared, Refused and Settled from
-//	         MintClient, Recall from UserClient, timing.Tick
+//	accepts  Heard and Reach from its lines, Prepared, Refused, Settled and Lost
+//	         from MintClient, Recall from UserClient, timing.Tick
 //	sends    Ask to its lines, Prepare, Settle and Release to MintClient,
 //	         Changed to UserClient
 //
@@ -98,6 +98,8 @@ func (c *carrier) Receive(ctx actor.Context) {
 		c.refused(ctx, m)
 	case Settled:
 		c.settled(ctx, m.Op)
+	case Lost: // what is written is known only to the store
+		panic(fmt.Sprintf("carrier: MintClient failed over operation %d", c.id))
 	case Recall:
 		c.recalled = true
 		c.advance(ctx)

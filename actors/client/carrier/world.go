@@ -102,6 +102,10 @@ type Refused struct {
 	Err error
 }
 
+// Lost tells an operation that MintClient failed over what it asked for, and that no
+// answer will come.
+type Lost struct{}
+
 // Settled brings the record back as it was written at the end.
 type Settled struct{ Op *clientwire.Operation }
 
