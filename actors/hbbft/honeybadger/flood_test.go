@@ -30,9 +30,10 @@ const (
 	slack = 2
 )
 
-// floodCount is how many statements of each kind of junk there are. With fewer
-// the first hostile member would leave arrays to be made for the second.
-const floodCount = 50_000
+// floodCount is how many statements of each kind of junk there are alone, and
+// together: with fewer the first hostile member would leave arrays to be made for
+// the second.
+const floodCount, floodTogether = 25_000, 10_000
 
 // A flood is one kind of junk: what a hostile member says about an epoch.
 type flood struct {
@@ -217,7 +218,7 @@ func TestB5Flood(t *testing.T) {
 		w, v := newFlooded(t)
 		f := newFlooder(w, floodSize-1)
 		for _, junk := range floods {
-			v.take(f, junk, floodCount/5)
+			v.take(f, junk, floodTogether)
 		}
 		f.long = nil
 		v.check(t, heap()-before, first)
@@ -225,7 +226,7 @@ func TestB5Flood(t *testing.T) {
 		f = newFlooder(w, floodSize-2)
 		for _, junk := range floods {
 			if junk.name != "proposals" {
-				v.take(f, junk, floodCount/5)
+				v.take(f, junk, floodTogether)
 			}
 		}
 		v.check(t, heap()-before, slack*perMember) // of a second member

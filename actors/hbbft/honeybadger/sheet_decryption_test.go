@@ -67,6 +67,14 @@ var sheetOfDecryption = []scene{
 		s.expect("blames 3 for two-decryption-shares of 2/1 by [DecryptionShare(1, share of 3), DecryptionShare(1, junk)]",
 			liar, frames.DecryptionShare{Proposer: 1, Share: junk})
 	}},
+	{"decryption share/blamed/other bytes, though the proposal is open", func(s *stage) {
+		s.accepted(s.value(1, "a"), s.value(2, "b"))
+		s.final()
+		s.name(junk, 16, "junk")
+		s.hear([]messages.PeerID{1}, s.decrypts(1, 1, "a"))
+		s.expect("blames 1 for two-decryption-shares of 2/1 by [DecryptionShare(1, share of 1), DecryptionShare(1, junk)]",
+			1, frames.DecryptionShare{Proposer: 1, Share: junk})
+	}},
 	{"decryption share/blamed/of a proposal that is not accepted", func(s *stage) {
 		s.accepted(s.value(1, "a"), s.value(2, "b"))
 		s.final()
