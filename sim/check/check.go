@@ -7,6 +7,8 @@
 //	conservation  what the federation holds is what it owes, after every epoch
 //	finality      what an honest node acknowledged is decided in the end, and what
 //	              one said to be accepted is accepted at all
+//	wallets       when all is quiet, the notes that wallets hold are all that the
+//	              mint owes
 //	health        no actor of an honest node panics and no process ends by itself,
 //	              unless its disk was made to fail
 //
@@ -18,6 +20,7 @@ import (
 
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
+	"minimint/actors/module/mint"
 	"minimint/messages"
 	"minimint/messages/transaction"
 	"minimint/sim/world"
@@ -25,7 +28,7 @@ import (
 
 // All are all the rules.
 func All() []func(*world.World) world.Observer {
-	return []func(*world.World) world.Observer{Agreement, Blameless, Conservation, Finality, Health}
+	return []func(*world.World) world.Observer{Agreement, Blameless, Conservation, Finality, Wallets, Health}
 }
 
 type agreement struct {
@@ -153,6 +156,47 @@ func (f *finality) look(node int) {
 	}
 }
 
+type wallets struct {
+	world.Ignore
+	w *world.World
+}
+
+// Wallets checks that no user has lost money, and none has made some.
+func Wallets(w *world.World) world.Observer { return &wallets{w: w} }
+
+// Quiet implements world.Observer.
+func (c *wallets) Quiet() {
+	if len(c.w.Wallets()) == 0 {
+		return
+	}
+	var sure, doubtful int64
+	for _, x := range c.w.Wallets() {
+		s, d := x.Holdings()
+		sure, doubtful = sure+int64(s), doubtful+int64(d)
+	}
+	for i := range c.w.Nodes() {
+		if owed := c.owed(i); c.w.Honest(i) && (owed < sure || owed > sure+doubtful) {
+			c.w.Violate("wallets", "the mint of node %d owes %d msat; wallets hold %d, and %d that may be spent", i, owed, sure, doubtful)
+		}
+	}
+}
+
+func (c *wallets) owed(node int) int64 {
+	snap, err := c.w.Store(node).View()
+	if err != nil {
+		panic(fmt.Sprintf("check: state of node %d: %v", node, err))
+	}
+	defer snap.Release()
+	sum := int64(0)
+	_, lines := transition.Audit(snap)
+	for _, l := range lines {
+		if l.Module == mint.Kind {
+			sum += l.Totals.Liabilities
+		}
+	}
+	return sum
+}
+
 type health struct {
 	world.Ignore
 	w *world.World
@@ -163,7 +207,7 @@ func Health(w *world.World) world.Observer { return &health{w: w} }
 
 // Failed implements world.Observer.
 func (h *health) Failed(x world.Failure) {
-	if h.w.Honest(x.Node) && !x.Planned {
+	if (x.Node < 0 || h.w.Honest(x.Node)) && !x.Planned {
 		h.w.Violate("health", "node %d, actor %s: %v (%s)", x.Node, x.Actor, x.Reason, x.Decision)
 	}
 }

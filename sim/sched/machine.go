@@ -2,6 +2,7 @@ package sched
 
 import (
 	"io"
+	"math/rand/v2"
 	"strconv"
 	"time"
 )
@@ -98,4 +99,17 @@ func (m *Machine) wake() {
 // processes of one number apart.
 func (m *Machine) Rand(purpose string, incarnation uint64) io.Reader {
 	return m.loop.stream(m.label + "/" + strconv.FormatUint(incarnation, 10) + "/" + purpose)
+}
+
+// Reader makes a source of bytes of a source of numbers.
+func Reader(r *rand.Rand) io.Reader { return reader{r} }
+
+type reader struct{ *rand.Rand }
+
+// Read implements io.Reader.
+func (r reader) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(r.Uint32())
+	}
+	return len(p), nil
 }

@@ -27,9 +27,10 @@ type Config struct {
 	// many more and smaller frames than real nodes do.
 	Sync    time.Duration
 	Network network.Config
-	// Users is how many there are, and Habits how they behave.
-	Users  int
-	Habits workload.Habits
+	// Users is how many there are who move toy money, Wallets how many run the client
+	// that ships, for which the world must be Real, and Habits how they behave.
+	Users, Wallets int
+	Habits         workload.Habits
 	// Blocks is the mean time between two bitcoin blocks; 0 mines none.
 	Blocks time.Duration
 	// Revive is how long after its end a process that ended itself is started

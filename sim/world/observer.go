@@ -73,7 +73,7 @@ type Blame struct {
 
 // Failure is a panic of an actor of a node, or the end of its process by itself.
 type Failure struct {
-	Node int
+	Node int // -1: a wallet
 	// Actor is what panicked, with what; Exit says that the process ended over it.
 	Actor    string
 	Reason   any

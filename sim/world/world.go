@@ -24,6 +24,7 @@ import (
 
 	"minimint/actors/chain/fake"
 	"minimint/actors/node/nodetest"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/federation"
 	"minimint/messages/transaction"
@@ -45,6 +46,8 @@ type World struct {
 	dealer     *stub.Dealer
 	members    []*member
 	users      []*workload.User
+	wallets    []*workload.Wallet
+	resting    bool
 	observers  []Observer
 	violations []Violation
 	random     *rand.Rand
@@ -87,6 +90,16 @@ func New(cfg Config) *World {
 	for i := range cfg.Users {
 		w.users = append(w.users, w.user(i))
 	}
+	if cfg.Wallets > 0 {
+		w.wallets = workload.NewWallets(cfg.Wallets, workload.WalletConfig{
+			Number: cfg.Nodes + cfg.Users, Loop: w.loop, Net: w.net, Federation: w.federation.Config, Chain: w.chain, Habits: cfg.Habits,
+			Failed: func(f spawn.Failure) {
+				for _, o := range w.observers {
+					o.Failed(Failure{Node: -1, Actor: f.Child, Reason: f.Reason, Decision: f.Decision})
+				}
+			},
+		})
+	}
 	if cfg.Blocks > 0 {
 		w.mine()
 	}
@@ -98,6 +111,9 @@ var dealt = struct {
 	sync.Mutex
 	by map[dealing]nodetest.Federation
 }{by: map[dealing]nodetest.Federation{}}
+
+// tiers are the mint's: few, so that nodes start fast, and enough for every sum.
+var tiers = []uint32{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24}
 
 type dealing struct {
 	nodes int
@@ -115,7 +131,7 @@ func deal(nodes int, crypto bool) nodetest.Federation {
 			addresses[i] = fmt.Sprintf("node%d:1", i)
 		}
 		f = nodetest.New(rand.NewChaCha8([32]byte{byte(nodes)}), nodetest.Terms{
-			Tiers: []uint32{0, 10}, Hollow: !crypto, NoWallet: nodes > maxWallet, More: []federation.Module{workload.Part()},
+			Tiers: tiers, Hollow: !crypto, NoWallet: nodes > maxWallet, More: []federation.Module{workload.Part()},
 		}, addresses...)
 		dealt.by[key] = f
 	}
@@ -140,14 +156,24 @@ func (w *World) user(i int) *workload.User {
 	})
 }
 
+// last is how many blocks are mined after the load has ended: what was paid to
+// the federation before is buried by them.
+const last = 8
+
 // mine adds a block, and comes back.
 func (w *World) mine() {
-	w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Blocks)), func() {
-		if w.cfg.Blocks > 0 {
-			w.chain.Mine(1)
-			w.mine()
+	rest := last
+	var again func()
+	again = func() {
+		w.chain.Mine(1)
+		if w.resting {
+			rest--
 		}
-	})
+		if rest > 0 {
+			w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Blocks)), again)
+		}
+	}
+	w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Blocks)), again)
 }
 
 // Nodes returns how many nodes there are.
@@ -209,12 +235,16 @@ func (w *World) Heal() {
 	}
 }
 
-// Rest has users make no more transactions and ends mining.
+// Rest has users make no more transactions, and ends mining after a while.
 func (w *World) Rest() {
 	for _, u := range w.users {
 		u.Stop()
 	}
-	w.cfg.Blocks = 0
+	for _, u := range w.wallets {
+		u.Stop()
+		u.Start()
+	}
+	w.resting = true
 }
 
 // still is how long nothing may be committed before a world counts as quiet. It is
@@ -252,8 +282,14 @@ func (w *World) Pending() int {
 	for _, u := range w.users {
 		n += u.Pending()
 	}
+	for _, u := range w.wallets {
+		n += u.Pending()
+	}
 	return n
 }
+
+// Wallets returns the people with clients.
+func (w *World) Wallets() []*workload.Wallet { return w.wallets }
 
 // level returns the epoch at which all honest nodes are.
 func (w *World) level() (next messages.Epoch, same bool) {

@@ -66,3 +66,22 @@ func TestSameSeedSameTrace(t *testing.T) {
 	}
 	t.Logf("%d lines", len(a))
 }
+
+// The whole software: real cryptography, and users with the client that ships.
+func TestWallets(t *testing.T) {
+	cfg := config(3)
+	cfg.Real, cfg.Users, cfg.Wallets = true, 1, 2
+	cfg.Blocks, cfg.Habits.Pause = time.Second, 700*time.Millisecond
+	w := world.New(cfg)
+	w.Run(7 * time.Second)
+	w.Wallets()[0].Kill()
+	w.Run(time.Second)
+	w.Wallets()[0].Start()
+	w.Run(3 * time.Second)
+	verify(t, w)
+	for i, x := range w.Wallets() {
+		sure, doubtful := x.Holdings()
+		t.Logf("wallet %d holds %v and %v", i, sure, doubtful)
+	}
+	t.Logf("%d epochs, %v", w.Next(0), w.Now())
+}
