@@ -80,6 +80,13 @@ func (m mix) unleash(w *world.World, random *rand.Rand) {
 			w.FailDiskAt(random.IntN(w.Nodes()), 1+random.IntN(60))
 		}
 	})
+	if list := w.Wallets(); len(list) > 0 {
+		often(m.kill, func() {
+			x := list[random.IntN(len(list))]
+			x.Kill()
+			w.After(time.Duration(random.ExpFloat64()*float64(time.Second)), x.Start)
+		})
+	}
 	often(m.split, func() {
 		w.Net().Heal()
 		order := random.Perm(w.Nodes())

@@ -26,7 +26,8 @@ type Options struct {
 	Trace io.Writer
 	// Fingerprint has the trace hashed even without.
 	Fingerprint bool
-	// Real uses the cryptography that ships.
+	// Real uses the cryptography that ships, and has users with the client that
+	// ships. It costs ten times as much.
 	Real bool
 	// Nodes overrides the number that the seed draws, unless 0.
 	Nodes int
@@ -81,9 +82,12 @@ func Run(seed uint64, o Options) (r Result) {
 	if o.Nodes > 0 {
 		cfg.Nodes = o.Nodes
 	}
+	if o.Real {
+		cfg.Wallets, cfg.Blocks = 1+random.IntN(3), time.Second
+	}
 	net, text := drawNetwork(random)
 	cfg.Network = net
-	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %s", cfg.Nodes, cfg.Users, text)}
+	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Users, cfg.Wallets, text)}
 	w := world.New(cfg)
 	defer func() {
 		if reason := recover(); reason != nil {
