@@ -1,9 +1,11 @@
 package consensus_test
 
 import (
-	"reflect"
+	"fmt"
 	"slices"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/consensus/consensustest"
 	"minimint/actors/consensus/history"
@@ -12,15 +14,70 @@ import (
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
 	"minimint/messages/topeer"
+	"minimint/messages/wire"
 	"minimint/storage"
 	"minimint/storage/statehash"
 )
 
-// history makes outcomes of consecutive epochs, from 0 on.
-func history0(n int) []outcome.Outcome {
+// teacher is a member that has applied outcomes; sign says which epochs it has
+// certificates of.
+func teacher(t *testing.T, members int, outcomes []outcome.Outcome, sign func(messages.Epoch) bool) *node {
+	t.Helper()
+	n := started(t, members)
+	for _, o := range outcomes {
+		n.tell(toconsensus.Agreed{Outcome: o})
+	}
+	n.certify(sign)
+	return n
+}
+
+// certify gives a member certificates of what it has committed.
+func (n *node) certify(sign func(messages.Epoch) bool) {
+	n.stage.Stop(n.pid)
+	next := n.position().Next
+	err := n.store.Update(func(tx storage.Tx) error {
+		for e := range next {
+			if s, ok := history.FindStatement(tx, e); ok && sign(e) {
+				history.WriteCertificate(tx, n.keys.Certify(s))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		n.Fatal(err)
+	}
+	n.start()
+	n.tick(1)
+	n.peersUp()
+	n.drain()
+}
+
+func all(messages.Epoch) bool   { return true }
+func never(messages.Epoch) bool { return false }
+
+// drain forgets what was sent to peers.
+func (n *node) drain() {
+	for _, p := range n.peers {
+		if p != nil {
+			p.Take()
+		}
+	}
+}
+
+// peersUp opens the links to all peers.
+func (n *node) peersUp() {
+	for i, p := range n.peers {
+		if p != nil {
+			n.tell(toconsensus.PeerUp{Peer: messages.PeerID(i)})
+		}
+	}
+}
+
+// past makes outcomes of consecutive epochs, from 0 on.
+func past(n int) []outcome.Outcome {
 	var out []outcome.Outcome
 	for e := range n {
-		out = append(out, made(messages.Epoch(e), txs(consensustest.Deposit('d', uint64(e), 1))))
+		out = append(out, made(messages.Epoch(e), txs(consensustest.Deposit('d', uint64(e)+1, 1))))
 	}
 	return out
 }
@@ -31,212 +88,314 @@ func (n *node) ahead(epoch messages.Epoch, peers ...messages.PeerID) {
 	}
 }
 
-func (n *node) served(by messages.PeerID, outcomes ...outcome.Outcome) {
-	n.tell(toconsensus.OutcomesServed{Peer: by, Outcomes: outcomes})
-}
-
-func asked(from messages.Epoch, peers ...int) map[int]messages.Epoch {
-	m := map[int]messages.Epoch{}
-	for _, p := range peers {
-		m[p] = from
+// questions returns what peers were asked since the last look.
+func (n *node) questions() map[int]topeer.Message {
+	asked := map[int]topeer.Message{}
+	for i, p := range n.peers {
+		if p == nil {
+			continue
+		}
+		for _, m := range p.Take() {
+			switch m := m.(type) {
+			case topeer.AskHeaders:
+				asked[i] = m
+			case topeer.AskOutcomes:
+				asked[i] = m
+			case topeer.AskSnapshot:
+				asked[i] = m
+			}
+		}
 	}
-	return m
+	return asked
 }
 
-func (n *node) expectAsked(what string, want map[int]messages.Epoch) {
+// answer has a teacher answer what a peer was asked; change may make a lie of it.
+func (n *node) answer(by *node, id int, question topeer.Message, change func(toconsensus.Message) toconsensus.Message) {
 	n.Helper()
-	if got := n.peerAsked(); !reflect.DeepEqual(got, want) {
-		n.Errorf("%s: asked %v, want %v", what, got, want)
+	const asker = 1
+	switch m := question.(type) {
+	case topeer.AskHeaders:
+		by.tell(toconsensus.HeadersWanted{Peer: asker, From: m.From})
+	case topeer.AskOutcomes:
+		by.tell(toconsensus.OutcomesWanted{Peer: asker, From: m.From, Count: m.Count, Offset: m.Offset})
+	case topeer.AskSnapshot:
+		by.tell(toconsensus.SnapshotWanted{Peer: asker, First: m.First, Epoch: m.Epoch, After: m.After, Skip: m.Skip, Offset: m.Offset})
+	}
+	by.tick(4)
+	for _, m := range by.peers[asker].Take() {
+		var reply toconsensus.Message
+		switch m := m.(type) {
+		case topeer.ServeHeaders:
+			reply = toconsensus.HeadersServed{Peer: messages.PeerID(id), Proof: m.Proof, Oldest: m.Oldest, Next: m.Next}
+		case topeer.ServeOutcomes:
+			reply = toconsensus.OutcomesServed{Peer: messages.PeerID(id), From: m.From, Outcomes: m.Outcomes, Part: m.Part, Offset: m.Offset, Last: m.Last}
+		case topeer.ServeSnapshot:
+			reply = toconsensus.SnapshotServed{Peer: messages.PeerID(id), Certificate: m.Certificate, Epoch: m.Epoch, Offset: m.Offset, Body: m.Body}
+		}
+		if reply != nil && change != nil {
+			reply = change(reply)
+		}
+		if reply != nil {
+			n.tell(reply)
+		}
 	}
 }
 
-// A member that lacks epochs believes f+1 equal answers, tells HBBFT and
-// subscribers, and goes on until it lacks nothing.
-func TestCatchUp(t *testing.T) {
-	n := started(t, 4)
-	past := history0(5)
-	n.tell(toconsensus.Subscribe{})
-	n.ahead(5, 1)
-	n.expectAsked("one claim", asked(0))
-	n.ahead(5, 2)
-	n.expectAsked("f+1 claims", asked(0, 1, 2))
-	n.served(1, past[:3]...)
-	n.expectAsked("one answer", asked(0))
-	if n.position().Next != 0 {
-		t.Fatal("believed one peer")
+// learn lets peers answer from a teacher's store until nothing is asked any more;
+// it returns how many questions they answered. Others are silent.
+func (n *node) learn(by *node, peers ...int) (answered int) {
+	n.Helper()
+	for range 1000 {
+		asked := n.questions()
+		if len(asked) == 0 {
+			return answered
+		}
+		for _, id := range peers {
+			if q := asked[id]; q != nil {
+				n.answer(by, id, q, nil)
+				answered++
+			}
+		}
 	}
-	n.hbbft.Take()
-	n.served(2, past[:2]...)
-	if n.position().Next != 2 || n.commits != 2 {
-		t.Fatalf("next %d after %d commits", n.position().Next, n.commits)
+	n.Fatalf("it asks for ever")
+	return answered
+}
+
+func (n *node) expectState(by *node) {
+	n.Helper()
+	if n.position() != by.position() {
+		n.Fatalf("at epoch %d, the teacher at %d, or states differ", n.position().Next, by.position().Next)
 	}
-	if told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(told) != 1 || told[0].Next != 2 {
-		t.Errorf("HBBFT was told %+v", told)
-	}
-	if got := n.user.Take(); !reflect.DeepEqual(got, []any{toconsensus.EpochCommitted{Epoch: 0}, toconsensus.EpochCommitted{Epoch: 1}}) {
-		t.Errorf("the subscriber got %+v", got)
-	}
-	n.expectAsked("goes on with who said nothing about the next", asked(2, 2))
-	n.served(2, past[2:]...)
-	n.expectAsked("the other has said all that it knew", asked(3, 1))
-	n.served(1, past[3:]...)
-	if n.position().Next != 5 || len(n.faults) != 0 {
-		t.Fatalf("next %d, faults of %v", n.position().Next, n.faults)
-	}
-	n.tick(20)
-	n.expectAsked("nothing is lacking", asked(0))
 	n.read(func(r storage.Reader) {
-		if history.ReadPosition(r).State != statehash.Compute(r) {
-			t.Error("wrong state hash")
+		if p := history.ReadPosition(r); p.State != statehash.Compute(r) {
+			n.Errorf("wrong state hash")
 		}
 	})
 }
 
-// Progress resumes by ticks, also if those that were asked first are silent or
-// lie; and f liars together are not believed.
-func TestCatchUpWithLiars(t *testing.T) {
-	n := started(t, 7)
-	past := history0(3)
-	lie := made(0, txs(consensustest.Deposit('d', 99, 1)))
-	n.ahead(3, 1, 2, 3, 4)
-	n.expectAsked("f+1 are asked", asked(0, 1, 2, 3))
-	n.served(1, lie)
-	n.served(2, lie)
-	n.served(1, lie)
-	n.served(1, made(1))
+// One peer that shows a certificate is enough; everything behind it is one commit,
+// and HBBFT and subscribers hear of it.
+func TestCatchUpByCertificate(t *testing.T) {
+	by := teacher(t, 4, past(100), func(e messages.Epoch) bool { return e == 99 })
+	n := started(t, 4)
+	n.tell(toconsensus.Subscribe{})
+	n.ahead(100, 1)
+	if got := n.questions(); len(got) != 0 {
+		t.Fatalf("one claim, asked %v", got)
+	}
+	n.ahead(100, 2)
+	n.hbbft.Take()
+	for range 4 {
+		asked := n.questions()
+		for id, q := range asked {
+			n.answer(by, id, q, nil)
+		}
+	}
+	n.expectState(by)
+	if n.commits > 1 {
+		t.Errorf("%d commits", n.commits)
+	}
+	if told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(told) != 1 || told[0].Next != 100 {
+		t.Errorf("HBBFT was told %+v", told)
+	}
+	if got := n.user.Take(); len(got) != 1 || got[0] != (toconsensus.EpochCommitted{Epoch: 99}) {
+		t.Errorf("the subscriber got %+v", got)
+	}
+	n.tick(30)
+	if n.certified() != 100 || len(n.faults) != 0 || len(n.questions()) != 0 {
+		t.Errorf("certified %d, faults of %v", n.certified(), n.faults)
+	}
+}
+
+// Without certificates f+1 equal answers are believed, one is not.
+func TestCatchUpByEqualAnswers(t *testing.T) {
+	by := teacher(t, 4, past(5), never)
+	n := started(t, 4)
+	n.ahead(5, 1, 2)
+	n.learn(by, 1)
+	n.tick(100)
+	n.learn(by, 1)
 	if n.position().Next != 0 {
-		t.Fatal("f liars are believed")
+		t.Fatal("believed one peer")
 	}
-	n.tick(3)
-	n.expectAsked("too early", asked(0))
-	n.tick(1)
-	n.expectAsked("all that have not answered", asked(0, 3, 4))
-	n.served(3, past...)
-	n.served(4, past...)
-	n.tick(4)
-	n.expectAsked("everybody has answered", asked(0))
-	n.served(5, past...) // by itself
-	if n.position().Next != 3 {
-		t.Fatalf("next %d", n.position().Next)
+	for range 10 {
+		n.tick(40)
+		n.learn(by, 1, 2)
 	}
-	slices.Sort(n.faults)
-	if !slices.Equal(n.faults, []messages.PeerID{1, 2}) {
+	n.expectState(by)
+	if len(n.faults) != 0 {
 		t.Errorf("faults of %v", n.faults)
 	}
 }
 
-// Claims of f peers keep nobody busy, however absurd.
+// Members that lie in any answer are found out, asked no more, and stop nobody.
+func TestCatchUpWithLiars(t *testing.T) {
+	by := teacher(t, 7, past(30), func(e messages.Epoch) bool { return e%10 == 9 })
+	lies := map[string]func(toconsensus.Message) toconsensus.Message{
+		"another outcome": func(m toconsensus.Message) toconsensus.Message {
+			if s, ok := m.(toconsensus.OutcomesServed); ok {
+				s.Outcomes[0] = made(0, txs(consensustest.Deposit('d', 77, 1))).Encode()
+				return s
+			}
+			return m
+		},
+		"another header": func(m toconsensus.Message) toconsensus.Message {
+			if s, ok := m.(toconsensus.HeadersServed); ok {
+				s.Proof.Headers = slices.Clone(s.Proof.Headers)
+				s.Proof.Headers[3].Outcome[0] ^= 1
+				return s
+			}
+			return m
+		},
+		"another state": func(m toconsensus.Message) toconsensus.Message {
+			if s, ok := m.(toconsensus.HeadersServed); ok {
+				s.Proof.Headers = slices.Clone(s.Proof.Headers)
+				s.Proof.Headers[len(s.Proof.Headers)-1].State[0] ^= 1
+				return s
+			}
+			return m
+		},
+	}
+	for name, lie := range lies {
+		n := started(t, 7)
+		n.ahead(30, 1, 2, 3)
+		for range 40 {
+			for id, q := range n.questions() {
+				if id < 3 {
+					n.answer(by, id, q, lie)
+				} else {
+					n.answer(by, id, q, nil)
+				}
+			}
+			n.tick(10)
+		}
+		n.expectState(by)
+		slices.Sort(n.faults)
+		if len(n.faults) == 0 || slices.ContainsFunc(n.faults, func(id messages.PeerID) bool { return id > 2 }) {
+			t.Errorf("%s: faults of %v", name, n.faults)
+		}
+		n.alive()
+	}
+}
+
+// If a certificate shows that this member has another past, it stops.
+func TestCatchUpAgainstOwnPast(t *testing.T) {
+	by := teacher(t, 4, past(9), all)
+	n := started(t, 4)
+	n.agree(txs(consensustest.Deposit('d', 50, 1)))
+	n.tick(10)
+	n.questions()
+	n.ahead(9, 1, 2)
+	n.learn(by, 1, 2, 3)
+	if a, rings := n.alarm(); !rings || a.Certified == nil {
+		t.Errorf("alarm %t", rings)
+	}
+}
+
+// A member that computes another state from certified outcomes than was signed stops
+// before it commits it.
+func TestCatchUpToAnotherState(t *testing.T) {
+	by := teacher(t, 4, past(9), all)
+	n := started(t, 4)
+	n.tell(toconsensus.Agreed{Outcome: past(1)[0]})
+	n.twist()
+	n.peersUp()
+	n.drain()
+	n.ahead(9, 1, 2)
+	n.learn(by, 1, 2, 3)
+	if a, rings := n.alarm(); !rings || n.position().Next != 1 {
+		t.Errorf("alarm %t %v at %d", rings, a, n.position().Next)
+	}
+}
+
+// Claims of f peers keep nobody busy, however absurd, and what was not asked for is
+// not looked at.
 func TestAbsurdClaims(t *testing.T) {
+	by := teacher(t, 4, past(5), all)
 	n := started(t, 4)
 	n.ahead(^messages.Epoch(0), 3)
-	n.served(3, made(^messages.Epoch(0)))
-	n.served(3, made(1<<40), made(1<<40+1))
-	n.served(3, made(2), made(1))
-	n.served(3)
+	n.tell(toconsensus.OutcomesServed{Peer: 3, From: ^messages.Epoch(0), Outcomes: [][]byte{nil, nil}})
+	n.answer(by, 3, topeer.AskHeaders{From: 0}, nil)
+	n.answer(by, 3, topeer.AskOutcomes{From: 0, Count: 5}, nil)
+	n.answer(by, 3, topeer.AskSnapshot{First: true}, nil)
 	n.tick(20)
-	n.expectAsked("one liar", asked(0))
-	if !slices.Equal(n.faults, []messages.PeerID{3}) { // epoch 1 after epoch 2
-		t.Errorf("faults of %v", n.faults)
+	if got := n.questions(); len(got) != 0 || n.position().Next != 0 {
+		t.Errorf("asked %v, at %d", got, n.position().Next)
 	}
 	n.agree()
-	n.expectAsked("the next epoch", asked(0))
 	n.alive()
 }
 
-// What HBBFT agreed on meanwhile is not asked for, and what peers served of it
-// does not matter any more.
+// What HBBFT agreed on meanwhile is not asked for.
 func TestAgreementOvertakesCatchUp(t *testing.T) {
+	outcomes := past(4)
+	by := teacher(t, 4, outcomes, all)
 	n := started(t, 4)
-	past := history0(4)
 	n.ahead(4, 1, 2)
-	n.served(1, past[0], past[1], past[2])
-	n.served(2, past[0], past[1], past[2])
-	if n.position().Next != 3 {
-		t.Fatalf("next %d", n.position().Next)
+	for id, q := range n.questions() {
+		n.answer(by, id, q, nil)
 	}
-	n.peerAsked()
-	n.tell(toconsensus.Agreed{Outcome: past[3]})
-	n.served(1, past[3])
-	n.tick(20)
-	n.expectAsked("nothing is lacking", asked(0))
-	if n.commits != 4 || len(n.faults) != 0 {
-		t.Errorf("%d commits, faults of %v", n.commits, n.faults)
+	for _, o := range outcomes {
+		n.tell(toconsensus.Agreed{Outcome: o})
+	}
+	n.learn(by, 1, 2, 3)
+	n.tick(40)
+	n.expectState(by)
+	if got := n.questions(); len(got) != 0 || len(n.faults) != 0 || n.commits > 5 {
+		t.Errorf("asked %v, %d commits, faults of %v", got, n.commits, n.faults)
 	}
 }
 
 // After a restart of the processor HBBFT does not say again who is ahead: the
 // processor looks itself, once.
 func TestLooksAroundAfterRestart(t *testing.T) {
+	by := teacher(t, 4, past(3), all)
 	n := started(t, 4)
-	n.agree()
+	n.tell(toconsensus.Agreed{Outcome: past(1)[0]})
 	n.restart(1)
+	n.questions()
 	n.tick(1)
-	n.expectAsked("after a restart", asked(1, 1, 2, 3))
-	n.tick(20)
-	n.expectAsked("later", asked(0))
-	past := history0(3)
-	n.served(1, past[1:]...)
-	n.served(2, past[1:]...)
-	if n.position().Next != 3 {
-		t.Errorf("next %d", n.position().Next)
+	asked := n.questions()
+	for id, q := range asked {
+		if q != (topeer.AskHeaders{From: 1}) {
+			t.Errorf("%d was asked %v", id, q)
+		}
+		n.answer(by, id, q, nil)
 	}
+	if len(asked) != 3 {
+		t.Errorf("asked %v", asked)
+	}
+	n.learn(by, 1, 2, 3)
+	n.expectState(by)
 }
 
-func TestServesOutcomes(t *testing.T) {
-	n := started(t, 4)
-	past := history0(topeer.MaxOutcomes + 3)
-	for _, o := range past {
-		n.tell(toconsensus.Agreed{Outcome: o})
-	}
-	want := func(from messages.Epoch) []messages.Epoch {
-		n.tell(toconsensus.OutcomesWanted{Peer: 2, From: from})
-		var epochs []messages.Epoch
-		for _, m := range consensustest.Of[topeer.ServeOutcomes](n.peers[2].Take()) {
-			for _, b := range m.Outcomes {
-				o, err := outcome.Decode(b, 4)
-				if err != nil {
-					t.Fatal(err)
-				}
-				epochs = append(epochs, o.Epoch)
-			}
-		}
-		n.tick(1)
-		return epochs
-	}
-	n.peers[2].Take()
-	if got := want(0); len(got) != topeer.MaxOutcomes || got[0] != 0 || got[len(got)-1] != topeer.MaxOutcomes-1 {
-		t.Errorf("from 0: %v", got)
-	}
-	if got := want(topeer.MaxOutcomes); !slices.Equal(got, []messages.Epoch{64, 65, 66}) {
-		t.Errorf("from the end: %v", got)
-	}
-	for _, from := range []messages.Epoch{topeer.MaxOutcomes + 3, 1 << 40, ^messages.Epoch(0)} {
-		if got := want(from); len(got) != 0 {
-			t.Errorf("from %d: %v", from, got)
-		}
-	}
-}
-
-// An answer is bounded in bytes, but contains one outcome at least.
-func TestServesBoundedBytes(t *testing.T) {
-	n := started(t, 4)
+// An answer is bounded in number and bytes, a longer outcome comes in parts.
+func TestServesBoundedAnswers(t *testing.T) {
+	n := started(t, 12)
 	id := uint64(0)
 	large := func() outcome.Contribution { // 128 KiB
 		id++
 		filler := make([]byte, 63<<10)
 		return txs(consensustest.Build([][]byte{consensustest.Input('d', id, 2)}, consensustest.Output(id, 1, filler...), consensustest.Output(id, 1, filler...)))
 	}
+	var many []outcome.Contribution
+	for range 10 {
+		many = append(many, large())
+	}
 	n.agree(large(), large())
 	n.agree(large(), large())
 	n.agree(large(), large(), large(), large())
-	n.agree(large(), large(), large(), large())
-	for from, want := range []int{2, 1, 1, 1} { // outcomes of 256, 256, 512 and 512 KiB
+	n.agree(many...)
+	for e, want := range []struct {
+		outcomes int
+		part     bool
+	}{{2, false}, {2, false}, {1, false}, {0, true}, {0, false}} {
 		n.peers[1].Take()
 		n.tick(1)
-		n.tell(toconsensus.OutcomesWanted{Peer: 1, From: messages.Epoch(from)})
+		n.tell(toconsensus.OutcomesWanted{Peer: 1, From: messages.Epoch(e), Count: 100})
 		got := consensustest.Of[topeer.ServeOutcomes](n.peers[1].Take())
-		if len(got) != 1 || len(got[0].Outcomes) != want {
-			t.Errorf("from %d: %d answers", from, len(got))
+		if len(got) != 1 || len(got[0].Outcomes) != want.outcomes || (got[0].Part != nil) != want.part || len(got[0].Part) > topeer.PieceBytes {
+			t.Errorf("from %d: %d answers", e, len(got))
 		}
 	}
 }
@@ -248,15 +407,15 @@ func TestRequestsAreBounded(t *testing.T) {
 	n.agree()
 	n.peers[1].Take()
 	for range 1000 {
-		n.tell(toconsensus.OutcomesWanted{Peer: 1, From: 0})
+		n.tell(toconsensus.OutcomesWanted{Peer: 1, From: 0, Count: 9})
 	}
-	n.tell(toconsensus.OutcomesWanted{Peer: 1, From: 1})
+	n.tell(toconsensus.OutcomesWanted{Peer: 1, From: 1, Count: 9})
 	served := len(consensustest.Of[topeer.ServeOutcomes](n.peers[1].Take()))
 	if served != 4 {
 		t.Errorf("%d answers at once", served)
 	}
-	n.tell(toconsensus.OutcomesWanted{Peer: 2, From: 0})
-	if got := consensustest.Of[topeer.ServeOutcomes](n.peers[2].Take()); len(got) != 1 {
+	n.tell(toconsensus.HeadersWanted{Peer: 2})
+	if got := consensustest.Of[topeer.ServeHeaders](n.peers[2].Take()); len(got) != 1 {
 		t.Errorf("another peer got %d answers", len(got))
 	}
 	n.tick(1)
@@ -274,14 +433,102 @@ func TestSoloFederation(t *testing.T) {
 	n := started(t, 1)
 	n.accepted(consensustest.Deposit('d', 1, 100))
 	n.agree(n.contribution())
-	n.tell(toconsensus.OutcomesWanted{Peer: 0, From: 0})
-	n.ahead(9, 0)
-	n.served(0)
 	n.tick(20)
+	n.past.Lost = true
 	n.restart(1)
 	n.tick(20)
-	if n.position().Next != 1 {
-		t.Errorf("next %d", n.position().Next)
+	if n.position().Next != 1 || n.certified() != 1 {
+		t.Errorf("next %d, certified %d", n.position().Next, n.certified())
 	}
 	n.alive()
+}
+
+// A member that missed epochs gets them from the others through real peer actors:
+// few and many, and with outcomes that no link carries at once.
+func TestCatchUpThroughPeers(t *testing.T) {
+	for _, lacking := range []int{1, 3, 4, 100} {
+		t.Run(fmt.Sprint(lacking), func(t *testing.T) {
+			h := newHouse(t, 4, nil)
+			h.tick(1)
+			h.agree(h.small(), first(4)...)
+			h.tick(1)
+			h.link(3, false)
+			for range lacking {
+				h.agree(h.small(), 0, 1, 2)
+			}
+			h.tick(3)
+			h.link(3, true)
+			h.tick(20)
+			h.same(first(4)...)
+			for i, n := range h.nodes {
+				if len(n.faults) != 0 || n.certified() != n.position().Next {
+					t.Errorf("member %d: faults of %v, certified %d", i, n.faults, n.certified())
+				}
+			}
+		})
+	}
+}
+
+// Outcomes of more than 8 MB arrive, in parts; a liar among those that serve them
+// costs an attempt.
+func TestHugeOutcomes(t *testing.T) {
+	const members = 70
+	outcomes := past(3)
+	id := uint64(1000)
+	filler := make([]byte, 63<<10)
+	var parts []outcome.Contribution
+	for range members {
+		id++
+		parts = append(parts, txs(consensustest.Build([][]byte{consensustest.Input('d', id, 2)}, consensustest.Output(id, 1, filler...), consensustest.Output(id, 1, filler...))))
+	}
+	outcomes = append(outcomes, made(3, parts...))
+	if size := len(outcomes[3].Encode()); size < 8<<20 {
+		t.Fatalf("only %d bytes", size)
+	}
+	by := teacher(t, members, outcomes, func(e messages.Epoch) bool { return e == 3 })
+	n := started(t, members)
+	for i := range messages.PeerID(24) {
+		n.ahead(4, i+1)
+	}
+	spoiled := 0
+	for range 60 {
+		for id, q := range n.questions() {
+			n.answer(by, id, q, func(m toconsensus.Message) toconsensus.Message {
+				if s, ok := m.(toconsensus.OutcomesServed); ok && s.Part != nil && s.Last && spoiled == 0 {
+					spoiled = id
+					s.Part[7] ^= 1
+					return s
+				}
+				return m
+			})
+		}
+		n.tick(1)
+	}
+	n.expectState(by)
+	if !slices.Equal(n.faults, []messages.PeerID{messages.PeerID(spoiled)}) {
+		t.Errorf("faults of %v, spoiled by %d", n.faults, spoiled)
+	}
+}
+
+// Members that do not answer cost time and nothing else.
+func TestCatchUpBesideSilentPeers(t *testing.T) {
+	h := newHouse(t, 7, nil)
+	h.tick(1)
+	h.link(6, false)
+	for range 40 {
+		h.agree(h.small(), first(6)...)
+	}
+	h.tick(2)
+	h.tamper = func(from, _ int, m proto.Message) proto.Message {
+		switch m.(type) {
+		case *wire.HeadersReply, *wire.OutcomesReply:
+			if from < 2 {
+				return nil
+			}
+		}
+		return m
+	}
+	h.link(6, true)
+	h.tick(100)
+	h.same(first(7)...)
 }

@@ -3,15 +3,22 @@
 //
 //	accepts  toconsensus.Message from sessions, modules, HBBFT and peers; timing.Tick
 //	sends    toconsensus.Submitted and EpochCommitted to whoever asked,
-//	         tohbbft.WorkPending, Contribution and EpochCommitted to HBBFT,
-//	         topeer.AskOutcomes and ServeOutcomes to peers
+//	         tohbbft.WorkPending, Contribution, EpochCommitted and Halt to HBBFT,
+//	         topeer.Message to peers
 //
 // Each agreed outcome becomes one storage commit: the writes of all its
-// transactions, the outcome, the number of the next epoch and the state hash.
-// What is announced after that carries only the epoch. A submission is answered
+// transactions, the outcome, the number of the next epoch, the state hash, and the
+// statement about all this that the member signs when the commit is durable. What
+// is announced after that carries only the epoch. A submission is answered
 // when the transaction stands in the pool's file; many submissions share one
 // sync. On a restart everything is read back from store and file, and whoever
 // works with the processor says again what it lost.
+//
+// Shares of statements become certificates (package certificate), which are
+// written with the next commit, or at a tick if there is none. A member that is
+// behind gets epochs from others (package catchup), many in one commit, and if
+// they have forgotten them a whole state (package snapshot). A member that finds
+// out that n−f others signed something else than it has stops for good: see halt.
 //
 // A commit that failed leaves the store unusable until it is opened again, so a
 // panic that follows from one repeats itself at the restart: the supervisor must
@@ -27,10 +34,11 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/consensus/catchup"
+	"minimint/actors/consensus/certificate"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
+	"minimint/messages/statement"
 	"minimint/messages/timing"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
@@ -41,13 +49,20 @@ import (
 // every is how often the pool ages and missing outcomes are asked for again.
 const every = 100 * time.Millisecond
 
-// Config is what a processor needs; all fields but Fault are required.
+// DefaultRetain is how many certified epochs are kept for peers, unless the
+// operator says otherwise.
+const DefaultRetain = 10_000
+
+// Config is what a processor needs; all fields but Past and Fault are required.
 type Config struct {
 	Federation messages.FederationID
+	Era        messages.Era
 	Self       messages.PeerID
 	Members    int
+	Key        statement.Signer // of certificates, with this member's share of the secret
 	Transition *transition.Transition
 	Store      storage.Store
+	Past       Past
 	// PoolDisk and PoolFile say where the pool's file is; Rand salts a new one.
 	PoolDisk disk.Disk
 	PoolFile string
@@ -60,26 +75,38 @@ type Config struct {
 	Fault func(messages.PeerID, string)
 }
 
+// Past says what to do about the past.
+type Past struct {
+	// Retain is how many certified epochs are kept for peers that lack them;
+	// DefaultRetain if 0.
+	Retain uint64
+	// Lost says that an empty store is not the beginning: this member may have
+	// spoken in epochs that it does not know. It then lets HBBFT begin only when
+	// n−f others have said where they are and it has followed them.
+	Lost bool
+}
+
 // Processor is the actor.
 type Processor struct {
 	cfg         Config
 	position    history.Position
 	refusals    history.Refusals
-	presence    presence
 	intake      *intake
 	unsynced    []acknowledgement
 	agenda      agenda
 	subscribers subscribers
-	peers       *catchup.Peers
-	requests    *catchup.Requests
-	looked      bool // all peers were asked whether they are ahead
+	notary      notary
+	remote      remote
 	log         *slog.Logger
 }
 
 // New returns the producer of a processor.
 func New(cfg Config) actor.Producer {
-	if len(cfg.Peers) != cfg.Members || int(cfg.Self) >= cfg.Members || cfg.Rand == nil {
-		panic(fmt.Sprintf("consensus: member %d of %d with %d peer actors, or no randomness", cfg.Self, cfg.Members, len(cfg.Peers)))
+	if len(cfg.Peers) != cfg.Members || int(cfg.Self) >= cfg.Members || cfg.Rand == nil || cfg.Key == nil {
+		panic(fmt.Sprintf("consensus: member %d of %d with %d peer actors, or without randomness or key", cfg.Self, cfg.Members, len(cfg.Peers)))
+	}
+	if cfg.Past.Retain == 0 {
+		cfg.Past.Retain = DefaultRetain
 	}
 	return func() actor.Actor { return &Processor{cfg: cfg} }
 }
@@ -90,15 +117,19 @@ func (p *Processor) Receive(ctx actor.Context) {
 	case *actor.Started:
 		p.start(ctx)
 	case *actor.Restarting, *actor.Stopping:
-		if p.intake != nil {
-			p.intake.close()
-		}
+		p.close()
 	case *timing.Tick:
 		p.tick(ctx)
 	case flush:
 		p.flush(ctx)
+	case proceed:
+		p.proceed(ctx)
 	case toconsensus.Message:
-		p.decide(ctx, m)
+		if p.notary.alarm != nil {
+			p.decline(ctx, m)
+		} else {
+			p.decide(ctx, m)
+		}
 	}
 }
 
@@ -118,14 +149,28 @@ func (p *Processor) decide(ctx actor.Context, msg toconsensus.Message) {
 	case toconsensus.Agreed:
 		p.agreed(ctx, m.Outcome)
 	case toconsensus.PeerAhead:
-		p.peers.Ahead(m.Peer, m.Epoch)
-		p.ask(ctx, p.peers.Ask())
+		p.remote.peers.Ahead(m.Peer, m.Epoch)
+		p.ask(ctx, p.remote.peers.Ask())
+	case toconsensus.PeerBehind:
+		p.repeat(ctx, m.Peer)
+	case toconsensus.PeerUp:
+		p.up(ctx, m.Peer)
+	case toconsensus.ShareTold:
+		p.hearShare(ctx, m)
+	case toconsensus.CertificateTold:
+		p.hearCertificate(ctx, m)
+	case toconsensus.HeadersWanted:
+		p.serve(ctx, m.Peer, m)
 	case toconsensus.OutcomesWanted:
-		if q := (catchup.Request{Peer: m.Peer, From: m.From}); p.requests.Admit(q) {
-			p.serve(ctx, q)
-		}
+		p.serve(ctx, m.Peer, m)
+	case toconsensus.SnapshotWanted:
+		p.serve(ctx, m.Peer, m)
+	case toconsensus.HeadersServed:
+		p.headers(ctx, m)
 	case toconsensus.OutcomesServed:
-		p.served(ctx, m)
+		p.outcomes(ctx, m)
+	case toconsensus.SnapshotServed:
+		p.snapshot(ctx, m)
 	default:
 		panic(fmt.Sprintf("consensus: message of unknown type %T", msg))
 	}
@@ -138,15 +183,18 @@ func (p *Processor) start(ctx actor.Context) {
 	if err := p.load(); err != nil {
 		panic(fmt.Sprintf("consensus: %v", err))
 	}
-	p.peers = catchup.New(p.cfg.Federation, p.cfg.Members, p.position.Next)
-	p.requests = catchup.NewRequests(p.cfg.Members)
+	p.remote = newRemote(p.cfg, p.position)
 	ctx.Send(p.cfg.Clock, &timing.Subscribe{PID: ctx.Self(), Every: every})
 	p.log.Info("consensus starts", slog.Uint64("epoch", uint64(p.position.Next)), slog.Int("pooled", p.intake.pool.Len()))
+	if p.notary.alarm != nil {
+		p.alarm(ctx)
+		return
+	}
 	p.tellHBBFT(ctx)
 	p.workPending(ctx)
 }
 
-// load reads position, refusals, presence and pool back.
+// load reads position, refusals, what was signed, and pool back.
 func (p *Processor) load() error {
 	snap, err := p.cfg.Store.View()
 	if err != nil {
@@ -154,27 +202,35 @@ func (p *Processor) load() error {
 	}
 	defer snap.Release()
 	p.position, p.refusals = history.ReadPosition(snap), history.ReadRefusals(snap)
-	p.presence = readPresence(snap, p.position.Next, p.cfg.Members)
+	p.notary = notary{collector: certificate.New(certificate.Config{
+		Era: p.cfg.Era, Self: p.cfg.Self, Members: p.cfg.Members, Key: p.cfg.Key,
+	}, p.position.Next, history.RecentStatements(snap, p.position.Next, certificate.Window), history.NewestCertificate(snap))}
+	if alarm, ok := history.ReadAlarm(snap); ok {
+		p.notary.alarm = &alarm
+	}
 	p.intake, err = openIntake(p.cfg, snap)
 	return err
 }
 
-// tick lets the pool age and, if outcomes are missing here or at peers, asks and
+// close lets go of what a next incarnation needs.
+func (p *Processor) close() {
+	p.remote.offer.withdraw()
+	if p.intake != nil {
+		p.intake.close()
+	}
+}
+
+// tick lets the pool age and, if something is missing here or at peers, asks and
 // serves again.
 func (p *Processor) tick(ctx actor.Context) {
+	if p.notary.alarm != nil {
+		ctx.Send(p.cfg.HBBFT, tohbbft.Halt{}) // it may have restarted
+		return
+	}
 	p.intake.pool.Tick()
 	p.workPending(ctx)
-	p.ask(ctx, p.peers.Tick())
-	if !p.looked {
-		// HBBFT says only once that a peer is ahead, perhaps to an incarnation
-		// of this actor that is gone. Whoever is not linked yet does not hear
-		// this, but tells where it is when it is.
-		p.looked = true
-		p.ask(ctx, p.peers.All())
-	}
-	for _, q := range p.requests.Tick() {
-		p.serve(ctx, q)
-	}
+	p.keepProofs(ctx)
+	p.tickRemote(ctx)
 }
 
 // workPending wakes HBBFT if there is something that this member should propose
@@ -211,7 +267,18 @@ func (p *Processor) subscribe(ctx actor.Context) {
 
 // fault reports what no correct member does.
 func (p *Processor) fault(peer messages.PeerID, text string) {
+	p.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(peer)), slog.String("fault", text))
+	p.note(peer, text)
+}
+
+// note counts a fault without a line in the log.
+func (p *Processor) note(peer messages.PeerID, text string) {
 	if p.cfg.Fault != nil {
 		p.cfg.Fault(peer, text)
 	}
+}
+
+// chain is what the next statement continues.
+func (p *Processor) chain() statement.Chain {
+	return statement.Chain{Federation: p.cfg.Federation, Era: p.cfg.Era, Next: p.position.Next, Previous: p.position.Previous}
 }

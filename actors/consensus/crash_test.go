@@ -196,6 +196,7 @@ func (w *witness) reference(next messages.Epoch) statehash.LtHash {
 		err := store.Update(func(tx storage.Tx) error {
 			ov := storage.NewOverlay(tx)
 			_, err := w.rules.Apply(ov, o, func(messages.WitnessID) bool { return false })
+			transition.NotePresence(ov, o)
 			ov.ApplyTo(tx)
 			return err
 		})

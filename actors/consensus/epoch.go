@@ -1,158 +1,173 @@
 package consensus
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/consensus/catchup"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
+	"minimint/crypto/domain"
 	"minimint/messages"
 	"minimint/messages/outcome"
+	"minimint/messages/statement"
 	"minimint/messages/toconsensus"
-	"minimint/messages/topeer"
 	"minimint/storage"
 )
-
-// serveBytes bounds the outcomes of one answer to a peer that is behind.
-const serveBytes = 512 << 10
 
 // maxLines bounds how much one epoch writes to the log about what members and
 // clients did wrong.
 const maxLines = 8
 
+// pruneSlack is how many epochs beyond those that it adds a commit may forget.
+const pruneSlack = 16
+
+// epoch is what is to be applied, and what came of it.
+type epoch struct {
+	outcome outcome.Outcome
+	encoded []byte
+	// expected is what others say that it leads to, nil if it was agreed on here.
+	expected *statement.Statement
+	proven   bool // by a certificate
+
+	result    transition.Result
+	statement statement.Statement
+}
+
+// divergence is an error: what this member computes is not what others signed.
+type divergence struct{ own, theirs statement.Statement }
+
+func (d *divergence) Error() string {
+	return fmt.Sprintf("this member computes %s, others signed %s", d.own, d.theirs)
+}
+
 // agreed takes what HBBFT says that an epoch agreed on. It may say so again
 // after a restart of either; only the next epoch is applied.
 func (p *Processor) agreed(ctx actor.Context, o outcome.Outcome) {
 	if o.Epoch == p.position.Next {
-		p.apply(ctx, o)
-		p.catchUp(ctx)
-	}
-	p.proceed(ctx)
-}
-
-// served takes outcomes that a peer gave and applies what f+1 peers agree on.
-func (p *Processor) served(ctx actor.Context, m toconsensus.OutcomesServed) {
-	if text := p.peers.Served(m.Peer, m.Outcomes); text != "" {
-		p.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(m.Peer)), slog.String("fault", text))
-		p.fault(m.Peer, text)
-	}
-	if p.catchUp(ctx) {
-		p.proceed(ctx)
+		p.apply(ctx, epoch{outcome: o, encoded: o.Encode()})
 	} else {
-		p.ask(ctx, p.peers.Ask())
+		p.tellHBBFT(ctx)
 	}
+	p.settle(ctx)
 }
 
-// catchUp applies what is believed and reports whether that was anything.
-func (p *Processor) catchUp(ctx actor.Context) bool {
-	before := p.position.Next
-	for {
-		o, liars, ok := p.peers.Believed()
-		if !ok {
-			return p.position.Next > before
-		}
-		for _, liar := range liars {
-			p.log.Warn("peer served a wrong outcome", slog.Uint64("peer", uint64(liar)), slog.Uint64("epoch", uint64(o.Epoch)))
-			p.fault(liar, fmt.Sprintf("served a wrong outcome of epoch %d", o.Epoch))
-		}
-		p.apply(ctx, o)
+// apply makes one commit of consecutive epochs, the next ones, and tells who waits
+// for them.
+func (p *Processor) apply(ctx actor.Context, epochs ...epoch) {
+	err := p.commit(epochs)
+	var diverged *divergence
+	if errors.As(err, &diverged) {
+		p.halt(ctx, history.Alarm{Epoch: diverged.own.Epoch, Text: diverged.Error(), Own: diverged.own})
+		return
 	}
-}
-
-// proceed tells HBBFT where this member is, and goes on from there.
-func (p *Processor) proceed(ctx actor.Context) {
-	p.tellHBBFT(ctx)
-	p.workPending(ctx)
-	p.ask(ctx, p.peers.Ask())
-}
-
-func (p *Processor) tellHBBFT(ctx actor.Context) { ctx.Send(p.cfg.HBBFT, p.presence.message()) }
-
-func (p *Processor) ask(ctx actor.Context, peers []messages.PeerID) {
-	for _, id := range peers {
-		if pid := p.cfg.Peers[id]; pid != nil {
-			ctx.Send(pid, topeer.AskOutcomes{From: p.position.Next})
-		}
-	}
-}
-
-// apply makes one commit of an outcome and tells who waits for it.
-func (p *Processor) apply(ctx actor.Context, o outcome.Outcome) {
-	res, err := p.commit(o)
 	if err != nil {
-		panic(fmt.Sprintf("consensus: epoch %d: %v", o.Epoch, err))
+		panic(fmt.Sprintf("consensus: epoch %d: %v", epochs[0].outcome.Epoch, err))
 	}
-	p.presence.add(o)
-	p.peers.Advance(p.position.Next)
+	p.remote.peers.Advance(p.position.Next, p.position.Previous)
 	p.agenda.clear()
-	p.intake.drop(res, p.log)
-	p.report(o, res)
+	for i := range epochs {
+		p.intake.drop(epochs[i].result, p.log)
+		p.report(&epochs[i])
+	}
 	for _, s := range p.subscribers.list {
-		ctx.Send(s, toconsensus.EpochCommitted{Epoch: o.Epoch})
+		ctx.Send(s, toconsensus.EpochCommitted{Epoch: p.position.Next - 1})
+	}
+	p.tellHBBFT(ctx) // it works on the next epoch while this one is signed
+	for i := range epochs {
+		if epochs[i].proven {
+			p.notary.collector.Learned(epochs[i].statement)
+		} else {
+			p.perform(ctx, p.cfg.Self, p.notary.collector.Committed(epochs[i].statement))
+		}
 	}
 }
 
-// commit applies o to an overlay and writes overlay, outcome, refusals and
-// position in one transaction of the store. Memory changes only after that.
-func (p *Processor) commit(o outcome.Outcome) (transition.Result, error) {
+// commit applies epochs to overlays and writes all that follows from them in one
+// transaction of the store. Memory changes only after that.
+func (p *Processor) commit(epochs []epoch) error {
 	snap, err := p.cfg.Store.View()
 	if err != nil {
-		return transition.Result{}, fmt.Errorf("open snapshot: %w", err)
+		return fmt.Errorf("open snapshot: %w", err)
 	}
 	defer snap.Release()
 	ov := storage.NewOverlay(snap)
-	res, err := p.cfg.Transition.Apply(ov, o, p.intake.verified.has)
-	if err != nil {
-		return transition.Result{}, err
+	next, refusals, chain := p.position, p.refusals, p.chain()
+	for i := range epochs {
+		if err := p.applyTo(ov, &epochs[i], &next, &chain); err != nil {
+			return err
+		}
+		for _, r := range epochs[i].result.Rejected {
+			refusals.Write(ov, r.Witness, history.Refusal{Epoch: epochs[i].outcome.Epoch, Tx: r.Tx, Rejection: r.Rejection})
+		}
+		history.WriteEpoch(ov, epochs[i].statement, epochs[i].encoded)
 	}
-	// The state hash costs one hash per changed key, not one per key.
-	next := history.Position{Next: p.position.Next + 1, State: p.position.State}
-	next.State.Apply(ov.Changes())
-	refusals := p.refusals
-	for _, r := range res.Rejected {
-		refusals.Write(ov, r.Witness, history.Refusal{Epoch: o.Epoch, Tx: r.Tx, Rejection: r.Rejection})
-	}
-	history.WriteOutcome(ov, o)
 	history.WritePosition(ov, next)
+	p.notary.pending.write(ov)
+	history.Prune(ov, p.floor(), len(epochs)+pruneSlack)
 	if err := p.cfg.Store.Update(func(tx storage.Tx) error { ov.ApplyTo(tx); return nil }); err != nil {
-		return transition.Result{}, fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", err)
 	}
-	p.position, p.refusals = next, refusals
-	return res, nil
+	p.position, p.refusals, p.notary.pending = next, refusals, pending{}
+	return nil
+}
+
+// applyTo applies one epoch. What it changes is looked at alone, since every
+// epoch has a state hash.
+func (p *Processor) applyTo(below *storage.Overlay, e *epoch, next *history.Position, chain *statement.Chain) error {
+	ov := storage.NewOverlay(below)
+	var err error
+	if e.result, err = p.cfg.Transition.Apply(ov, e.outcome, p.intake.verified.has); err != nil {
+		return err
+	}
+	transition.NotePresence(ov, e.outcome)
+	next.Follow(ov.Changes())
+	e.statement = chain.Add(statement.Header{
+		Outcome: domain.Hash(domain.Outcome, p.cfg.Federation[:], e.encoded), State: next.StateHash(), Size: next.Size,
+	})
+	if e.expected != nil && *e.expected != e.statement {
+		return &divergence{own: e.statement, theirs: *e.expected}
+	}
+	next.Next, next.Previous = chain.Next, chain.Previous
+	ov.ApplyTo(below)
+	return nil
+}
+
+// floor is the first epoch that is not to be forgotten: as many certified ones as
+// the operator wants to keep, and all that whoever takes the snapshot that is on
+// offer needs afterwards.
+func (p *Processor) floor() messages.Epoch {
+	certified := min(p.notary.collector.Certified(), p.position.Next)
+	if newest := p.notary.collector.Newest(); newest == nil || newest.Statement.Epoch+1 < certified {
+		return 0 // others could not be given a snapshot that is certified
+	}
+	floor := certified - min(certified, messages.Epoch(p.cfg.Past.Retain))
+	if o := p.remote.offer; o != nil {
+		floor = min(floor, o.statement.Epoch+1)
+	}
+	return floor
 }
 
 // report logs what an epoch did, and tells the faults of its members.
-func (p *Processor) report(o outcome.Outcome, res transition.Result) {
-	epoch := slog.Uint64("epoch", uint64(o.Epoch))
-	for i, f := range res.Faults {
+func (p *Processor) report(e *epoch) {
+	number := slog.Uint64("epoch", uint64(e.outcome.Epoch))
+	for i, f := range e.result.Faults {
 		if i < maxLines {
-			p.log.Warn("fault in a contribution", slog.Uint64("peer", uint64(f.Peer)), epoch, slog.String("fault", f.Text))
+			p.log.Warn("fault in a contribution", slog.Uint64("peer", uint64(f.Peer)), number, slog.String("fault", f.Text))
 		}
-		p.fault(f.Peer, f.Text)
+		p.note(f.Peer, f.Text)
 	}
-	for i, r := range res.Rejected {
+	for i, r := range e.result.Rejected {
 		if i < maxLines {
-			p.log.Info("transaction rejected", slog.String("txid", r.Tx.String()), epoch, slog.Any("code", r.Rejection.Code), slog.String("reason", r.Rejection.Text))
+			p.log.Info("transaction rejected", slog.String("txid", r.Tx.String()), number, slog.Any("code", r.Rejection.Code), slog.String("reason", r.Rejection.Text))
 		}
 	}
-	p.log.Info("epoch committed", epoch, slog.Int("contributions", len(o.Contributions)), slog.Int("accepted", len(res.Accepted)),
-		slog.Int("rejected", len(res.Rejected)), slog.Int("faults", len(res.Faults)), slog.String("state", p.position.StateHash().String()))
-}
-
-// serve answers a peer that is behind.
-func (p *Processor) serve(ctx actor.Context, q catchup.Request) {
-	pid := p.cfg.Peers[q.Peer]
-	if pid == nil || q.From >= p.position.Next {
-		return
+	say := p.log.Info
+	if e.expected != nil {
+		say = p.log.Debug // there may be thousands
 	}
-	snap, err := p.cfg.Store.View()
-	if err != nil {
-		p.log.Error("cannot serve outcomes", slog.Any("error", err))
-		return
-	}
-	defer snap.Release()
-	ctx.Send(pid, topeer.ServeOutcomes{Outcomes: history.EncodedOutcomes(snap, q.From, topeer.MaxOutcomes, serveBytes)})
+	say("epoch committed", number, slog.Int("contributions", len(e.outcome.Contributions)), slog.Int("accepted", len(e.result.Accepted)),
+		slog.Int("rejected", len(e.result.Rejected)), slog.Int("faults", len(e.result.Faults)), slog.String("state", e.statement.Header.State.String()))
 }

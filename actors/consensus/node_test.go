@@ -17,7 +17,6 @@ import (
 	"minimint/messages/timing"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
-	"minimint/messages/topeer"
 	"minimint/messages/transaction"
 	"minimint/storage"
 	"minimint/storage/disk"
@@ -43,6 +42,8 @@ type node struct {
 	members int
 	self    messages.PeerID
 	pid     *actor.PID
+	keys    consensustest.Keys
+	past    consensus.Past
 
 	hbbft, clock, user *consensustest.Probe
 	peers              []*consensustest.Probe
@@ -55,7 +56,7 @@ type node struct {
 func newNode(t fatal, stage *consensustest.Stage, members int) *node {
 	n := &node{
 		fatal: t, stage: stage, rules: transition.New(consensustest.Federation, []contract.Module{&consensustest.Vault{}}),
-		store: memory.New(), disk: disk.NewMemory(), members: members,
+		store: memory.New(), disk: disk.NewMemory(), members: members, keys: consensustest.NewKeys(members),
 		hbbft: stage.Probe(nil), clock: stage.Probe(nil), user: stage.Probe(nil), peers: make([]*consensustest.Probe, members),
 	}
 	for i := 1; i < members; i++ {
@@ -71,7 +72,8 @@ func started(t *testing.T, members int) *node {
 	n := newNode(t, stage, members)
 	n.start()
 	n.tick(1) // it looks around once
-	n.peerAsked()
+	n.peersUp()
+	n.drain()
 	return n
 }
 
@@ -86,7 +88,8 @@ func (n *node) start() {
 		}
 	}
 	n.pid = n.stage.Spawn(consensustest.Policy, consensus.New(consensus.Config{
-		Federation: consensustest.Federation, Self: n.self, Members: n.members, Transition: n.rules,
+		Federation: consensustest.Federation, Self: n.self, Members: n.members, Transition: n.rules, Past: n.past,
+		Key:   n.keys.Members[n.self],
 		Store: countedStore{n.store, &n.commits}, PoolDisk: countedDisk{n.disk, &n.syncs}, PoolFile: "pool", Rand: rand.Reader,
 		HBBFT: n.hbbft.PID, Peers: peers, Clock: n.clock.PID,
 		Fault: func(peer messages.PeerID, text string) {
@@ -248,18 +251,4 @@ func (n *node) alive() {
 	if len(n.stage.Exits) > 0 {
 		n.Fatalf("the process ended: %v", n.stage.Exits)
 	}
-}
-
-// peerAsked returns the peers that were asked for outcomes, with the epoch.
-func (n *node) peerAsked() map[int]messages.Epoch {
-	asked := map[int]messages.Epoch{}
-	for i, p := range n.peers {
-		if p == nil {
-			continue
-		}
-		for _, m := range consensustest.Of[topeer.AskOutcomes](p.Take()) {
-			asked[i] = m.From
-		}
-	}
-	return asked
 }

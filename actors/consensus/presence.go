@@ -1,64 +1,32 @@
 package consensus
 
 import (
-	"fmt"
+	"slices"
 
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/transition"
 	"minimint/messages"
-	"minimint/messages/outcome"
 	"minimint/messages/tohbbft"
 	"minimint/storage"
 )
 
-// remembered is how many outcomes back HBBFT asks.
-const remembered = 3
-
-// presence knows who contributed to the newest outcomes. HBBFT needs it, as a
-// function of what is committed, so that all members run the same schedule of
-// coins.
-type presence struct {
-	next    messages.Epoch
-	members int
-	recent  [remembered][]bool // by age: the newest outcome's contributors by PeerID
+// where says to HBBFT where a member is that has committed the epochs before next,
+// and who was absent, as a function of that state: so all members run the same
+// schedule of coins.
+func where(r storage.Reader, next messages.Epoch, members int) tohbbft.EpochCommitted {
+	recent := transition.Contributors(r)
+	return tohbbft.EpochCommitted{Next: next, Absent: absent(recent, 0, members), AbsentBefore: absent(recent, 1, members)}
 }
 
-// readPresence reads the outcomes before next back.
-func readPresence(r storage.Reader, next messages.Epoch, members int) presence {
-	p := presence{next: next - min(next, remembered), members: members}
-	for p.next < next {
-		o, ok := history.FindOutcome(r, p.next, members)
-		if !ok {
-			panic(fmt.Sprintf("consensus: outcome of epoch %d is lost, next is %d", p.next, next))
-		}
-		p.add(o)
-	}
-	return p
-}
-
-// add takes the outcome of the next epoch.
-func (p *presence) add(o outcome.Outcome) {
-	in := make([]bool, p.members)
-	for _, c := range o.Contributions {
-		in[c.Peer] = true
-	}
-	copy(p.recent[1:], p.recent[:])
-	p.recent[0] = in
-	p.next++
-}
-
-// message says where this member is.
-func (p *presence) message() tohbbft.EpochCommitted {
-	return tohbbft.EpochCommitted{Next: p.next, Absent: absent(p.recent[0], p.recent[1]), AbsentBefore: absent(p.recent[1], p.recent[2])}
-}
-
-// absent returns who is in neither of two outcomes, nil unless there are two.
-func absent(newer, older []bool) []bool {
-	if older == nil {
+// absent returns by PeerID who contributed to neither of two outcomes of which the
+// newer has an age; nil unless there are two.
+func absent(recent [][]messages.PeerID, age, members int) []bool {
+	if len(recent) < age+2 {
 		return nil
 	}
-	out := make([]bool, len(newer))
+	out := make([]bool, members)
 	for i := range out {
-		out[i] = !newer[i] && !older[i]
+		id := messages.PeerID(i)
+		out[i] = !slices.Contains(recent[age], id) && !slices.Contains(recent[age+1], id)
 	}
 	return out
 }

@@ -3,7 +3,7 @@
 //
 //	accepts  tohbbft.Message from the consensus processor and from peer actors; timing.Tick
 //	sends    tohbbft.Send to peer actors; toconsensus.WantContribution, Agreed,
-//	         PeerAhead and OutcomesWanted to the consensus processor
+//	         PeerAhead and PeerBehind to the consensus processor
 //
 // All that arrives while the actor is busy is taken in first; then, at a flush
 // message that the actor sends itself, the records of all that are appended to
@@ -91,6 +91,7 @@ type told struct {
 	committed tohbbft.EpochCommitted
 	known     bool // committed was said
 	work      bool // WorkPending holds
+	halted    bool // the processor ended this member's part
 }
 
 // flush ends a drain of the mailbox.
@@ -117,10 +118,14 @@ func (h *Instance) Receive(ctx actor.Context) {
 			h.take(ctx, h.core.Tick(m.Now))
 		}
 	case flush:
-		h.flush(ctx)
+		if h.core != nil {
+			h.flush(ctx)
+		}
 	case tohbbft.Message:
 		h.told.note(m)
-		if h.core != nil {
+		if h.told.halted {
+			h.core, h.pending = nil, honeybadger.Step{} // what was not said yet is never said
+		} else if h.core != nil {
 			h.take(ctx, h.decide(m))
 		} else if h.told.known {
 			h.boot(ctx) // what others said before is asked for again
@@ -130,6 +135,9 @@ func (h *Instance) Receive(ctx actor.Context) {
 
 // note remembers what the processor says.
 func (t *told) note(msg tohbbft.Message) {
+	if _, ok := msg.(tohbbft.Halt); ok {
+		t.halted = true
+	}
 	if _, ok := msg.(tohbbft.WorkPending); ok {
 		t.work = true
 	}
@@ -153,6 +161,8 @@ func (h *Instance) decide(msg tohbbft.Message) honeybadger.Step {
 		return h.core.Handle(m.From, m.Frame)
 	case tohbbft.PeerUp:
 		return h.core.Resync(m.Peer)
+	case tohbbft.Halt:
+		return honeybadger.Step{}
 	default:
 		panic(fmt.Sprintf("hbbft: message of unknown type %T", msg))
 	}
@@ -167,7 +177,7 @@ func (h *Instance) start(ctx actor.Context) {
 		panic(fmt.Sprintf("hbbft: %v", err))
 	}
 	ctx.Send(h.cfg.Clock, &timing.Subscribe{PID: ctx.Self(), Every: every})
-	if h.journal.marked || h.told.known {
+	if (h.journal.marked || h.told.known) && !h.told.halted {
 		h.boot(ctx)
 	}
 }

@@ -50,7 +50,7 @@ func (nd *node) processor(ctx actor.Context) {
 		nd.agreed(m.Outcome)
 	case toconsensus.PeerAhead:
 		nd.catchUp(nd.nodes[m.Peer])
-	case toconsensus.OutcomesWanted:
+	case toconsensus.PeerBehind:
 		nd.nodes[m.Peer].catchUp(nd)
 	}
 }

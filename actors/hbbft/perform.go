@@ -44,7 +44,7 @@ func (h *Instance) flush(ctx actor.Context) {
 		ctx.Send(h.cfg.Consensus, toconsensus.PeerAhead{Peer: a.Peer, Epoch: a.Epoch})
 	}
 	for _, b := range step.Behind {
-		ctx.Send(h.cfg.Consensus, toconsensus.OutcomesWanted{Peer: b.Peer, From: b.Epoch})
+		ctx.Send(h.cfg.Consensus, toconsensus.PeerBehind{Peer: b.Peer, Epoch: b.Epoch})
 	}
 	for _, f := range step.Faults {
 		h.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(f.Peer)), slog.String("fault", string(f.Kind)),

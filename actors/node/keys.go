@@ -12,16 +12,25 @@ import (
 	"minimint/crypto/tsig"
 	"minimint/messages"
 	"minimint/messages/federation"
+	"minimint/messages/statement"
 )
 
-// Keys makes what HBBFT works with from the keys of a federation and the
+// Keys makes what HBBFT and the processor work with from the keys of a federation and the
 // secrets of one member.
 func Keys(c *federation.Config, self messages.PeerID, s Secrets) (Cryptography, error) {
 	keys, err := consensusKeys(c, self, s)
 	if err != nil {
 		return Cryptography{}, err
 	}
-	return Cryptography{Core: keys.Core(c.ID(), self), Seal: keys.Seal}, nil
+	key, err := statement.KeyOf(c)
+	if err != nil {
+		return Cryptography{}, err
+	}
+	signer, err := key.Member(self, s.Certificate)
+	if err != nil {
+		return Cryptography{}, err
+	}
+	return Cryptography{Core: keys.Core(c.ID(), self), Seal: keys.Seal, Certificates: signer}, nil
 }
 
 // consensusKeys puts together what HBBFT signs, tosses coins and decrypts with.

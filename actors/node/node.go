@@ -29,6 +29,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/chain"
+	"minimint/actors/consensus"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/wallet"
 	"minimint/actors/remote"
@@ -46,6 +47,7 @@ import (
 type Secrets struct {
 	IdentitySeed  []byte // ed25519, 32 bytes
 	Coin          []byte // scalar of BLS12-381, 32 bytes
+	Certificate   []byte // likewise
 	Contributions []byte // scalar of ristretto255, 32 bytes
 	// Tiers are the shares of the mint's keys, in the order of the tiers.
 	Tiers [][]byte
@@ -53,14 +55,17 @@ type Secrets struct {
 	Wallet []byte
 }
 
-// Config says which member to run. All fields but Bitcoin, Log, Twist and Ports
-// are required.
+// Config says which member to run. All fields but Past, Bitcoin, Log, Twist and
+// Ports are required.
 type Config struct {
 	Federation *federation.Config
 	Self       messages.PeerID
 	Secrets    Secrets
 	// DataDir holds store, pool and journal; nothing else may use it.
 	DataDir string
+	// Past says how much of it to keep for peers, and whether an empty DataDir
+	// means that it was lost.
+	Past consensus.Past
 	// Listen is the socket for peers and clients, "host:port".
 	Listen string
 	// Incarnation must grow with every start, for instance the time in

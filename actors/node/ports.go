@@ -18,6 +18,7 @@ import (
 	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/federation"
+	"minimint/messages/statement"
 	"minimint/storage"
 	"minimint/storage/bolt"
 	"minimint/storage/disk"
@@ -49,7 +50,7 @@ type Ports struct {
 	Transport func(remote.Config) Transport
 	// Module makes modules of kinds that this program does not have.
 	Module func(federation.Module) (contract.Module, error)
-	// Cryptography decides what HBBFT works with; keys makes what the
+	// Cryptography decides what HBBFT and the processor work with; keys makes what the
 	// federation's keys give.
 	Cryptography func(keys func() (Cryptography, error)) (Cryptography, error)
 	// Fault is told of every fault of a member that this node finds, on the
@@ -66,10 +67,12 @@ type Transport interface {
 }
 
 // Cryptography is what HBBFT signs, tosses coins and encrypts with: the fields
-// Signer, Verifier, Coin and Scheme of Core, and Seal of hbbft.Config.
+// Signer, Verifier, Coin and Scheme of Core, and Seal of hbbft.Config; and what the
+// processor signs epochs with.
 type Cryptography struct {
-	Core honeybadger.Config
-	Seal func(random io.Reader, slot protocol.Slot, contribution []byte) ([]byte, error)
+	Core         honeybadger.Config
+	Seal         func(random io.Reader, slot protocol.Slot, contribution []byte) ([]byte, error)
+	Certificates statement.Signer
 }
 
 // orReal fills in the ports that were left to the real world.

@@ -93,8 +93,9 @@ func (n *Node) children() ([]child, error) {
 			Fault: func(f protocol.Fault) { n.status.faulty(f.Peer, string(f.Kind)) },
 		}))},
 		{consensusName, n.spawn.Props(consensusPolicy, consensus.New(consensus.Config{
-			Federation: n.cfg.Federation.ID(), Self: n.cfg.Self, Members: n.cfg.Federation.Size(), Transition: n.transition,
-			Store: n.store, PoolDisk: n.disk, PoolFile: poolFile, Rand: n.cfg.Ports.Rand, HBBFT: n.pid(hbbftName), Peers: peers, Clock: n.pid(clockName), Fault: n.status.faulty,
+			Federation: n.cfg.Federation.ID(), Era: n.cfg.Federation.Era, Self: n.cfg.Self, Members: n.cfg.Federation.Size(),
+			Key: crypto.Certificates, Transition: n.transition, Store: n.store, Past: n.cfg.Past,
+			PoolDisk: n.disk, PoolFile: poolFile, Rand: n.cfg.Ports.Rand, HBBFT: n.pid(hbbftName), Peers: peers, Clock: n.pid(clockName), Fault: n.status.faulty,
 		}))},
 	}
 	for _, m := range n.transition.Modules() {
@@ -115,7 +116,7 @@ func (n *Node) children() ([]child, error) {
 
 func (n *Node) peer(id messages.PeerID) actor.Producer {
 	return peer.New(peer.Config{
-		Peer: id, Members: n.cfg.Federation.Size(),
+		Peer:   id,
 		Remote: actor.NewPID(remote.PeerAddress(int(id)), peer.Route),
 		HBBFT:  n.pid(hbbftName), Consensus: n.pid(consensusName),
 		Linked: n.status.linked, Fault: n.status.faulty,

@@ -2,20 +2,20 @@
 //
 //	accepts  link events and what the member sends over the link (package wire),
 //	         tohbbft.Send from HBBFT, topeer.Message from the processor
-//	sends    tohbbft.PeerFrame and PeerUp to HBBFT, toconsensus.OutcomesWanted
-//	         and OutcomesServed to the processor, wire messages over the link
+//	sends    tohbbft.PeerFrame to HBBFT, PeerUp to HBBFT and the processor, what
+//	         the member tells, asks and serves to the processor, wire messages over
+//	         the link
 //
-// It keeps no queue. What is sent while the link is down or congested is
-// dropped; when the link is usable again HBBFT is told, and rebuilds from its
-// own state everything that the member may lack (H46). Outcomes are asked for
-// again by whoever lacks them.
+// It keeps no queue and remembers nothing of what passes. What is sent while the
+// link is down or congested is dropped; when the link is usable again HBBFT and the
+// processor are told, and repeat from their own state what the member may lack
+// (H46). What is asked for is asked again by whoever lacks it.
 //
 // Bytes that are not what they should be end nothing: they are counted as faults
 // of the member, and logged ever more rarely.
 package peer
 
 import (
-	"fmt"
 	"log/slog"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,7 +24,6 @@ import (
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/messages/link"
-	"minimint/messages/outcome"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
 	"minimint/messages/topeer"
@@ -37,8 +36,7 @@ const Route = "peer"
 
 // Config is what a peer actor needs; all fields are required.
 type Config struct {
-	Peer    messages.PeerID
-	Members int // of the federation
+	Peer messages.PeerID
 	// Remote is the actor of our kind on the member's side.
 	Remote    *actor.PID
 	HBBFT     *actor.PID
@@ -54,18 +52,20 @@ type Peer struct {
 	cfg    Config
 	up     bool   // what is sent has a chance to arrive
 	link   uint64 // number of the open link, 0 if unknown
-	parts  assembly
 	faults uint64 // so far
 }
 
 // Receives lists what a member may send over the link.
 func Receives() []proto.Message {
-	return []proto.Message{&wire.PeerFrame{}, &wire.OutcomesRequest{}, &wire.OutcomesReply{}}
+	return []proto.Message{
+		&wire.PeerFrame{}, &wire.OutcomeShare{}, &wire.Certificate{}, &wire.HeadersRequest{}, &wire.HeadersReply{},
+		&wire.OutcomesRequest{}, &wire.OutcomesReply{}, &wire.SnapshotRequest{}, &wire.SnapshotReply{},
+	}
 }
 
 // New returns the producer of a peer actor.
 func New(cfg Config) actor.Producer {
-	return func() actor.Actor { return &Peer{cfg: cfg, parts: assembly{limit: outcome.MaxSize(cfg.Members)}} }
+	return func() actor.Actor { return &Peer{cfg: cfg} }
 }
 
 // Receive implements actor.Actor.
@@ -81,13 +81,13 @@ func (p *Peer) Receive(ctx actor.Context) {
 	case tohbbft.Send:
 		p.sendFrame(ctx, m.Frame)
 	case topeer.Message:
-		p.command(ctx, m)
+		if p.up {
+			ctx.Send(p.cfg.Remote, outbound(m))
+		}
 	case *wire.PeerFrame:
 		p.frame(ctx, m)
-	case *wire.OutcomesRequest:
-		ctx.Send(p.cfg.Consensus, toconsensus.OutcomesWanted{Peer: p.cfg.Peer, From: messages.Epoch(m.GetFromEpoch())})
-	case *wire.OutcomesReply:
-		p.reply(ctx, m)
+	case proto.Message:
+		p.inbound(ctx, m)
 	}
 }
 
@@ -95,7 +95,6 @@ func (p *Peer) event(ctx actor.Context, e link.Event) {
 	switch m := e.(type) {
 	case *link.Up:
 		p.up, p.link = true, m.Link
-		p.parts.drop()
 		p.cfg.Linked(p.cfg.Peer, true)
 		ctx.Logger().Info("peer is connected", slog.Any("peer", p.cfg.Peer))
 		p.resync(ctx)
@@ -122,32 +121,18 @@ func (p *Peer) down(ctx actor.Context, m *link.Down) {
 		ctx.Logger().Info("peer is disconnected", slog.Any("peer", p.cfg.Peer), slog.String("why", m.String()))
 	}
 	p.up, p.link = false, 0
-	p.parts.drop()
 	p.cfg.Linked(p.cfg.Peer, false)
 }
 
-// resync has HBBFT send again what it said in the open epochs.
+// resync has HBBFT and the processor say again what they said of what is open.
 func (p *Peer) resync(ctx actor.Context) {
 	ctx.Send(p.cfg.HBBFT, tohbbft.PeerUp{Peer: p.cfg.Peer})
+	ctx.Send(p.cfg.Consensus, toconsensus.PeerUp{Peer: p.cfg.Peer})
 }
 
 func (p *Peer) sendFrame(ctx actor.Context, f frames.Frame) {
 	if p.up {
 		ctx.Send(p.cfg.Remote, &wire.PeerFrame{Frame: frames.Encode(f)})
-	}
-}
-
-func (p *Peer) command(ctx actor.Context, msg topeer.Message) {
-	if !p.up {
-		return
-	}
-	switch m := msg.(type) {
-	case topeer.AskOutcomes:
-		ctx.Send(p.cfg.Remote, &wire.OutcomesRequest{FromEpoch: uint64(m.From)})
-	case topeer.ServeOutcomes:
-		for _, reply := range replies(m.Outcomes) {
-			ctx.Send(p.cfg.Remote, reply)
-		}
 	}
 }
 
@@ -161,34 +146,14 @@ func (p *Peer) frame(ctx actor.Context, m *wire.PeerFrame) {
 	ctx.Send(p.cfg.HBBFT, tohbbft.PeerFrame{From: p.cfg.Peer, Frame: f})
 }
 
-// reply decodes outcomes and hands them to the processor.
-func (p *Peer) reply(ctx actor.Context, m *wire.OutcomesReply) {
-	encoded := m.GetOutcomes()
-	if len(encoded) > topeer.MaxOutcomes || len(encoded) > 0 && m.GetPart() != nil {
-		p.fault(ctx, fmt.Sprintf("reply with %d outcomes, at most %d allowed, and none beside a part", len(encoded), topeer.MaxOutcomes))
-		return
-	}
-	if part := m.GetPart(); part != nil {
-		whole, err := p.parts.add(part)
-		if err != nil {
-			p.fault(ctx, "outcome: "+err.Error())
-		}
-		if whole == nil {
-			return
-		}
-		encoded = [][]byte{whole}
-	}
-	served := toconsensus.OutcomesServed{Peer: p.cfg.Peer}
-	for _, b := range encoded {
-		o, err := outcome.Decode(b, p.cfg.Members)
-		if err != nil {
-			p.fault(ctx, "outcome: "+err.Error())
-			return
-		}
-		served.Outcomes = append(served.Outcomes, o)
-	}
-	if len(served.Outcomes) > 0 {
-		ctx.Send(p.cfg.Consensus, served)
+// inbound decodes what the member tells, asks or serves, and hands it to the
+// processor.
+func (p *Peer) inbound(ctx actor.Context, m proto.Message) {
+	typed, err := decode(p.cfg.Peer, m)
+	if err != nil {
+		p.fault(ctx, err.Error())
+	} else if typed != nil {
+		ctx.Send(p.cfg.Consensus, typed)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
-	"pgregory.net/rapid"
 
 	"minimint/actors/consensus/consensustest"
 	"minimint/actors/peer"
@@ -19,11 +18,12 @@ import (
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/messages/link"
-	"minimint/messages/outcome"
+	"minimint/messages/statement"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
 	"minimint/messages/topeer"
 	"minimint/messages/wire"
+	"minimint/storage"
 )
 
 // rig is a peer actor of a federation of four, for member 2.
@@ -37,12 +37,12 @@ type rig struct {
 	faults                   []string
 }
 
-func newRig(t testing.TB, members int) *rig {
+func newRig(t testing.TB) *rig {
 	stage := consensustest.NewStage()
 	t.Cleanup(stage.Close)
 	r := &rig{TB: t, stage: stage, hbbft: stage.Probe(nil), consensus: stage.Probe(nil), remote: stage.Probe(nil), other: stage.Probe(nil)}
 	r.pid = stage.Spawn(spawn.Restart(spawn.Backoff{Min: time.Second, Max: time.Second}), peer.New(peer.Config{
-		Peer: 2, Members: members, Remote: r.remote.PID, HBBFT: r.hbbft.PID, Consensus: r.consensus.PID,
+		Peer: 2, Remote: r.remote.PID, HBBFT: r.hbbft.PID, Consensus: r.consensus.PID,
 		Linked: func(id messages.PeerID, up bool) {
 			if id != 2 {
 				t.Errorf("link of %d", id)
@@ -61,8 +61,15 @@ func newRig(t testing.TB, members int) *rig {
 
 func (r *rig) tell(m any) { r.stage.Send(r.other, r.pid, m) }
 
-// resyncs reports how often HBBFT was asked to say again what it said.
-func (r *rig) resyncs() int { return len(consensustest.Of[tohbbft.PeerUp](r.hbbft.Take())) }
+// resyncs reports how often HBBFT and the processor were asked to say again what
+// they said.
+func (r *rig) resyncs() int {
+	one, two := len(consensustest.Of[tohbbft.PeerUp](r.hbbft.Take())), len(consensustest.Of[toconsensus.PeerUp](r.consensus.Take()))
+	if one != two {
+		r.Errorf("HBBFT was asked %d times, the processor %d times", one, two)
+	}
+	return one
+}
 
 // passes reports whether what is sent goes out.
 func (r *rig) passes() bool {
@@ -77,7 +84,7 @@ func (r *rig) passes() bool {
 }
 
 func TestFollowsItsLink(t *testing.T) {
-	r := newRig(t, 4)
+	r := newRig(t)
 	if r.resyncs() != 1 || !r.passes() {
 		t.Error("at its start the link may be up")
 	}
@@ -113,7 +120,7 @@ func TestFollowsItsLink(t *testing.T) {
 // A member that breaks the protocol of the link has made a fault; that a link is
 // lost is none.
 func TestFaultsOfTheLink(t *testing.T) {
-	r := newRig(t, 4)
+	r := newRig(t)
 	for i, c := range []struct {
 		m     *link.Down
 		fault bool
@@ -133,7 +140,7 @@ func TestFaultsOfTheLink(t *testing.T) {
 }
 
 func TestFramesPass(t *testing.T) {
-	r := newRig(t, 4)
+	r := newRig(t)
 	f := frames.Frame{Era: 1, Epoch: 9, Next: 8, Statements: []frames.Statement{frames.Term{Proposer: 3, Bit: true}}}
 	r.remote.Take()
 	r.tell(tohbbft.Send{Frame: f})
@@ -151,22 +158,36 @@ func TestFramesPass(t *testing.T) {
 // Bytes that are nothing are counted, and end nothing; a flood of them does not
 // become one of lines in the log.
 func TestNonsenseIsCounted(t *testing.T) {
-	r := newRig(t, 4)
-	r.hbbft.Take()
-	for i := range 1000 {
-		switch i % 4 {
-		case 0:
-			r.tell(&wire.PeerFrame{Frame: []byte("no frame")})
-		case 1:
-			r.tell(&wire.OutcomesReply{Outcomes: [][]byte{[]byte("no outcome")}})
-		case 2:
-			r.tell(&wire.OutcomesReply{Outcomes: make([][]byte, topeer.MaxOutcomes+1)})
-		default:
-			r.tell(&wire.OutcomesReply{Outcomes: [][]byte{nil}, Part: &wire.OutcomePart{Body: []byte{1}}})
-		}
+	r := newRig(t)
+	r.resyncs()
+	header := &wire.EpochHeader{Outcome: make([]byte, 32), State: make([]byte, 32)}
+	long := make([]byte, topeer.PieceBytes+1)
+	nonsense := []proto.Message{
+		&wire.PeerFrame{Frame: []byte("no frame")},
+		&wire.OutcomeShare{},
+		&wire.OutcomeShare{Statement: &wire.Statement{Previous: make([]byte, 32), Header: header}, Share: []byte("no point")},
+		&wire.Certificate{Statement: &wire.Statement{Previous: make([]byte, 31), Header: header}},
+		&wire.Certificate{Statement: &wire.Statement{Previous: make([]byte, 32), Header: header}, Signature: make([]byte, 47)},
+		&wire.HeadersReply{},
+		&wire.HeadersReply{Previous: make([]byte, 32), Headers: make([]*wire.EpochHeader, topeer.MaxHeaders+1)},
+		&wire.HeadersReply{Previous: make([]byte, 32), Headers: []*wire.EpochHeader{{Outcome: make([]byte, 33)}}},
+		&wire.HeadersReply{Previous: make([]byte, 32), Signature: make([]byte, 48)},
+		&wire.HeadersReply{Previous: make([]byte, 32), Headers: []*wire.EpochHeader{header}, Signature: make([]byte, 49)},
+		&wire.HeadersReply{FromEpoch: ^uint64(0), Previous: make([]byte, 32), Headers: []*wire.EpochHeader{header}},
+		&wire.OutcomesReply{Outcomes: make([][]byte, topeer.MaxOutcomes+1)},
+		&wire.OutcomesReply{Outcomes: [][]byte{long}},
+		&wire.OutcomesReply{Part: &wire.OutcomePart{Body: long}},
+		&wire.OutcomesReply{Outcomes: [][]byte{nil}, Part: &wire.OutcomePart{Body: []byte{1}}},
+		&wire.SnapshotRequest{After: make([]byte, storage.MaxKeyBytes+1)},
+		&wire.SnapshotReply{Body: long},
+		&wire.SnapshotReply{Certificate: &wire.Certificate{}},
 	}
-	if len(r.faults) != 1000 {
-		t.Errorf("%d faults", len(r.faults))
+	for i := range 1000 {
+		r.faults = nil
+		r.tell(nonsense[i%len(nonsense)])
+		if len(r.faults) != 1 {
+			t.Fatalf("%v: faults %q", nonsense[i%len(nonsense)], r.faults)
+		}
 	}
 	if lines := strings.Count(r.stage.Log.String(), "misbehaves"); lines < 5 || lines > 11 {
 		t.Errorf("%d lines", lines)
@@ -180,118 +201,76 @@ func TestNonsenseIsCounted(t *testing.T) {
 	}
 }
 
-func TestRequestsPass(t *testing.T) {
-	r := newRig(t, 4)
-	r.tell(&wire.OutcomesRequest{FromEpoch: 77})
-	if got := r.consensus.Take(); !reflect.DeepEqual(got, []any{toconsensus.OutcomesWanted{Peer: 2, From: 77}}) {
-		t.Errorf("the processor got %+v", got)
-	}
-	r.remote.Take()
-	r.tell(topeer.AskOutcomes{From: 5})
-	if got := consensustest.Of[*wire.OutcomesRequest](r.remote.Take()); len(got) != 1 || got[0].GetFromEpoch() != 5 {
-		t.Errorf("went out: %v", got)
-	}
-	r.tell(&wire.OutcomesReply{})
-	if got := r.consensus.Take(); len(got) != 0 {
-		t.Errorf("an empty reply: %+v", got)
-	}
-}
+func digest(b byte) (d messages.Digest) { d[31] = b; return d }
 
-// sized returns an outcome of about size bytes, of members of a large federation.
-func sized(e messages.Epoch, size int) outcome.Outcome {
-	o := outcome.Outcome{Epoch: e}
-	for p := messages.PeerID(0); size > 0; p++ {
-		n := min(size, outcome.MaxContribution)
-		o.Contributions = append(o.Contributions, outcome.Member{Peer: p, Contribution: bytes.Repeat([]byte{byte(e)}, n)})
-		size -= n
+// Whatever the processor tells, asks and serves arrives at the other side's as it
+// was, in messages that a link carries.
+func TestProcessorsUnderstandEachOther(t *testing.T) {
+	keys := consensustest.NewKeys(4)
+	said := statement.Statement{
+		Era: 3, Epoch: 1 << 40, Previous: digest(1), Header: statement.Header{Outcome: digest(2), State: digest(3), Size: 1 << 50},
 	}
-	return o
-}
-
-// Whatever is served arrives on the other side as it was, in order, in messages
-// that a link carries.
-func TestOutcomesArrive(t *testing.T) {
-	const members = 20
-	sizes := rapid.SampledFrom([]int{1, 10, 1000, 100_000, 300_000, 768 << 10, 768<<10 - 20, 1_000_000, 3_000_000})
-	from, to := newRig(t, members), newRig(t, members)
-	rapid.Check(t, func(t *rapid.T) {
-		var serve topeer.ServeOutcomes
-		var want []outcome.Outcome
-		for i := range rapid.IntRange(0, 6).Draw(t, "outcomes") {
-			o := sized(messages.Epoch(i), sizes.Draw(t, "size"))
-			want = append(want, o)
-			serve.Outcomes = append(serve.Outcomes, o.Encode())
-		}
-		from.remote.Take()
-		from.tell(serve)
-		to.consensus.Take()
-		for _, m := range consensustest.Of[*wire.OutcomesReply](from.remote.Take()) {
-			if proto.Size(m) > gate.MaxPayload {
-				t.Fatalf("a message of %d bytes", proto.Size(m))
-			}
-			to.tell(m)
-		}
-		var got []outcome.Outcome
-		for _, m := range consensustest.Of[toconsensus.OutcomesServed](to.consensus.Take()) {
-			if m.Peer != 2 {
-				t.Fatalf("served by %d", m.Peer)
-			}
-			got = append(got, m.Outcomes...)
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("%d outcomes arrived, want %d", len(got), len(want))
-		}
-	})
-	if len(to.faults) != 0 {
-		t.Errorf("faults %v", to.faults)
+	cert := keys.Certify(said)
+	share := keys.Share(2, said)
+	piece := bytes.Repeat([]byte{7}, topeer.PieceBytes)
+	headers := slices.Repeat([]statement.Header{said.Header}, topeer.MaxHeaders)
+	var many [][]byte
+	for range topeer.MaxOutcomes {
+		many = append(many, bytes.Repeat([]byte{1}, topeer.PieceBytes/topeer.MaxOutcomes))
 	}
-}
-
-// Parts that do not follow each other make no outcome. Those that got lost are
-// no fault; those that would fill the memory are.
-func TestParts(t *testing.T) {
-	o := sized(3, 400_000)
-	whole := o.Encode()
-	third := len(whole) / 3
-	part := func(index uint32, last bool, body []byte) *wire.OutcomesReply {
-		return &wire.OutcomesReply{Part: &wire.OutcomePart{Index: index, Last: last, Body: body}}
-	}
-	a, b, c := part(0, false, whole[:third]), part(1, false, whole[third:2*third]), part(2, true, whole[2*third:])
-	for name, step := range map[string]struct {
-		sent   []any
-		served int
-		faults int
+	for i, c := range []struct {
+		told  topeer.Message
+		heard toconsensus.Message
 	}{
-		"in order":        {[]any{a, b, c}, 1, 0},
-		"twice":           {[]any{a, b, c, a, b, c}, 2, 0},
-		"one lost":        {[]any{a, c}, 0, 0},
-		"the first lost":  {[]any{b, c}, 0, 0},
-		"begun again":     {[]any{a, b, a, b, c}, 1, 0},
-		"repeated":        {[]any{a, b, b, c}, 0, 0},
-		"link ended":      {[]any{a, b, &link.Down{}, c}, 0, 0},
-		"new link":        {[]any{a, b, &link.Up{}, c}, 0, 0},
-		"empty part":      {[]any{a, part(1, false, nil), c}, 0, 1},
-		"no outcome":      {[]any{part(0, true, []byte("no outcome"))}, 0, 1},
-		"only one":        {[]any{part(0, true, whole)}, 1, 0},
-		"index overflow":  {[]any{part(1<<32-1, true, whole)}, 0, 0},
-		"too long at all": {[]any{part(0, false, make([]byte, outcome.MaxSize(4))), part(1, false, []byte{1})}, 0, 1},
+		{topeer.Share{Share: share}, toconsensus.ShareTold{Peer: 2, Share: share}},
+		{topeer.Share{Share: share, Again: true}, toconsensus.ShareTold{Peer: 2, Share: share, Again: true}},
+		{topeer.Certificate{Certificate: cert}, toconsensus.CertificateTold{Peer: 2, Certificate: cert}},
+		{topeer.AskHeaders{From: 9}, toconsensus.HeadersWanted{Peer: 2, From: 9}},
+		{topeer.AskOutcomes{From: 9, Count: 7, Offset: 5}, toconsensus.OutcomesWanted{Peer: 2, From: 9, Count: 7, Offset: 5}},
+		{topeer.AskOutcomes{From: 9, Count: 1 << 30}, toconsensus.OutcomesWanted{Peer: 2, From: 9, Count: topeer.MaxOutcomes}},
+		{topeer.AskSnapshot{First: true}, toconsensus.SnapshotWanted{Peer: 2, First: true}},
+		{
+			topeer.AskSnapshot{Epoch: 8, After: []byte("key"), Skip: 1 << 35, Offset: 1 << 40},
+			toconsensus.SnapshotWanted{Peer: 2, Epoch: 8, After: []byte("key"), Skip: 1 << 35, Offset: 1 << 40},
+		},
+		{
+			topeer.ServeHeaders{Proof: statement.Proof{From: 5, Previous: digest(9), Headers: headers, Signature: cert.Signature}, Oldest: 3, Next: 1 << 41},
+			toconsensus.HeadersServed{Peer: 2, Proof: statement.Proof{From: 5, Previous: digest(9), Headers: headers, Signature: cert.Signature}, Oldest: 3, Next: 1 << 41},
+		},
+		{topeer.ServeHeaders{Proof: statement.Proof{From: 5}}, toconsensus.HeadersServed{Peer: 2, Proof: statement.Proof{From: 5}}},
+		{topeer.ServeOutcomes{From: 7, Outcomes: many}, toconsensus.OutcomesServed{Peer: 2, From: 7, Outcomes: many}},
+		{topeer.ServeOutcomes{From: 7}, toconsensus.OutcomesServed{Peer: 2, From: 7}},
+		{
+			topeer.ServeOutcomes{From: 7, Part: piece, Offset: 99, Last: true},
+			toconsensus.OutcomesServed{Peer: 2, From: 7, Part: piece, Offset: 99, Last: true},
+		},
+		{topeer.ServeSnapshot{Epoch: 4, Offset: 5}, toconsensus.SnapshotServed{Peer: 2, Epoch: 4, Offset: 5}},
+		{
+			topeer.ServeSnapshot{Certificate: &cert, Epoch: 4, Offset: 5, Body: piece},
+			toconsensus.SnapshotServed{Peer: 2, Certificate: &cert, Epoch: 4, Offset: 5, Body: piece},
+		},
 	} {
-		r := newRig(t, 4)
-		r.tell(&link.Up{Link: 1})
-		for _, m := range step.sent {
-			if down, ok := m.(*link.Down); ok {
-				down.Link = 1
+		from, to := newRig(t), newRig(t)
+		from.remote.Take()
+		to.resyncs()
+		from.tell(c.told)
+		for _, m := range consensustest.Of[proto.Message](from.remote.Take()) {
+			b, err := proto.Marshal(m)
+			if err != nil || len(b) > gate.MaxPayload {
+				t.Fatalf("case %d: %d bytes, %v", i, len(b), err)
 			}
-			r.tell(m)
-		}
-		served := consensustest.Of[toconsensus.OutcomesServed](r.consensus.Take())
-		if len(served) != step.served || len(r.faults) != step.faults {
-			t.Errorf("%s: %d served, faults %v", name, len(served), r.faults)
-		}
-		for _, m := range served {
-			if !reflect.DeepEqual(m.Outcomes, []outcome.Outcome{o}) {
-				t.Errorf("%s: another outcome", name)
+			if !slices.ContainsFunc(peer.Receives(), func(x proto.Message) bool { return proto.MessageName(x) == proto.MessageName(m) }) {
+				t.Errorf("case %d: a member may not send %s", i, proto.MessageName(m))
 			}
+			other := m.ProtoReflect().New().Interface()
+			if err := proto.Unmarshal(b, other); err != nil {
+				t.Fatal(err)
+			}
+			to.tell(other)
+		}
+		got := to.consensus.Take()
+		if len(got) != 1 || len(to.faults) != 0 || !reflect.DeepEqual(got[0], any(c.heard)) {
+			t.Errorf("case %d: %T arrived as %d messages, faults %q", i, c.told, len(got), to.faults)
 		}
 	}
 }
@@ -305,18 +284,32 @@ func FuzzMember(f *testing.F) {
 		}
 		f.Add(uint8(kind), b)
 	}
-	reply, err := proto.Marshal(&wire.OutcomesReply{Outcomes: [][]byte{sized(1, 9).Encode()}})
-	if err != nil {
-		f.Fatal(err)
+	keys := consensustest.NewKeys(4)
+	said := statement.Statement{Epoch: 1, Header: statement.Header{Size: 9}}
+	cert := keys.Certify(said)
+	for kind, m := range []proto.Message{
+		1: &wire.OutcomeShare{Statement: said.Wire(), Share: keys.Share(2, said).Signature},
+		2: cert.Wire(),
+		4: &wire.HeadersReply{Previous: make([]byte, 32), Headers: []*wire.EpochHeader{said.Header.Wire()}, Signature: cert.Signature},
+		6: &wire.OutcomesReply{Outcomes: [][]byte{{1}, nil}},
+		8: &wire.SnapshotReply{Certificate: cert.Wire(), Body: []byte{1}},
+	} {
+		if m == nil {
+			continue
+		}
+		b, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(kind), b)
 	}
-	f.Add(uint8(2), reply)
 	f.Fuzz(func(t *testing.T, kind uint8, b []byte) {
 		all := peer.Receives()
 		m := all[int(kind)%len(all)]
 		if proto.Unmarshal(b, m) != nil {
 			return
 		}
-		r := newRig(t, 4)
+		r := newRig(t)
 		r.resyncs()
 		r.tell(m)
 		r.stage.Pass(time.Second)

@@ -74,8 +74,9 @@ func newRig(t testing.TB) *rig {
 
 // real puts the real processor and module behind the session.
 func (r *rig) real() *rig {
+	keys := consensustest.NewKeys(1)
 	r.processor = r.stage.Spawn(consensustest.Policy, consensus.New(consensus.Config{
-		Federation: consensustest.Federation, Members: 1, Transition: r.rules, Store: r.store, PoolDisk: disk.NewMemory(), PoolFile: "pool",
+		Federation: consensustest.Federation, Members: 1, Key: keys.Members[0], Transition: r.rules, Store: r.store, PoolDisk: disk.NewMemory(), PoolFile: "pool",
 		Rand: rand.Reader, HBBFT: r.stage.Probe(nil).PID, Peers: make([]*actor.PID, 1), Clock: r.clock.PID,
 	}))
 	host := r.stage.Spawn(consensustest.Policy, module.New(module.Config{

@@ -124,6 +124,8 @@ func (s *Session) request(ctx actor.Context, m *wire.ClientRequest) {
 		s.reply(ctx, &wire.ClientReply{Id: m.GetId(), Reply: &wire.ClientReply_Config{Config: &wire.Config{Body: s.cfg.Federation.Bytes()}}})
 	case *wire.ClientRequest_Info:
 		s.info(ctx, m.GetId())
+	case *wire.ClientRequest_Proof:
+		s.proof(ctx, m.GetId(), r.Proof)
 	default:
 		s.refuse(ctx, m.GetId(), messages.Reject(messages.RejectMalformed, "request of a kind that this node does not know"))
 	}

@@ -143,29 +143,3 @@ func (s *Session) endIfComplete(ctx actor.Context, r *request) {
 		s.reply(ctx, statusReply(r.id, &wire.Status{Accepted: r.gathers.decided}))
 	}
 }
-
-// info reports the committed position and audit.
-func (s *Session) info(ctx actor.Context, id uint64) {
-	snap, err := s.cfg.Store.View()
-	if err != nil {
-		s.warn(ctx, "open snapshot", err)
-		s.refuse(ctx, id, messages.RejectForNow(messages.RejectBusy, "this node cannot read its state now; ask another"))
-		return
-	}
-	defer snap.Release()
-	position := history.ReadPosition(snap)
-	hash := position.StateHash()
-	totals, lines := transition.Audit(snap)
-	info := &wire.Info{
-		NextEpoch: uint64(position.Next), StateHash: hash[:], AssetsMsat: totals.Assets, LiabilitiesMsat: totals.Liabilities,
-	}
-	for _, l := range lines {
-		info.Lines = append(info.Lines, &wire.AuditLine{
-			Module: string(l.Module), Line: l.Name, AssetsMsat: l.Totals.Assets, LiabilitiesMsat: l.Totals.Liabilities,
-		})
-	}
-	if s.cfg.Report != nil {
-		s.cfg.Report(info)
-	}
-	s.reply(ctx, &wire.ClientReply{Id: id, Reply: &wire.ClientReply_Info{Info: info}})
-}

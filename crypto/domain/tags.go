@@ -78,6 +78,7 @@ const (
 	CoinName          Tag = digest + "COIN-NAME"   // session, epoch, proposer and round of one coin
 	Label             Tag = digest + "LABEL"       // what a ciphertext is bound to
 	Outcome           Tag = digest + "OUTCOME"     // an epoch's agreed items
+	EpochLink         Tag = digest + "EPOCH-LINK"  // what members sign about an epoch, named by the next one
 	ProposerSignature Tag = digest + "PROPOSER"    // what a member signs on its own contribution
 	Batch             Tag = toScalar + "BATCH"     // coefficients of a batch check where they are derived from a seed
 )

@@ -5,6 +5,7 @@ package toconsensus
 import (
 	"minimint/messages"
 	"minimint/messages/outcome"
+	"minimint/messages/statement"
 	"minimint/messages/transaction"
 )
 
@@ -59,17 +60,84 @@ type PeerAhead struct {
 	Epoch messages.Epoch
 }
 
-// OutcomesWanted asks for outcomes from an epoch on, for a peer that is behind.
-type OutcomesWanted struct {
+// PeerBehind says that a peer lacks the outcome of Epoch and cannot know.
+type PeerBehind struct {
+	Peer  messages.PeerID
+	Epoch messages.Epoch
+}
+
+// PeerUp says that the link to a peer came up or became writable again: what it
+// was told may be lost.
+type PeerUp struct{ Peer messages.PeerID }
+
+// ShareTold brings a peer's share of a certificate, under its id; with Again it
+// lacks the certificate.
+type ShareTold struct {
+	Peer  messages.PeerID
+	Share statement.Share
+	Again bool
+}
+
+// CertificateTold brings a certificate that a peer has; nobody has checked it.
+type CertificateTold struct {
+	Peer        messages.PeerID
+	Certificate statement.Certificate
+}
+
+// HeadersWanted asks for headers from an epoch on, for a peer that is behind.
+type HeadersWanted struct {
 	Peer messages.PeerID
 	From messages.Epoch
 }
 
-// OutcomesServed brings outcomes that a peer served, ascending; believed only
-// on f+1 equal digests.
+// HeadersServed brings headers that a peer served, at most topeer.MaxHeaders, the
+// first epoch whose outcome it has, and the first that it lacks.
+type HeadersServed struct {
+	Peer         messages.PeerID
+	Proof        statement.Proof
+	Oldest, Next messages.Epoch
+}
+
+// OutcomesWanted asks for the outcomes of at most Count epochs, from that byte of
+// the first on, for a peer.
+type OutcomesWanted struct {
+	Peer   messages.PeerID
+	From   messages.Epoch
+	Count  int
+	Offset uint64
+}
+
+// OutcomesServed brings the bytes of outcomes that a peer served, of consecutive
+// epochs; or a part of one.
 type OutcomesServed struct {
 	Peer     messages.PeerID
-	Outcomes []outcome.Outcome
+	From     messages.Epoch
+	Outcomes [][]byte
+	Part     []byte // nil if there are outcomes
+	Offset   uint64
+	Last     bool
+}
+
+// SnapshotWanted asks for a piece of a snapshot for a peer: of any one if First is
+// set, else of that after Epoch. The piece begins with the pair behind the key
+// After, without its first Skip bytes. Offset is only repeated.
+type SnapshotWanted struct {
+	Peer   messages.PeerID
+	First  bool
+	Epoch  messages.Epoch
+	After  []byte
+	Skip   uint64
+	Offset uint64
+}
+
+// SnapshotServed brings a piece of a snapshot, with its certificate at the
+// beginning; nobody has checked it.
+type SnapshotServed struct {
+	Peer        messages.PeerID
+	Certificate *statement.Certificate
+	Epoch       messages.Epoch
+	Offset      uint64
+	Body        []byte
 }
 
 // EpochCommitted tells subscribers that an epoch and everything before it is
@@ -84,5 +152,13 @@ func (Unsubscribe) toConsensus()      {}
 func (WantContribution) toConsensus() {}
 func (Agreed) toConsensus()           {}
 func (PeerAhead) toConsensus()        {}
+func (PeerBehind) toConsensus()       {}
+func (PeerUp) toConsensus()           {}
+func (ShareTold) toConsensus()        {}
+func (CertificateTold) toConsensus()  {}
+func (HeadersWanted) toConsensus()    {}
+func (HeadersServed) toConsensus()    {}
 func (OutcomesWanted) toConsensus()   {}
 func (OutcomesServed) toConsensus()   {}
+func (SnapshotWanted) toConsensus()   {}
+func (SnapshotServed) toConsensus()   {}

@@ -52,6 +52,10 @@ type PeerFrame struct {
 // instance answers with everything that it said in the open epochs.
 type PeerUp struct{ Peer messages.PeerID }
 
+// Halt ends this member's part in consensus for good: the processor found out that
+// its state is not what the others agreed on. Nothing is said from then on.
+type Halt struct{}
+
 // Send asks a peer actor to pass a frame on; it may be lost if the link is down.
 type Send struct{ Frame frames.Frame }
 
@@ -60,3 +64,4 @@ func (Contribution) toHBBFT()   {}
 func (EpochCommitted) toHBBFT() {}
 func (PeerFrame) toHBBFT()      {}
 func (PeerUp) toHBBFT()         {}
+func (Halt) toHBBFT()           {}

@@ -34,6 +34,7 @@ type ClientRequest struct {
 	//	*ClientRequest_Query
 	//	*ClientRequest_Config
 	//	*ClientRequest_Info
+	//	*ClientRequest_Proof
 	Request       isClientRequest_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -128,6 +129,15 @@ func (x *ClientRequest) GetInfo() *InfoWanted {
 	return nil
 }
 
+func (x *ClientRequest) GetProof() *ProofWanted {
+	if x != nil {
+		if x, ok := x.Request.(*ClientRequest_Proof); ok {
+			return x.Proof
+		}
+	}
+	return nil
+}
+
 type isClientRequest_Request interface {
 	isClientRequest_Request()
 }
@@ -152,6 +162,10 @@ type ClientRequest_Info struct {
 	Info *InfoWanted `protobuf:"bytes,6,opt,name=info,proto3,oneof"`
 }
 
+type ClientRequest_Proof struct {
+	Proof *ProofWanted `protobuf:"bytes,7,opt,name=proof,proto3,oneof"`
+}
+
 func (*ClientRequest_Submit) isClientRequest_Request() {}
 
 func (*ClientRequest_Await) isClientRequest_Request() {}
@@ -161,6 +175,8 @@ func (*ClientRequest_Query) isClientRequest_Request() {}
 func (*ClientRequest_Config) isClientRequest_Request() {}
 
 func (*ClientRequest_Info) isClientRequest_Request() {}
+
+func (*ClientRequest_Proof) isClientRequest_Request() {}
 
 // Pool this transaction (canonical bytes).
 type Submit struct {
@@ -401,6 +417,59 @@ func (*InfoWanted) Descriptor() ([]byte, []int) {
 	return file_messages_wire_client_proto_rawDescGZIP(), []int{5}
 }
 
+// Prove what an epoch led to; the newest certified one if newest is set.
+type ProofWanted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Newest        bool                   `protobuf:"varint,2,opt,name=newest,proto3" json:"newest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProofWanted) Reset() {
+	*x = ProofWanted{}
+	mi := &file_messages_wire_client_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProofWanted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProofWanted) ProtoMessage() {}
+
+func (x *ProofWanted) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_client_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProofWanted.ProtoReflect.Descriptor instead.
+func (*ProofWanted) Descriptor() ([]byte, []int) {
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ProofWanted) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ProofWanted) GetNewest() bool {
+	if x != nil {
+		return x.Newest
+	}
+	return false
+}
+
 type ClientReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -412,6 +481,7 @@ type ClientReply struct {
 	//	*ClientReply_Answer
 	//	*ClientReply_Config
 	//	*ClientReply_Info
+	//	*ClientReply_Proof
 	Reply         isClientReply_Reply `protobuf_oneof:"reply"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -419,7 +489,7 @@ type ClientReply struct {
 
 func (x *ClientReply) Reset() {
 	*x = ClientReply{}
-	mi := &file_messages_wire_client_proto_msgTypes[6]
+	mi := &file_messages_wire_client_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -431,7 +501,7 @@ func (x *ClientReply) String() string {
 func (*ClientReply) ProtoMessage() {}
 
 func (x *ClientReply) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[6]
+	mi := &file_messages_wire_client_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -444,7 +514,7 @@ func (x *ClientReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientReply.ProtoReflect.Descriptor instead.
 func (*ClientReply) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{6}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ClientReply) GetId() uint64 {
@@ -515,6 +585,15 @@ func (x *ClientReply) GetInfo() *Info {
 	return nil
 }
 
+func (x *ClientReply) GetProof() *EpochProof {
+	if x != nil {
+		if x, ok := x.Reply.(*ClientReply_Proof); ok {
+			return x.Proof
+		}
+	}
+	return nil
+}
+
 type isClientReply_Reply interface {
 	isClientReply_Reply()
 }
@@ -543,6 +622,10 @@ type ClientReply_Info struct {
 	Info *Info `protobuf:"bytes,7,opt,name=info,proto3,oneof"`
 }
 
+type ClientReply_Proof struct {
+	Proof *EpochProof `protobuf:"bytes,8,opt,name=proof,proto3,oneof"`
+}
+
 func (*ClientReply_Refusal) isClientReply_Reply() {}
 
 func (*ClientReply_Submitted) isClientReply_Reply() {}
@@ -555,6 +638,8 @@ func (*ClientReply_Config) isClientReply_Reply() {}
 
 func (*ClientReply_Info) isClientReply_Reply() {}
 
+func (*ClientReply_Proof) isClientReply_Reply() {}
+
 type Refusal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          uint32                 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
@@ -566,7 +651,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_messages_wire_client_proto_msgTypes[7]
+	mi := &file_messages_wire_client_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +663,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[7]
+	mi := &file_messages_wire_client_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +676,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{7}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Refusal) GetCode() uint32 {
@@ -624,7 +709,7 @@ type Submitted struct {
 
 func (x *Submitted) Reset() {
 	*x = Submitted{}
-	mi := &file_messages_wire_client_proto_msgTypes[8]
+	mi := &file_messages_wire_client_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +721,7 @@ func (x *Submitted) String() string {
 func (*Submitted) ProtoMessage() {}
 
 func (x *Submitted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[8]
+	mi := &file_messages_wire_client_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +734,7 @@ func (x *Submitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submitted.ProtoReflect.Descriptor instead.
 func (*Submitted) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{8}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{9}
 }
 
 // Nothing set: pending or unknown here, which is no answer in itself.
@@ -663,7 +748,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_messages_wire_client_proto_msgTypes[9]
+	mi := &file_messages_wire_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +760,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[9]
+	mi := &file_messages_wire_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +773,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{9}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Status) GetAccepted() *Decided {
@@ -715,7 +800,7 @@ type Decided struct {
 
 func (x *Decided) Reset() {
 	*x = Decided{}
-	mi := &file_messages_wire_client_proto_msgTypes[10]
+	mi := &file_messages_wire_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +812,7 @@ func (x *Decided) String() string {
 func (*Decided) ProtoMessage() {}
 
 func (x *Decided) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[10]
+	mi := &file_messages_wire_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +825,7 @@ func (x *Decided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decided.ProtoReflect.Descriptor instead.
 func (*Decided) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{10}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Decided) GetEpoch() uint64 {
@@ -768,7 +853,7 @@ type OutputAnswer struct {
 
 func (x *OutputAnswer) Reset() {
 	*x = OutputAnswer{}
-	mi := &file_messages_wire_client_proto_msgTypes[11]
+	mi := &file_messages_wire_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +865,7 @@ func (x *OutputAnswer) String() string {
 func (*OutputAnswer) ProtoMessage() {}
 
 func (x *OutputAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[11]
+	mi := &file_messages_wire_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +878,7 @@ func (x *OutputAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputAnswer.ProtoReflect.Descriptor instead.
 func (*OutputAnswer) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{11}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *OutputAnswer) GetOutcome() []byte {
@@ -819,7 +904,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_messages_wire_client_proto_msgTypes[12]
+	mi := &file_messages_wire_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +916,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[12]
+	mi := &file_messages_wire_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +929,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{12}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Answer) GetBody() []byte {
@@ -864,7 +949,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_messages_wire_client_proto_msgTypes[13]
+	mi := &file_messages_wire_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +961,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[13]
+	mi := &file_messages_wire_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,12 +974,82 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{13}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Config) GetBody() []byte {
 	if x != nil {
 		return x.Body
+	}
+	return nil
+}
+
+// The statement about an epoch: its header and those of the epochs up to one that
+// is certified, with the certificate of that one.
+type EpochProof struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Previous      []byte                 `protobuf:"bytes,2,opt,name=previous,proto3" json:"previous,omitempty"` // link of the epoch before
+	Headers       []*EpochHeader         `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	Signature     []byte                 `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EpochProof) Reset() {
+	*x = EpochProof{}
+	mi := &file_messages_wire_client_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EpochProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EpochProof) ProtoMessage() {}
+
+func (x *EpochProof) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_client_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EpochProof.ProtoReflect.Descriptor instead.
+func (*EpochProof) Descriptor() ([]byte, []int) {
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *EpochProof) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *EpochProof) GetPrevious() []byte {
+	if x != nil {
+		return x.Previous
+	}
+	return nil
+}
+
+func (x *EpochProof) GetHeaders() []*EpochHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *EpochProof) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
 	}
 	return nil
 }
@@ -909,13 +1064,16 @@ type Info struct {
 	Lines           []*AuditLine           `protobuf:"bytes,6,rep,name=lines,proto3" json:"lines,omitempty"`
 	Version         string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
 	Peers           []*PeerInfo            `protobuf:"bytes,8,rep,name=peers,proto3" json:"peers,omitempty"`
+	CertifiedEpochs uint64                 `protobuf:"varint,9,opt,name=certified_epochs,json=certifiedEpochs,proto3" json:"certified_epochs,omitempty"` // epochs below have a certificate here
+	OldestEpoch     uint64                 `protobuf:"varint,10,opt,name=oldest_epoch,json=oldestEpoch,proto3" json:"oldest_epoch,omitempty"`            // outcomes below are forgotten here
+	Alarm           string                 `protobuf:"bytes,11,opt,name=alarm,proto3" json:"alarm,omitempty"`                                            // why this member has stopped, if it has
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Info) Reset() {
 	*x = Info{}
-	mi := &file_messages_wire_client_proto_msgTypes[14]
+	mi := &file_messages_wire_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1085,7 @@ func (x *Info) String() string {
 func (*Info) ProtoMessage() {}
 
 func (x *Info) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[14]
+	mi := &file_messages_wire_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1098,7 @@ func (x *Info) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Info.ProtoReflect.Descriptor instead.
 func (*Info) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{14}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Info) GetMember() uint32 {
@@ -999,6 +1157,27 @@ func (x *Info) GetPeers() []*PeerInfo {
 	return nil
 }
 
+func (x *Info) GetCertifiedEpochs() uint64 {
+	if x != nil {
+		return x.CertifiedEpochs
+	}
+	return 0
+}
+
+func (x *Info) GetOldestEpoch() uint64 {
+	if x != nil {
+		return x.OldestEpoch
+	}
+	return 0
+}
+
+func (x *Info) GetAlarm() string {
+	if x != nil {
+		return x.Alarm
+	}
+	return ""
+}
+
 type AuditLine struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Module          string                 `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
@@ -1011,7 +1190,7 @@ type AuditLine struct {
 
 func (x *AuditLine) Reset() {
 	*x = AuditLine{}
-	mi := &file_messages_wire_client_proto_msgTypes[15]
+	mi := &file_messages_wire_client_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1023,7 +1202,7 @@ func (x *AuditLine) String() string {
 func (*AuditLine) ProtoMessage() {}
 
 func (x *AuditLine) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[15]
+	mi := &file_messages_wire_client_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,7 +1215,7 @@ func (x *AuditLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditLine.ProtoReflect.Descriptor instead.
 func (*AuditLine) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{15}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AuditLine) GetModule() string {
@@ -1078,7 +1257,7 @@ type PeerInfo struct {
 
 func (x *PeerInfo) Reset() {
 	*x = PeerInfo{}
-	mi := &file_messages_wire_client_proto_msgTypes[16]
+	mi := &file_messages_wire_client_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1269,7 @@ func (x *PeerInfo) String() string {
 func (*PeerInfo) ProtoMessage() {}
 
 func (x *PeerInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_client_proto_msgTypes[16]
+	mi := &file_messages_wire_client_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1282,7 @@ func (x *PeerInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerInfo.ProtoReflect.Descriptor instead.
 func (*PeerInfo) Descriptor() ([]byte, []int) {
-	return file_messages_wire_client_proto_rawDescGZIP(), []int{16}
+	return file_messages_wire_client_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PeerInfo) GetMember() uint32 {
@@ -1131,14 +1310,15 @@ var File_messages_wire_client_proto protoreflect.FileDescriptor
 
 const file_messages_wire_client_proto_rawDesc = "" +
 	"\n" +
-	"\x1amessages/wire/client.proto\x12\rminimint.wire\"\x9f\x02\n" +
+	"\x1amessages/wire/client.proto\x12\rminimint.wire\x1a\x1fmessages/wire/certificate.proto\"\xd3\x02\n" +
 	"\rClientRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
 	"\x06submit\x18\x02 \x01(\v2\x15.minimint.wire.SubmitH\x00R\x06submit\x12,\n" +
 	"\x05await\x18\x03 \x01(\v2\x14.minimint.wire.AwaitH\x00R\x05await\x12,\n" +
 	"\x05query\x18\x04 \x01(\v2\x14.minimint.wire.QueryH\x00R\x05query\x125\n" +
 	"\x06config\x18\x05 \x01(\v2\x1b.minimint.wire.ConfigWantedH\x00R\x06config\x12/\n" +
-	"\x04info\x18\x06 \x01(\v2\x19.minimint.wire.InfoWantedH\x00R\x04infoB\t\n" +
+	"\x04info\x18\x06 \x01(\v2\x19.minimint.wire.InfoWantedH\x00R\x04info\x122\n" +
+	"\x05proof\x18\a \x01(\v2\x1a.minimint.wire.ProofWantedH\x00R\x05proofB\t\n" +
 	"\arequest\"*\n" +
 	"\x06Submit\x12 \n" +
 	"\vtransaction\x18\x01 \x01(\fR\vtransaction\"S\n" +
@@ -1153,7 +1333,10 @@ const file_messages_wire_client_proto_rawDesc = "" +
 	"\x04body\x18\x03 \x01(\fR\x04body\"\x0e\n" +
 	"\fConfigWanted\"\f\n" +
 	"\n" +
-	"InfoWanted\"\xd2\x02\n" +
+	"InfoWanted\";\n" +
+	"\vProofWanted\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06newest\x18\x02 \x01(\bR\x06newest\"\x85\x03\n" +
 	"\vClientReply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x122\n" +
 	"\arefusal\x18\x02 \x01(\v2\x16.minimint.wire.RefusalH\x00R\arefusal\x128\n" +
@@ -1161,7 +1344,8 @@ const file_messages_wire_client_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\v2\x15.minimint.wire.StatusH\x00R\x06status\x12/\n" +
 	"\x06answer\x18\x05 \x01(\v2\x15.minimint.wire.AnswerH\x00R\x06answer\x12/\n" +
 	"\x06config\x18\x06 \x01(\v2\x15.minimint.wire.ConfigH\x00R\x06config\x12)\n" +
-	"\x04info\x18\a \x01(\v2\x13.minimint.wire.InfoH\x00R\x04infoB\a\n" +
+	"\x04info\x18\a \x01(\v2\x13.minimint.wire.InfoH\x00R\x04info\x121\n" +
+	"\x05proof\x18\b \x01(\v2\x19.minimint.wire.EpochProofH\x00R\x05proofB\a\n" +
 	"\x05reply\"G\n" +
 	"\aRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x14\n" +
@@ -1180,7 +1364,13 @@ const file_messages_wire_client_proto_rawDesc = "" +
 	"\x06Answer\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"\x1c\n" +
 	"\x06Config\x12\x12\n" +
-	"\x04body\x18\x01 \x01(\fR\x04body\"\xa1\x02\n" +
+	"\x04body\x18\x01 \x01(\fR\x04body\"\x92\x01\n" +
+	"\n" +
+	"EpochProof\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1a\n" +
+	"\bprevious\x18\x02 \x01(\fR\bprevious\x124\n" +
+	"\aheaders\x18\x03 \x03(\v2\x1a.minimint.wire.EpochHeaderR\aheaders\x12\x1c\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\"\x85\x03\n" +
 	"\x04Info\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\rR\x06member\x12\x1d\n" +
 	"\n" +
@@ -1192,7 +1382,11 @@ const file_messages_wire_client_proto_rawDesc = "" +
 	"\x10liabilities_msat\x18\x05 \x01(\x03R\x0fliabilitiesMsat\x12.\n" +
 	"\x05lines\x18\x06 \x03(\v2\x18.minimint.wire.AuditLineR\x05lines\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\x12-\n" +
-	"\x05peers\x18\b \x03(\v2\x17.minimint.wire.PeerInfoR\x05peers\"\x83\x01\n" +
+	"\x05peers\x18\b \x03(\v2\x17.minimint.wire.PeerInfoR\x05peers\x12)\n" +
+	"\x10certified_epochs\x18\t \x01(\x04R\x0fcertifiedEpochs\x12!\n" +
+	"\foldest_epoch\x18\n" +
+	" \x01(\x04R\voldestEpoch\x12\x14\n" +
+	"\x05alarm\x18\v \x01(\tR\x05alarm\"\x83\x01\n" +
 	"\tAuditLine\x12\x16\n" +
 	"\x06module\x18\x01 \x01(\tR\x06module\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\tR\x04line\x12\x1f\n" +
@@ -1216,7 +1410,7 @@ func file_messages_wire_client_proto_rawDescGZIP() []byte {
 	return file_messages_wire_client_proto_rawDescData
 }
 
-var file_messages_wire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_messages_wire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_messages_wire_client_proto_goTypes = []any{
 	(*ClientRequest)(nil), // 0: minimint.wire.ClientRequest
 	(*Submit)(nil),        // 1: minimint.wire.Submit
@@ -1224,17 +1418,20 @@ var file_messages_wire_client_proto_goTypes = []any{
 	(*Query)(nil),         // 3: minimint.wire.Query
 	(*ConfigWanted)(nil),  // 4: minimint.wire.ConfigWanted
 	(*InfoWanted)(nil),    // 5: minimint.wire.InfoWanted
-	(*ClientReply)(nil),   // 6: minimint.wire.ClientReply
-	(*Refusal)(nil),       // 7: minimint.wire.Refusal
-	(*Submitted)(nil),     // 8: minimint.wire.Submitted
-	(*Status)(nil),        // 9: minimint.wire.Status
-	(*Decided)(nil),       // 10: minimint.wire.Decided
-	(*OutputAnswer)(nil),  // 11: minimint.wire.OutputAnswer
-	(*Answer)(nil),        // 12: minimint.wire.Answer
-	(*Config)(nil),        // 13: minimint.wire.Config
-	(*Info)(nil),          // 14: minimint.wire.Info
-	(*AuditLine)(nil),     // 15: minimint.wire.AuditLine
-	(*PeerInfo)(nil),      // 16: minimint.wire.PeerInfo
+	(*ProofWanted)(nil),   // 6: minimint.wire.ProofWanted
+	(*ClientReply)(nil),   // 7: minimint.wire.ClientReply
+	(*Refusal)(nil),       // 8: minimint.wire.Refusal
+	(*Submitted)(nil),     // 9: minimint.wire.Submitted
+	(*Status)(nil),        // 10: minimint.wire.Status
+	(*Decided)(nil),       // 11: minimint.wire.Decided
+	(*OutputAnswer)(nil),  // 12: minimint.wire.OutputAnswer
+	(*Answer)(nil),        // 13: minimint.wire.Answer
+	(*Config)(nil),        // 14: minimint.wire.Config
+	(*EpochProof)(nil),    // 15: minimint.wire.EpochProof
+	(*Info)(nil),          // 16: minimint.wire.Info
+	(*AuditLine)(nil),     // 17: minimint.wire.AuditLine
+	(*PeerInfo)(nil),      // 18: minimint.wire.PeerInfo
+	(*EpochHeader)(nil),   // 19: minimint.wire.EpochHeader
 }
 var file_messages_wire_client_proto_depIdxs = []int32{
 	1,  // 0: minimint.wire.ClientRequest.submit:type_name -> minimint.wire.Submit
@@ -1242,22 +1439,25 @@ var file_messages_wire_client_proto_depIdxs = []int32{
 	3,  // 2: minimint.wire.ClientRequest.query:type_name -> minimint.wire.Query
 	4,  // 3: minimint.wire.ClientRequest.config:type_name -> minimint.wire.ConfigWanted
 	5,  // 4: minimint.wire.ClientRequest.info:type_name -> minimint.wire.InfoWanted
-	7,  // 5: minimint.wire.ClientReply.refusal:type_name -> minimint.wire.Refusal
-	8,  // 6: minimint.wire.ClientReply.submitted:type_name -> minimint.wire.Submitted
-	9,  // 7: minimint.wire.ClientReply.status:type_name -> minimint.wire.Status
-	12, // 8: minimint.wire.ClientReply.answer:type_name -> minimint.wire.Answer
-	13, // 9: minimint.wire.ClientReply.config:type_name -> minimint.wire.Config
-	14, // 10: minimint.wire.ClientReply.info:type_name -> minimint.wire.Info
-	10, // 11: minimint.wire.Status.accepted:type_name -> minimint.wire.Decided
-	7,  // 12: minimint.wire.Status.rejected:type_name -> minimint.wire.Refusal
-	11, // 13: minimint.wire.Decided.outputs:type_name -> minimint.wire.OutputAnswer
-	15, // 14: minimint.wire.Info.lines:type_name -> minimint.wire.AuditLine
-	16, // 15: minimint.wire.Info.peers:type_name -> minimint.wire.PeerInfo
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	6,  // 5: minimint.wire.ClientRequest.proof:type_name -> minimint.wire.ProofWanted
+	8,  // 6: minimint.wire.ClientReply.refusal:type_name -> minimint.wire.Refusal
+	9,  // 7: minimint.wire.ClientReply.submitted:type_name -> minimint.wire.Submitted
+	10, // 8: minimint.wire.ClientReply.status:type_name -> minimint.wire.Status
+	13, // 9: minimint.wire.ClientReply.answer:type_name -> minimint.wire.Answer
+	14, // 10: minimint.wire.ClientReply.config:type_name -> minimint.wire.Config
+	16, // 11: minimint.wire.ClientReply.info:type_name -> minimint.wire.Info
+	15, // 12: minimint.wire.ClientReply.proof:type_name -> minimint.wire.EpochProof
+	11, // 13: minimint.wire.Status.accepted:type_name -> minimint.wire.Decided
+	8,  // 14: minimint.wire.Status.rejected:type_name -> minimint.wire.Refusal
+	12, // 15: minimint.wire.Decided.outputs:type_name -> minimint.wire.OutputAnswer
+	19, // 16: minimint.wire.EpochProof.headers:type_name -> minimint.wire.EpochHeader
+	17, // 17: minimint.wire.Info.lines:type_name -> minimint.wire.AuditLine
+	18, // 18: minimint.wire.Info.peers:type_name -> minimint.wire.PeerInfo
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_messages_wire_client_proto_init() }
@@ -1265,20 +1465,23 @@ func file_messages_wire_client_proto_init() {
 	if File_messages_wire_client_proto != nil {
 		return
 	}
+	file_messages_wire_certificate_proto_init()
 	file_messages_wire_client_proto_msgTypes[0].OneofWrappers = []any{
 		(*ClientRequest_Submit)(nil),
 		(*ClientRequest_Await)(nil),
 		(*ClientRequest_Query)(nil),
 		(*ClientRequest_Config)(nil),
 		(*ClientRequest_Info)(nil),
+		(*ClientRequest_Proof)(nil),
 	}
-	file_messages_wire_client_proto_msgTypes[6].OneofWrappers = []any{
+	file_messages_wire_client_proto_msgTypes[7].OneofWrappers = []any{
 		(*ClientReply_Refusal)(nil),
 		(*ClientReply_Submitted)(nil),
 		(*ClientReply_Status)(nil),
 		(*ClientReply_Answer)(nil),
 		(*ClientReply_Config)(nil),
 		(*ClientReply_Info)(nil),
+		(*ClientReply_Proof)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1286,7 +1489,7 @@ func file_messages_wire_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_wire_client_proto_rawDesc), len(file_messages_wire_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -68,17 +68,211 @@ func (x *PeerFrame) GetFrame() []byte {
 	return nil
 }
 
-// Send me the outcomes from this epoch on.
-type OutcomesRequest struct {
+// This member's share of the certificate of an epoch.
+type OutcomeShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Statement     *Statement             `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
+	Share         []byte                 `protobuf:"bytes,2,opt,name=share,proto3" json:"share,omitempty"`  // 48 bytes
+	Again         bool                   `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"` // the sender lacks the certificate: answer
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeShare) Reset() {
+	*x = OutcomeShare{}
+	mi := &file_messages_wire_peer_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeShare) ProtoMessage() {}
+
+func (x *OutcomeShare) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_peer_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeShare.ProtoReflect.Descriptor instead.
+func (*OutcomeShare) Descriptor() ([]byte, []int) {
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *OutcomeShare) GetStatement() *Statement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
+func (x *OutcomeShare) GetShare() []byte {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
+func (x *OutcomeShare) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+// Send me the headers of the epochs from this one on.
+type HeadersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromEpoch     uint64                 `protobuf:"varint,1,opt,name=from_epoch,json=fromEpoch,proto3" json:"from_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *HeadersRequest) Reset() {
+	*x = HeadersRequest{}
+	mi := &file_messages_wire_peer_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeadersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeadersRequest) ProtoMessage() {}
+
+func (x *HeadersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_peer_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeadersRequest.ProtoReflect.Descriptor instead.
+func (*HeadersRequest) Descriptor() ([]byte, []int) {
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *HeadersRequest) GetFromEpoch() uint64 {
+	if x != nil {
+		return x.FromEpoch
+	}
+	return 0
+}
+
+// Headers of consecutive epochs. With a signature they are proven: it is that of
+// the last header's statement.
+type HeadersReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FromEpoch     uint64                 `protobuf:"varint,1,opt,name=from_epoch,json=fromEpoch,proto3" json:"from_epoch,omitempty"`
+	OldestEpoch   uint64                 `protobuf:"varint,2,opt,name=oldest_epoch,json=oldestEpoch,proto3" json:"oldest_epoch,omitempty"` // what is before it this member has forgotten
+	NextEpoch     uint64                 `protobuf:"varint,3,opt,name=next_epoch,json=nextEpoch,proto3" json:"next_epoch,omitempty"`       // what this member lacks
+	Previous      []byte                 `protobuf:"bytes,4,opt,name=previous,proto3" json:"previous,omitempty"`                           // link of the epoch before the first header
+	Headers       []*EpochHeader         `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty"`
+	Signature     []byte                 `protobuf:"bytes,6,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeadersReply) Reset() {
+	*x = HeadersReply{}
+	mi := &file_messages_wire_peer_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeadersReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeadersReply) ProtoMessage() {}
+
+func (x *HeadersReply) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_peer_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeadersReply.ProtoReflect.Descriptor instead.
+func (*HeadersReply) Descriptor() ([]byte, []int) {
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HeadersReply) GetFromEpoch() uint64 {
+	if x != nil {
+		return x.FromEpoch
+	}
+	return 0
+}
+
+func (x *HeadersReply) GetOldestEpoch() uint64 {
+	if x != nil {
+		return x.OldestEpoch
+	}
+	return 0
+}
+
+func (x *HeadersReply) GetNextEpoch() uint64 {
+	if x != nil {
+		return x.NextEpoch
+	}
+	return 0
+}
+
+func (x *HeadersReply) GetPrevious() []byte {
+	if x != nil {
+		return x.Previous
+	}
+	return nil
+}
+
+func (x *HeadersReply) GetHeaders() []*EpochHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *HeadersReply) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// Send me outcomes of these epochs, from this byte of the first on.
+type OutcomesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FromEpoch     uint64                 `protobuf:"varint,1,opt,name=from_epoch,json=fromEpoch,proto3" json:"from_epoch,omitempty"`
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
 func (x *OutcomesRequest) Reset() {
 	*x = OutcomesRequest{}
-	mi := &file_messages_wire_peer_proto_msgTypes[1]
+	mi := &file_messages_wire_peer_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -90,7 +284,7 @@ func (x *OutcomesRequest) String() string {
 func (*OutcomesRequest) ProtoMessage() {}
 
 func (x *OutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_peer_proto_msgTypes[1]
+	mi := &file_messages_wire_peer_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -103,7 +297,7 @@ func (x *OutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomesRequest.ProtoReflect.Descriptor instead.
 func (*OutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_messages_wire_peer_proto_rawDescGZIP(), []int{1}
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *OutcomesRequest) GetFromEpoch() uint64 {
@@ -113,19 +307,34 @@ func (x *OutcomesRequest) GetFromEpoch() uint64 {
 	return 0
 }
 
-// Canonical outcomes of consecutive epochs, ascending; or a part of one that is
-// too long for a message.
+func (x *OutcomesRequest) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *OutcomesRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// Canonical outcomes of consecutive epochs, the first of which was asked for; or
+// a part of that first one, if it is too long for a message.
 type OutcomesReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Outcomes      [][]byte               `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
-	Part          *OutcomePart           `protobuf:"bytes,2,opt,name=part,proto3" json:"part,omitempty"`
+	FromEpoch     uint64                 `protobuf:"varint,1,opt,name=from_epoch,json=fromEpoch,proto3" json:"from_epoch,omitempty"`
+	Outcomes      [][]byte               `protobuf:"bytes,2,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	Part          *OutcomePart           `protobuf:"bytes,3,opt,name=part,proto3" json:"part,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OutcomesReply) Reset() {
 	*x = OutcomesReply{}
-	mi := &file_messages_wire_peer_proto_msgTypes[2]
+	mi := &file_messages_wire_peer_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -137,7 +346,7 @@ func (x *OutcomesReply) String() string {
 func (*OutcomesReply) ProtoMessage() {}
 
 func (x *OutcomesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_peer_proto_msgTypes[2]
+	mi := &file_messages_wire_peer_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -150,7 +359,14 @@ func (x *OutcomesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomesReply.ProtoReflect.Descriptor instead.
 func (*OutcomesReply) Descriptor() ([]byte, []int) {
-	return file_messages_wire_peer_proto_rawDescGZIP(), []int{2}
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *OutcomesReply) GetFromEpoch() uint64 {
+	if x != nil {
+		return x.FromEpoch
+	}
+	return 0
 }
 
 func (x *OutcomesReply) GetOutcomes() [][]byte {
@@ -167,10 +383,9 @@ func (x *OutcomesReply) GetPart() *OutcomePart {
 	return nil
 }
 
-// The parts of an outcome follow each other on one link, from index 0 on.
 type OutcomePart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
 	Last          bool                   `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`
 	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -179,7 +394,7 @@ type OutcomePart struct {
 
 func (x *OutcomePart) Reset() {
 	*x = OutcomePart{}
-	mi := &file_messages_wire_peer_proto_msgTypes[3]
+	mi := &file_messages_wire_peer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -191,7 +406,7 @@ func (x *OutcomePart) String() string {
 func (*OutcomePart) ProtoMessage() {}
 
 func (x *OutcomePart) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_peer_proto_msgTypes[3]
+	mi := &file_messages_wire_peer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -204,12 +419,12 @@ func (x *OutcomePart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomePart.ProtoReflect.Descriptor instead.
 func (*OutcomePart) Descriptor() ([]byte, []int) {
-	return file_messages_wire_peer_proto_rawDescGZIP(), []int{3}
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{6}
 }
 
-func (x *OutcomePart) GetIndex() uint32 {
+func (x *OutcomePart) GetOffset() uint64 {
 	if x != nil {
-		return x.Index
+		return x.Offset
 	}
 	return 0
 }
@@ -228,23 +443,201 @@ func (x *OutcomePart) GetBody() []byte {
 	return nil
 }
 
+// Send me your snapshot: any if there is no epoch yet, else that after this
+// epoch, from behind this key on, without the first bytes of what follows it.
+type SnapshotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         bool                   `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	After         []byte                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	Skip          uint64                 `protobuf:"varint,4,opt,name=skip,proto3" json:"skip,omitempty"`
+	Offset        uint64                 `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"` // repeated in the reply
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotRequest) Reset() {
+	*x = SnapshotRequest{}
+	mi := &file_messages_wire_peer_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotRequest) ProtoMessage() {}
+
+func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_peer_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
+func (*SnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SnapshotRequest) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
+func (x *SnapshotRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SnapshotRequest) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *SnapshotRequest) GetSkip() uint64 {
+	if x != nil {
+		return x.Skip
+	}
+	return 0
+}
+
+func (x *SnapshotRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// A piece of a snapshot. Without a body there is none to be had now.
+type SnapshotReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Certificate   *Certificate           `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"` // with the first piece
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotReply) Reset() {
+	*x = SnapshotReply{}
+	mi := &file_messages_wire_peer_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotReply) ProtoMessage() {}
+
+func (x *SnapshotReply) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_peer_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotReply.ProtoReflect.Descriptor instead.
+func (*SnapshotReply) Descriptor() ([]byte, []int) {
+	return file_messages_wire_peer_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SnapshotReply) GetCertificate() *Certificate {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *SnapshotReply) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SnapshotReply) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SnapshotReply) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
 var File_messages_wire_peer_proto protoreflect.FileDescriptor
 
 const file_messages_wire_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x18messages/wire/peer.proto\x12\rminimint.wire\"!\n" +
+	"\x18messages/wire/peer.proto\x12\rminimint.wire\x1a\x1fmessages/wire/certificate.proto\"!\n" +
 	"\tPeerFrame\x12\x14\n" +
-	"\x05frame\x18\x01 \x01(\fR\x05frame\"0\n" +
+	"\x05frame\x18\x01 \x01(\fR\x05frame\"r\n" +
+	"\fOutcomeShare\x126\n" +
+	"\tstatement\x18\x01 \x01(\v2\x18.minimint.wire.StatementR\tstatement\x12\x14\n" +
+	"\x05share\x18\x02 \x01(\fR\x05share\x12\x14\n" +
+	"\x05again\x18\x03 \x01(\bR\x05again\"/\n" +
+	"\x0eHeadersRequest\x12\x1d\n" +
+	"\n" +
+	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\"\xdf\x01\n" +
+	"\fHeadersReply\x12\x1d\n" +
+	"\n" +
+	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\x12!\n" +
+	"\foldest_epoch\x18\x02 \x01(\x04R\voldestEpoch\x12\x1d\n" +
+	"\n" +
+	"next_epoch\x18\x03 \x01(\x04R\tnextEpoch\x12\x1a\n" +
+	"\bprevious\x18\x04 \x01(\fR\bprevious\x124\n" +
+	"\aheaders\x18\x05 \x03(\v2\x1a.minimint.wire.EpochHeaderR\aheaders\x12\x1c\n" +
+	"\tsignature\x18\x06 \x01(\fR\tsignature\"^\n" +
 	"\x0fOutcomesRequest\x12\x1d\n" +
 	"\n" +
-	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\"[\n" +
-	"\rOutcomesReply\x12\x1a\n" +
-	"\boutcomes\x18\x01 \x03(\fR\boutcomes\x12.\n" +
-	"\x04part\x18\x02 \x01(\v2\x1a.minimint.wire.OutcomePartR\x04part\"K\n" +
-	"\vOutcomePart\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
+	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"z\n" +
+	"\rOutcomesReply\x12\x1d\n" +
+	"\n" +
+	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\x12\x1a\n" +
+	"\boutcomes\x18\x02 \x03(\fR\boutcomes\x12.\n" +
+	"\x04part\x18\x03 \x01(\v2\x1a.minimint.wire.OutcomePartR\x04part\"M\n" +
+	"\vOutcomePart\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\bR\x04last\x12\x12\n" +
-	"\x04body\x18\x03 \x01(\fR\x04bodyB\x18Z\x16minimint/messages/wireb\x06proto3"
+	"\x04body\x18\x03 \x01(\fR\x04body\"\x7f\n" +
+	"\x0fSnapshotRequest\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\bR\x05first\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\fR\x05after\x12\x12\n" +
+	"\x04skip\x18\x04 \x01(\x04R\x04skip\x12\x16\n" +
+	"\x06offset\x18\x05 \x01(\x04R\x06offset\"\x8f\x01\n" +
+	"\rSnapshotReply\x12<\n" +
+	"\vcertificate\x18\x01 \x01(\v2\x1a.minimint.wire.CertificateR\vcertificate\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04bodyB\x18Z\x16minimint/messages/wireb\x06proto3"
 
 var (
 	file_messages_wire_peer_proto_rawDescOnce sync.Once
@@ -258,20 +651,31 @@ func file_messages_wire_peer_proto_rawDescGZIP() []byte {
 	return file_messages_wire_peer_proto_rawDescData
 }
 
-var file_messages_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_messages_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_messages_wire_peer_proto_goTypes = []any{
 	(*PeerFrame)(nil),       // 0: minimint.wire.PeerFrame
-	(*OutcomesRequest)(nil), // 1: minimint.wire.OutcomesRequest
-	(*OutcomesReply)(nil),   // 2: minimint.wire.OutcomesReply
-	(*OutcomePart)(nil),     // 3: minimint.wire.OutcomePart
+	(*OutcomeShare)(nil),    // 1: minimint.wire.OutcomeShare
+	(*HeadersRequest)(nil),  // 2: minimint.wire.HeadersRequest
+	(*HeadersReply)(nil),    // 3: minimint.wire.HeadersReply
+	(*OutcomesRequest)(nil), // 4: minimint.wire.OutcomesRequest
+	(*OutcomesReply)(nil),   // 5: minimint.wire.OutcomesReply
+	(*OutcomePart)(nil),     // 6: minimint.wire.OutcomePart
+	(*SnapshotRequest)(nil), // 7: minimint.wire.SnapshotRequest
+	(*SnapshotReply)(nil),   // 8: minimint.wire.SnapshotReply
+	(*Statement)(nil),       // 9: minimint.wire.Statement
+	(*EpochHeader)(nil),     // 10: minimint.wire.EpochHeader
+	(*Certificate)(nil),     // 11: minimint.wire.Certificate
 }
 var file_messages_wire_peer_proto_depIdxs = []int32{
-	3, // 0: minimint.wire.OutcomesReply.part:type_name -> minimint.wire.OutcomePart
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	9,  // 0: minimint.wire.OutcomeShare.statement:type_name -> minimint.wire.Statement
+	10, // 1: minimint.wire.HeadersReply.headers:type_name -> minimint.wire.EpochHeader
+	6,  // 2: minimint.wire.OutcomesReply.part:type_name -> minimint.wire.OutcomePart
+	11, // 3: minimint.wire.SnapshotReply.certificate:type_name -> minimint.wire.Certificate
+	4,  // [4:4] is the sub-list for method output_type
+	4,  // [4:4] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_messages_wire_peer_proto_init() }
@@ -279,13 +683,14 @@ func file_messages_wire_peer_proto_init() {
 	if File_messages_wire_peer_proto != nil {
 		return
 	}
+	file_messages_wire_certificate_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_wire_peer_proto_rawDesc), len(file_messages_wire_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

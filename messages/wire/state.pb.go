@@ -156,13 +156,14 @@ func (x *Rejected) GetEpoch() uint64 {
 
 // Local: where this member is, written in the same commit as the state.
 type Position struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	NextEpoch       uint64                 `protobuf:"varint,1,opt,name=next_epoch,json=nextEpoch,proto3" json:"next_epoch,omitempty"`
-	StateHash       []byte                 `protobuf:"bytes,2,opt,name=state_hash,json=stateHash,proto3" json:"state_hash,omitempty"`                   // 32 bytes
-	PreviousOutcome []byte                 `protobuf:"bytes,3,opt,name=previous_outcome,json=previousOutcome,proto3" json:"previous_outcome,omitempty"` // digest of the newest outcome
-	Lattice         []byte                 `protobuf:"bytes,4,opt,name=lattice,proto3" json:"lattice,omitempty"`                                        // running state of the state hash
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	NextEpoch     uint64                 `protobuf:"varint,1,opt,name=next_epoch,json=nextEpoch,proto3" json:"next_epoch,omitempty"`
+	StateHash     []byte                 `protobuf:"bytes,2,opt,name=state_hash,json=stateHash,proto3" json:"state_hash,omitempty"` // 32 bytes
+	Previous      []byte                 `protobuf:"bytes,3,opt,name=previous,proto3" json:"previous,omitempty"`                    // link of the newest epoch, 32 bytes
+	Lattice       []byte                 `protobuf:"bytes,4,opt,name=lattice,proto3" json:"lattice,omitempty"`                      // running state of the state hash
+	Size          uint64                 `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`                           // length of the replicated state as a snapshot
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Position) Reset() {
@@ -209,9 +210,9 @@ func (x *Position) GetStateHash() []byte {
 	return nil
 }
 
-func (x *Position) GetPreviousOutcome() []byte {
+func (x *Position) GetPrevious() []byte {
 	if x != nil {
-		return x.PreviousOutcome
+		return x.Previous
 	}
 	return nil
 }
@@ -223,11 +224,156 @@ func (x *Position) GetLattice() []byte {
 	return nil
 }
 
+func (x *Position) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// Local: this member must not go on, and why.
+type Alarm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Epoch uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Own   *Statement             `protobuf:"bytes,3,opt,name=own,proto3" json:"own,omitempty"`
+	// What others signed instead: a certificate, or shares.
+	Certified     *Certificate       `protobuf:"bytes,4,opt,name=certified,proto3" json:"certified,omitempty"`
+	Shares        []*SignedStatement `protobuf:"bytes,5,rep,name=shares,proto3" json:"shares,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Alarm) Reset() {
+	*x = Alarm{}
+	mi := &file_messages_wire_state_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alarm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alarm) ProtoMessage() {}
+
+func (x *Alarm) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_state_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alarm.ProtoReflect.Descriptor instead.
+func (*Alarm) Descriptor() ([]byte, []int) {
+	return file_messages_wire_state_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Alarm) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Alarm) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Alarm) GetOwn() *Statement {
+	if x != nil {
+		return x.Own
+	}
+	return nil
+}
+
+func (x *Alarm) GetCertified() *Certificate {
+	if x != nil {
+		return x.Certified
+	}
+	return nil
+}
+
+func (x *Alarm) GetShares() []*SignedStatement {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+type SignedStatement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Member        uint32                 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	Statement     *Statement             `protobuf:"bytes,2,opt,name=statement,proto3" json:"statement,omitempty"`
+	Share         []byte                 `protobuf:"bytes,3,opt,name=share,proto3" json:"share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedStatement) Reset() {
+	*x = SignedStatement{}
+	mi := &file_messages_wire_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedStatement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedStatement) ProtoMessage() {}
+
+func (x *SignedStatement) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedStatement.ProtoReflect.Descriptor instead.
+func (*SignedStatement) Descriptor() ([]byte, []int) {
+	return file_messages_wire_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SignedStatement) GetMember() uint32 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *SignedStatement) GetStatement() *Statement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
+func (x *SignedStatement) GetShare() []byte {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
 var File_messages_wire_state_proto protoreflect.FileDescriptor
 
 const file_messages_wire_state_proto_rawDesc = "" +
 	"\n" +
-	"\x19messages/wire/state.proto\x12\rminimint.wire\"C\n" +
+	"\x19messages/wire/state.proto\x12\rminimint.wire\x1a\x1fmessages/wire/certificate.proto\"C\n" +
 	"\bAccepted\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12!\n" +
 	"\foutput_kinds\x18\x02 \x03(\tR\voutputKinds\"r\n" +
@@ -236,14 +382,25 @@ const file_messages_wire_state_proto_rawDesc = "" +
 	"\x04code\x18\x02 \x01(\rR\x04code\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x14\n" +
 	"\x05final\x18\x04 \x01(\bR\x05final\x12\x14\n" +
-	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\"\x8d\x01\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\"\x92\x01\n" +
 	"\bPosition\x12\x1d\n" +
 	"\n" +
 	"next_epoch\x18\x01 \x01(\x04R\tnextEpoch\x12\x1d\n" +
 	"\n" +
-	"state_hash\x18\x02 \x01(\fR\tstateHash\x12)\n" +
-	"\x10previous_outcome\x18\x03 \x01(\fR\x0fpreviousOutcome\x12\x18\n" +
-	"\alattice\x18\x04 \x01(\fR\alatticeB\x18Z\x16minimint/messages/wireb\x06proto3"
+	"state_hash\x18\x02 \x01(\fR\tstateHash\x12\x1a\n" +
+	"\bprevious\x18\x03 \x01(\fR\bprevious\x12\x18\n" +
+	"\alattice\x18\x04 \x01(\fR\alattice\x12\x12\n" +
+	"\x04size\x18\x05 \x01(\x04R\x04size\"\xcf\x01\n" +
+	"\x05Alarm\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12*\n" +
+	"\x03own\x18\x03 \x01(\v2\x18.minimint.wire.StatementR\x03own\x128\n" +
+	"\tcertified\x18\x04 \x01(\v2\x1a.minimint.wire.CertificateR\tcertified\x126\n" +
+	"\x06shares\x18\x05 \x03(\v2\x1e.minimint.wire.SignedStatementR\x06shares\"w\n" +
+	"\x0fSignedStatement\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\rR\x06member\x126\n" +
+	"\tstatement\x18\x02 \x01(\v2\x18.minimint.wire.StatementR\tstatement\x12\x14\n" +
+	"\x05share\x18\x03 \x01(\fR\x05shareB\x18Z\x16minimint/messages/wireb\x06proto3"
 
 var (
 	file_messages_wire_state_proto_rawDescOnce sync.Once
@@ -257,18 +414,26 @@ func file_messages_wire_state_proto_rawDescGZIP() []byte {
 	return file_messages_wire_state_proto_rawDescData
 }
 
-var file_messages_wire_state_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_messages_wire_state_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_messages_wire_state_proto_goTypes = []any{
-	(*Accepted)(nil), // 0: minimint.wire.Accepted
-	(*Rejected)(nil), // 1: minimint.wire.Rejected
-	(*Position)(nil), // 2: minimint.wire.Position
+	(*Accepted)(nil),        // 0: minimint.wire.Accepted
+	(*Rejected)(nil),        // 1: minimint.wire.Rejected
+	(*Position)(nil),        // 2: minimint.wire.Position
+	(*Alarm)(nil),           // 3: minimint.wire.Alarm
+	(*SignedStatement)(nil), // 4: minimint.wire.SignedStatement
+	(*Statement)(nil),       // 5: minimint.wire.Statement
+	(*Certificate)(nil),     // 6: minimint.wire.Certificate
 }
 var file_messages_wire_state_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	5, // 0: minimint.wire.Alarm.own:type_name -> minimint.wire.Statement
+	6, // 1: minimint.wire.Alarm.certified:type_name -> minimint.wire.Certificate
+	4, // 2: minimint.wire.Alarm.shares:type_name -> minimint.wire.SignedStatement
+	5, // 3: minimint.wire.SignedStatement.statement:type_name -> minimint.wire.Statement
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_messages_wire_state_proto_init() }
@@ -276,13 +441,14 @@ func file_messages_wire_state_proto_init() {
 	if File_messages_wire_state_proto != nil {
 		return
 	}
+	file_messages_wire_certificate_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_wire_state_proto_rawDesc), len(file_messages_wire_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -49,7 +49,7 @@ func (a *agreement) Committed(c world.Commit) {
 	if !c.Honest {
 		return
 	}
-	if c.Epoch != a.next[c.Node] {
+	if c.Epoch != a.next[c.Node] && !a.snapshot(c) {
 		a.w.Violate("agreement", "node %d commits epoch %d, due is %d", c.Node, c.Epoch, a.next[c.Node])
 	}
 	a.next[c.Node] = c.Epoch + 1
@@ -63,6 +63,20 @@ func (a *agreement) Committed(c world.Commit) {
 		a.w.Violate("agreement", "epoch %d: node %d has outcome %s and state %s, node %d has %s and %s",
 			c.Epoch, c.Node, c.Outcome, c.State, first.Node, first.Outcome, first.State)
 	}
+}
+
+// snapshot reports whether the epoch is the first behind one that was certified, and
+// so the node begins with a state that others signed.
+func (a *agreement) snapshot(c world.Commit) bool {
+	if c.Epoch < a.next[c.Node] {
+		return false
+	}
+	snap, err := c.Store.View()
+	if err != nil {
+		return false
+	}
+	defer snap.Release()
+	return history.Oldest(snap, c.Epoch+1) == c.Epoch
 }
 
 type blameless struct {

@@ -10,6 +10,7 @@ import (
 	"minimint/actors/hbbft/tdec"
 	"minimint/actors/node"
 	"minimint/messages"
+	"minimint/messages/statement"
 )
 
 // Prices are how long operations take a processor, to be charged to virtual time.
@@ -44,6 +45,7 @@ func Priced(c node.Cryptography, p Prices, charge func(time.Duration)) node.Cryp
 		charge(p.Seal)
 		return inner.Seal(random, slot, contribution)
 	}
+	c.Certificates = pricedNotary{inner.Certificates, t}
 	return c
 }
 
@@ -127,4 +129,34 @@ func (s pricedSealed) Open(shares [][]byte) tdec.Opening {
 	}
 	s.charge(s.Prices.Open + time.Duration(there)*s.PerShare)
 	return s.Sealed.Open(shares)
+}
+
+// pricedNotary charges what the same key costs for coins.
+type pricedNotary struct {
+	statement.Signer
+	till
+}
+
+// Sign implements statement.Signer.
+func (n pricedNotary) Sign(s statement.Statement) []byte {
+	n.charge(n.CoinShare)
+	return n.Signer.Sign(s)
+}
+
+// Valid implements statement.Key.
+func (n pricedNotary) Valid(c statement.Certificate) bool {
+	n.charge(n.CoinCombine)
+	return n.Signer.Valid(c)
+}
+
+// ValidShare implements statement.Key.
+func (n pricedNotary) ValidShare(s statement.Share) bool {
+	n.charge(n.CoinCombine)
+	return n.Signer.ValidShare(s)
+}
+
+// Combine implements statement.Key.
+func (n pricedNotary) Combine(shares []statement.Share) ([]byte, []messages.PeerID, bool) {
+	n.charge(n.CoinCombine + time.Duration(len(shares))*n.CoinPerShare)
+	return n.Signer.Combine(shares)
 }

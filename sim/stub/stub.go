@@ -1,4 +1,4 @@
-// Package stub is cheap cryptography for HBBFT in simulations, behind the
+// Package stub is cheap cryptography for consensus in simulations, behind the
 // interfaces of the real one: keyed hashes instead of pairings.
 //
 // What the protocol relies on holds as long as nobody asks for another member's
@@ -22,6 +22,7 @@ import (
 	"minimint/actors/node"
 	"minimint/crypto/tenc"
 	"minimint/messages"
+	"minimint/messages/statement"
 )
 
 // Dealer knows the secrets of all members. It lives outside the nodes and
@@ -59,6 +60,7 @@ func (d *Dealer) Member(self messages.PeerID) node.Cryptography {
 		Seal: func(_ io.Reader, slot protocol.Slot, contribution []byte) ([]byte, error) {
 			return Seal(slot.Label(), contribution), nil
 		},
+		Certificates: notary{m},
 	}
 }
 
@@ -74,6 +76,8 @@ const (
 	forCoinShare
 	forCoin
 	forShare
+	forOutcomeShare
+	forCertificate
 )
 
 type member struct {
@@ -132,6 +136,51 @@ func (c coin) Combine(round uint32, shares []aba.IndexedShare) (bit bool, liars 
 	}
 	name := c.slot.CoinName(round)
 	return keyed(c.group, forCoin, name[:])[0]&1 == 1, liars, right == c.quorum.Some()
+}
+
+// notary implements statement.Signer.
+type notary struct{ member }
+
+// Sign implements statement.Signer.
+func (m notary) Sign(s statement.Statement) []byte { return m.share(m.self, s) }
+
+func (m notary) share(who messages.PeerID, s statement.Statement) []byte {
+	sum := keyed(m.secrets[who], forOutcomeShare, s.Bytes())
+	return append(sum[:], make([]byte, statement.SignatureSize-len(sum))...)
+}
+
+// Valid implements statement.Key.
+func (m notary) Valid(c statement.Certificate) bool {
+	return bytes.Equal(c.Signature, m.signature(c.Statement))
+}
+
+func (m notary) signature(s statement.Statement) []byte {
+	sum := keyed(m.group, forCertificate, s.Bytes())
+	return append(sum[:], make([]byte, statement.SignatureSize-len(sum))...)
+}
+
+// ValidShare implements statement.Key.
+func (m notary) ValidShare(s statement.Share) bool {
+	return bytes.Equal(s.Signature, m.share(s.Member, s.Statement))
+}
+
+// Combine implements statement.Key.
+func (m notary) Combine(shares []statement.Share) (signature []byte, liars []messages.PeerID, ok bool) {
+	right := 0
+	for _, s := range shares {
+		if right == m.quorum.Live() {
+			break
+		}
+		if m.ValidShare(s) {
+			right++
+		} else {
+			liars = append(liars, s.Member)
+		}
+	}
+	if right < m.quorum.Live() {
+		return nil, liars, false
+	}
+	return m.signature(shares[0].Statement), liars, true
 }
 
 // A ciphertext is the label, a flag, filler up to the real size, and the plaintext.

@@ -14,7 +14,6 @@ import (
 	"minimint/actors/remote"
 	"minimint/actors/spawn"
 	"minimint/messages"
-	"minimint/messages/outcome"
 	"minimint/sim/disk"
 	"minimint/sim/network"
 	"minimint/sim/sched"
@@ -162,14 +161,26 @@ func (w *World) committed(m *member, s storage.Store) {
 	if position.Next == m.next {
 		return
 	}
-	m.next = position.Next
-	c := Commit{Node: m.number, Honest: m.faulty == nil, Epoch: position.Next - 1, State: position.StateHash(), Store: s}
-	c.Totals, _ = transition.Audit(snap)
-	encoded := history.EncodedOutcomes(snap, c.Epoch, 1, 0)[0]
-	c.Outcome, c.Bytes = sha256.Sum256(encoded), len(encoded)
-	if o, err := outcome.Decode(encoded, w.cfg.Nodes); err == nil {
-		c.Contributions = len(o.Contributions)
+	// Epochs that came from others may be many in one commit, and those before a
+	// snapshot never are here.
+	for e := max(m.next, history.Oldest(snap, position.Next)); e < position.Next; e++ {
+		w.announce(m, snap, s, e)
 	}
+	m.next = position.Next
+}
+
+// announce tells of an epoch that a commit ended. The totals are those after the
+// last one.
+func (w *World) announce(m *member, snap storage.Reader, s storage.Store, e messages.Epoch) {
+	said, _ := history.FindStatement(snap, e)
+	o, ok := history.FindOutcome(snap, e, w.cfg.Nodes)
+	if !ok {
+		panic(fmt.Sprintf("world: node %d has no outcome of epoch %d", m.number, e))
+	}
+	c := Commit{Node: m.number, Honest: m.faulty == nil, Epoch: e, State: said.Header.State, Store: s, Contributions: len(o.Contributions)}
+	c.Totals, _ = transition.Audit(snap)
+	encoded := o.Encode()
+	c.Outcome, c.Bytes = sha256.Sum256(encoded), len(encoded)
 	w.loop.Trace().Line(w.loop.Now(), fmt.Sprintf("n%d", m.number), "commits", fmt.Sprint(c.Epoch), c.State.String())
 	for _, o := range w.observers {
 		o.Committed(c)

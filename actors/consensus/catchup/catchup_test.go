@@ -1,237 +1,432 @@
 package catchup_test
 
 import (
-	"runtime"
+	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"minimint/actors/consensus/catchup"
+	"minimint/actors/consensus/consensustest"
 	"minimint/messages"
 	"minimint/messages/outcome"
+	"minimint/messages/statement"
+	"minimint/messages/toconsensus"
+	"minimint/messages/topeer"
 )
 
-var federation = messages.FederationID{1}
+// members is the size of the federation, of whom f may lie: member 0 is this one.
+const (
+	members = 7
+	f       = 2
+	length  = 14 // of the truth
+)
 
-// truth is what the correct members have; fake is something else.
-func truth(e messages.Epoch) outcome.Outcome {
-	return outcome.Outcome{Epoch: e, Contributions: []outcome.Member{{Peer: 1, Contribution: []byte("true")}}}
+var keys = consensustest.NewKeys(members)
+
+// truth is what correct members have; lies are another past, that nobody signed.
+type past struct {
+	outcomes   [][]byte
+	statements []statement.Statement
+	links      []messages.Digest // before each epoch, and at the end
+	certified  []statement.Certificate
 }
 
-func fake(e messages.Epoch, variant byte) outcome.Outcome {
-	return outcome.Outcome{Epoch: e, Contributions: []outcome.Member{{Peer: 2, Contribution: []byte{variant}}}}
+var (
+	truth = makePast('t', 40)
+	lies  = makePast('l', 50)
+)
+
+func makePast(letter byte, size int) past {
+	var p past
+	chain := statement.Chain{Federation: consensustest.Federation}
+	for e := range messages.Epoch(length) {
+		o := outcome.Outcome{Epoch: e, Contributions: []outcome.Member{{Peer: 1, Contribution: bytes.Repeat([]byte{letter}, size)}}}
+		p.links = append(p.links, chain.Previous)
+		s := chain.Add(statement.Header{Outcome: o.Digest(consensustest.Federation), State: messages.Digest{letter, byte(e)}})
+		p.outcomes, p.statements = append(p.outcomes, o.Encode()), append(p.statements, s)
+		p.certified = append(p.certified, keys.Certify(s))
+	}
+	p.links = append(p.links, chain.Previous)
+	return p
 }
 
-func same(a, b outcome.Outcome) bool { return a.Digest(federation) == b.Digest(federation) }
+func newPeers(next messages.Epoch) *catchup.Peers {
+	return catchup.New(catchup.Config{Federation: consensustest.Federation, Members: members, Key: keys}, next, truth.links[next])
+}
+
+// headers answers a question from a past, up to before end; signed says whether
+// with a certificate.
+func (p past) headers(by messages.PeerID, from, end messages.Epoch, signed bool) toconsensus.HeadersServed {
+	m := toconsensus.HeadersServed{Peer: by, Next: end, Proof: statement.Proof{From: from}}
+	if from >= end {
+		return m
+	}
+	m.Proof.Previous = p.links[from]
+	for _, s := range p.statements[from:end] {
+		m.Proof.Headers = append(m.Proof.Headers, s.Header)
+	}
+	if signed {
+		m.Proof.Signature = p.certified[end-1].Signature
+	}
+	return m
+}
+
+func (p past) served(by messages.PeerID, a catchup.Ask, end messages.Epoch, most int) toconsensus.OutcomesServed {
+	m := toconsensus.OutcomesServed{Peer: by, From: a.From}
+	for e := a.From; e < min(end, a.From+messages.Epoch(min(a.Count, most))); e++ {
+		m.Outcomes = append(m.Outcomes, p.outcomes[e])
+	}
+	return m
+}
+
+// world has a member that catches up, correct ones, and f liars: members 1 and 2.
+type world struct {
+	t      *rapid.T
+	peers  *catchup.Peers
+	next   messages.Epoch
+	signed []bool // by epoch: whether the correct members have its certificate
+	asked  []catchup.Ask
+}
+
+func (w *world) advance() {
+	for _, b := range w.peers.Ready(rapid.IntRange(1, 5).Draw(w.t, "batch"), rapid.SampledFrom([]int{1, 100, 1000}).Draw(w.t, "size")) {
+		if b.Statement != truth.statements[w.next] || !bytes.Equal(b.Outcome, truth.outcomes[w.next]) {
+			w.t.Fatalf("believed a lie about epoch %d", w.next)
+		}
+		w.next++
+	}
+	w.peers.Advance(w.next, truth.links[w.next])
+	w.asked = append(w.asked, w.peers.Ask()...)
+}
+
+// correct answers as a member with everything up to a certified epoch does.
+func (w *world) correct(a catchup.Ask) {
+	end := messages.Epoch(length)
+	if a.Count > 0 {
+		w.blame(a.Peer, w.peers.Outcomes(truth.served(a.Peer, a, end, rapid.IntRange(1, 20).Draw(w.t, "most"))))
+		return
+	}
+	signed := false
+	for e := a.From; e < length; e++ {
+		if w.signed[e] {
+			end, signed = e+1, true
+		}
+	}
+	m := truth.headers(a.Peer, a.From, end, signed)
+	m.Next = length
+	faults, against := w.peers.Headers(m)
+	if against != nil {
+		w.t.Fatal("a true chain is against us")
+	}
+	w.blame(a.Peer, faults)
+}
+
+func (w *world) blame(by messages.PeerID, faults []catchup.Fault) {
+	for _, fault := range faults {
+		if fault.Peer > f {
+			w.t.Fatalf("correct member %d is blamed while %d speaks: %s", fault.Peer, by, fault.Text)
+		}
+	}
+}
+
+// lie says something that may help no one, to a question or without one.
+func (w *world) lie(a catchup.Ask) {
+	end := messages.Epoch(rapid.IntRange(int(a.From), length).Draw(w.t, "end"))
+	from := rapid.SampledFrom([]past{truth, lies}).Draw(w.t, "past")
+	count := rapid.IntRange(0, 20).Draw(w.t, "count")
+	switch rapid.IntRange(0, 6).Draw(w.t, "way") {
+	case 0:
+		w.peers.Ahead(a.Peer, rapid.SampledFrom([]messages.Epoch{0, 9, length + 5, ^messages.Epoch(0)}).Draw(w.t, "claim"))
+	case 1: // its own headers, unsigned
+		m := from.headers(a.Peer, a.From, end, false)
+		w.blame(a.Peer, first(w.peers.Headers(m)))
+	case 2: // true headers with a lie among them, and a certificate
+		m := truth.headers(a.Peer, a.From, end, true)
+		if len(m.Proof.Headers) > 0 {
+			m.Proof.Headers[rapid.IntRange(0, len(m.Proof.Headers)-1).Draw(w.t, "which")].State[9]++
+			w.blame(a.Peer, first(w.peers.Headers(m)))
+		}
+	case 3: // it has forgotten
+		m := toconsensus.HeadersServed{Peer: a.Peer, Oldest: length, Next: length, Proof: statement.Proof{From: a.From}}
+		w.blame(a.Peer, first(w.peers.Headers(m)))
+	case 4:
+		w.blame(a.Peer, w.peers.Outcomes(from.served(a.Peer, a, end, count)))
+	case 5:
+		m := toconsensus.OutcomesServed{Peer: a.Peer, From: a.From, Part: make([]byte, rapid.SampledFrom([]int{0, 1, topeer.PieceBytes}).Draw(w.t, "part")), Last: rapid.Bool().Draw(w.t, "last")}
+		w.blame(a.Peer, w.peers.Outcomes(m))
+	default: // silence
+	}
+}
+
+func first(faults []catchup.Fault, _ *statement.Certificate) []catchup.Fault { return faults }
 
 // Soundness: whatever f liars claim and serve, in whatever order and however
-// often, only what correct members have is believed, epoch after epoch. Liveness:
-// if the correct members that are ahead answer what they are asked, the member
-// gets there, whoever else is silent.
+// often, only what correct members have is believed, and only liars are blamed.
+// Liveness: the member gets there if the correct ones answer, whichever epochs are
+// certified, and whoever else is silent.
 func TestSoundnessAndLiveness(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := rapid.IntRange(0, 3).Draw(t, "f")
-		n := 3*f + 1 + rapid.IntRange(0, 2).Draw(t, "more")
-		start := messages.Epoch(rapid.Uint64Range(0, 5).Draw(t, "start"))
-		target := start + messages.Epoch(rapid.Uint64Range(1, 9).Draw(t, "lacking"))
-		w := &world{t: t, peers: catchup.New(federation, n, start), next: start, target: target, n: n, liars: f}
-		for i := f; i < min(n, 2*f+1); i++ {
-			w.peers.Ahead(messages.PeerID(i), target) // f+1 correct ones
+		w := &world{t: t, next: messages.Epoch(rapid.IntRange(0, length-1).Draw(t, "next")), signed: make([]bool, length)}
+		w.peers = newPeers(w.next)
+		density := rapid.SampledFrom([]int{0, 0, 3, 1}).Draw(t, "density")
+		for e := range w.signed {
+			w.signed[e] = density > 0 && rapid.IntRange(1, density).Draw(t, "signed") == 1
 		}
-		w.ask(w.peers.Ask())
-		for round := 0; w.next < target; round++ {
-			if round > 400 {
-				t.Fatalf("stuck at %d of %d", w.next, target)
-			}
-			for range rapid.IntRange(0, 3).Draw(t, "lies") {
-				w.lie()
-			}
-			w.answer()
-			w.ask(w.peers.Tick())
+		for id := messages.PeerID(f + 1); id < members; id++ {
+			w.peers.Ahead(id, length)
 		}
-		if asked := w.peers.Ask(); len(asked) != 0 && f == 0 {
-			t.Fatalf("nothing is lacking, asked %v", asked)
+		w.asked = append(w.asked, w.peers.Ask()...)
+		for round := 0; w.next < length; round++ {
+			if round > 4000 {
+				t.Fatalf("stuck: %s", w.peers)
+			}
+			asked := w.asked
+			w.asked = nil
+			for _, a := range asked {
+				switch {
+				case int(a.Peer) <= f:
+					w.lie(a)
+				case rapid.IntRange(0, 5).Draw(t, "lost") > 0:
+					w.correct(a)
+				}
+			}
+			if round < 40 && rapid.IntRange(0, 3).Draw(t, "unasked") == 0 {
+				w.lie(catchup.Ask{Peer: messages.PeerID(rapid.IntRange(1, f).Draw(t, "liar")), From: w.next, Count: rapid.IntRange(0, 4).Draw(t, "count")})
+			}
+			w.advance()
+			w.asked = append(w.asked, w.peers.Tick()...)
 		}
 	})
 }
 
-// world has members 0 … liars−1 faulty and the others correct.
-type world struct {
-	t        *rapid.T
-	peers    *catchup.Peers
-	n, liars int
-	next     messages.Epoch
-	target   messages.Epoch
-	asked    []request
-}
-
-type request struct {
-	peer messages.PeerID
-	from messages.Epoch
-}
-
-func (w *world) ask(peers []messages.PeerID) {
-	for _, p := range peers {
-		w.asked = append(w.asked, request{p, w.next})
+// answer has a correct member answer a question for headers with a certificate.
+func answer(t *testing.T, p *catchup.Peers, a catchup.Ask, end messages.Epoch, signed bool) {
+	t.Helper()
+	if faults, against := p.Headers(truth.headers(a.Peer, a.From, end, signed)); len(faults) != 0 || against != nil {
+		t.Fatalf("faults %v", faults)
 	}
 }
 
-// answer has correct members answer some of the requests; others get lost.
-func (w *world) answer() {
-	for len(w.asked) > 0 {
-		q := w.asked[0]
-		w.asked = w.asked[1:]
-		if int(q.peer) < w.liars || rapid.IntRange(0, 4).Draw(w.t, "lost") == 0 {
-			continue
-		}
-		var answer []outcome.Outcome
-		for e := q.from; e < min(w.target, q.from+messages.Epoch(rapid.IntRange(1, 4).Draw(w.t, "length"))); e++ {
-			answer = append(answer, truth(e))
-		}
-		w.serve(q.peer, answer)
+// ahead lets all others claim to have everything.
+func ahead(p *catchup.Peers) *catchup.Peers {
+	for id := messages.PeerID(1); id < members; id++ {
+		p.Ahead(id, length)
+	}
+	return p
+}
+
+func show(asks []catchup.Ask) string {
+	var list []string
+	for _, a := range asks {
+		list = append(list, fmt.Sprintf("%d:%d+%d", a.Peer, a.From, a.Count))
+	}
+	return fmt.Sprint(list)
+}
+
+// One peer is asked for headers; without a certificate f+1 are; outcomes are asked
+// for from several at once.
+func TestWhoIsAsked(t *testing.T) {
+	p := ahead(newPeers(0))
+	asks := p.Ask()
+	if show(asks) != "[1:0+0]" {
+		t.Fatalf("asked %s", show(asks))
+	}
+	if more := p.Ask(); len(more) != 0 {
+		t.Fatalf("asked again %s", show(more))
+	}
+	answer(t, p, asks[0], 5, false)
+	if asks = p.Ask(); show(asks) != "[2:0+0 3:0+0]" {
+		t.Fatalf("asked %s", show(asks))
+	}
+	answer(t, p, asks[0], 4, false)
+	answer(t, p, asks[1], 6, false)
+	// All three have the first four, two have the fifth.
+	asks = p.Ask()
+	if show(asks) != "[4:4+0 5:0+4]" {
+		t.Fatalf("asked %s", show(asks))
+	}
+	answer(t, p, asks[0], length, true)
+	if asks = p.Ask(); show(asks) != "[6:4+10]" {
+		t.Fatalf("asked %s", show(asks))
+	}
+	// A certificate that comes with an answer is for the epoch that it ends with.
+	p.Outcomes(truth.served(5, catchup.Ask{Peer: 5, From: 0, Count: 4}, length, 9))
+	p.Outcomes(truth.served(6, catchup.Ask{Peer: 6, From: 4, Count: 10}, length, 20))
+	ready := p.Ready(100, 1<<20)
+	if len(ready) != length || ready[3].Proven || !ready[4].Proven || ready[length-1].Certificate == nil || ready[length-2].Certificate != nil {
+		t.Errorf("%d ready", len(ready))
+	}
+	if got := p.Ready(100, 1); len(got) != 1 {
+		t.Errorf("%d ready that are larger than allowed", len(got))
+	}
+	p.Advance(length, truth.links[length])
+	if asks = p.Ask(); len(asks) != 0 || p.Lacking() {
+		t.Errorf("nothing is lacking, asked %s", show(asks))
 	}
 }
 
-func (w *world) lie() {
-	if w.liars == 0 {
-		return
+// f claims are none; a certificate is believed from anybody.
+func TestWhenToAsk(t *testing.T) {
+	p := newPeers(3)
+	p.Ahead(1, ^messages.Epoch(0))
+	p.Ahead(2, 9)
+	if asks := p.Ask(); len(asks) != 0 {
+		t.Errorf("f claims, asked %s", show(asks))
 	}
-	liar := messages.PeerID(rapid.IntRange(0, w.liars-1).Draw(w.t, "liar"))
-	epochs := rapid.SampledFrom([]messages.Epoch{0, w.next, w.next, w.next + 1, w.next + 70, ^messages.Epoch(0)})
-	switch rapid.IntRange(0, 2).Draw(w.t, "way") {
-	case 0:
-		w.peers.Ahead(liar, epochs.Draw(w.t, "claim"))
-	case 1:
-		first := epochs.Draw(w.t, "first")
-		var answer []outcome.Outcome
-		for i := range rapid.IntRange(0, 5).Draw(w.t, "length") {
-			answer = append(answer, fake(first+messages.Epoch(i), byte(rapid.IntRange(0, 1).Draw(w.t, "variant"))))
-		}
-		w.serve(liar, answer)
-	default: // part of the truth, then lies
-		w.serve(liar, []outcome.Outcome{truth(w.next), fake(w.next+1, 0)})
+	p.Proven(5, 9)
+	if asks := p.Ask(); len(asks) != 1 {
+		t.Errorf("a certificate, asked %s", show(asks))
 	}
 }
 
-func (w *world) serve(by messages.PeerID, answer []outcome.Outcome) {
-	if fault := w.peers.Served(by, answer); fault != "" && int(by) >= w.liars {
-		w.t.Fatalf("correct member %d: %s", by, fault)
+// A chain that n−f members signed and that does not follow what this member has is
+// proof against the member; an unsigned one is not.
+func TestAgainst(t *testing.T) {
+	for _, signed := range []bool{false, true} {
+		p := catchup.New(catchup.Config{Federation: consensustest.Federation, Members: members, Key: keys}, 3, lies.links[3])
+		ahead(p)
+		a := p.Ask()[0]
+		faults, against := p.Headers(truth.headers(a.Peer, a.From, 9, signed))
+		if (against != nil) != signed || len(faults) != 0 {
+			t.Errorf("signed %t: against %v, faults %v", signed, against, faults)
+		}
 	}
-	for {
-		o, liars, ok := w.peers.Believed()
-		if !ok {
-			break
-		}
-		if !same(o, truth(w.next)) {
-			w.t.Fatalf("believed a lie about epoch %d", w.next)
-		}
-		for _, liar := range liars {
-			if int(liar) >= w.liars {
-				w.t.Fatalf("member %d is no liar", liar)
+}
+
+// What f+1 peers have forgotten is asked for as a snapshot, unless somebody has it;
+// one liar that says so, or that claims to have it and serves nothing, is not enough.
+func TestPruned(t *testing.T) {
+	p := ahead(newPeers(2))
+	forgot := func(n int) {
+		for range n {
+			for _, a := range p.Ask() {
+				p.Headers(toconsensus.HeadersServed{Peer: a.Peer, Oldest: 5, Next: length, Proof: statement.Proof{From: a.From}})
 			}
 		}
-		w.next++
-		w.peers.Advance(w.next)
 	}
-	w.ask(w.peers.Ask())
+	forgot(2)
+	if _, ok := p.Pruned(); ok {
+		t.Error("f peers have forgotten")
+	}
+	forgot(1)
+	from, ok := p.Pruned()
+	if !ok || len(from) != members-1 {
+		t.Errorf("from %v, %t", from, ok)
+	}
+	for _, a := range p.Ask() { // the fourth pretends to have it
+		p.Headers(toconsensus.HeadersServed{Peer: a.Peer, Next: length, Proof: statement.Proof{From: a.From}})
+	}
+	if _, ok := p.Pruned(); ok {
+		t.Error("somebody may have it")
+	}
+	for range 60 {
+		p.Tick()
+	}
+	if _, ok := p.Pruned(); !ok {
+		t.Error("somebody says so and serves nothing")
+	}
+	p.Advance(7, truth.links[7])
+	for _, a := range p.Ask() {
+		answer(t, p, a, length, true)
+	}
+	if _, ok := p.Pruned(); ok {
+		t.Error("after the snapshot")
+	}
 }
 
-// FewAreAsked: f+1 answers are enough if all are correct, so no more are asked
-// for; the others only when these did not do.
-func TestAskingSparesPeers(t *testing.T) {
-	p := catchup.New(federation, 10, 7)
-	for i := range messages.PeerID(9) {
-		p.Ahead(i, 20)
+// A member without data begins when n−f others have said where they are, and it
+// lacks nothing of it.
+func TestLocated(t *testing.T) {
+	p := newPeers(0)
+	asks := p.Probe()
+	if len(asks) != members-1 {
+		t.Fatalf("asked %s", show(asks))
 	}
-	first := p.Ask()
-	if len(first) != 4 {
-		t.Fatalf("asked %v", first)
-	}
-	if again := p.Ask(); again != nil {
-		t.Fatalf("asked %v at once again", again)
-	}
-	var second []messages.PeerID
-	for range 4 {
-		if second != nil {
-			t.Fatal("asked again too early")
+	for i, a := range asks {
+		if p.Located() != (i >= members-f) {
+			t.Errorf("after %d answers: %t", i, p.Located())
 		}
-		second = p.Tick()
+		p.Headers(toconsensus.HeadersServed{Peer: a.Peer, Proof: statement.Proof{}})
 	}
-	if len(second) != 9 {
-		t.Errorf("asked %v", second)
+	// One claims to be ahead and shows nothing: that is waited for, for a while.
+	p = newPeers(0)
+	for _, a := range p.Probe() {
+		next := messages.Epoch(0)
+		if a.Peer == 1 {
+			next = 1000
+		}
+		p.Headers(toconsensus.HeadersServed{Peer: a.Peer, Next: next})
 	}
-	p.Advance(20)
-	if got := p.Ask(); got != nil {
-		t.Errorf("nothing is lacking, asked %v", got)
+	if p.Located() {
+		t.Error("somebody is ahead")
 	}
-	for i := range messages.PeerID(9) {
-		p.Ahead(i, 30)
+	for range 60 {
+		p.Tick()
 	}
-	if third := p.Ask(); len(third) != 4 || slices.Equal(third, first) {
-		t.Errorf("asked %v, at first %v", third, first)
+	if !p.Located() {
+		t.Error("a liar keeps the member from beginning")
 	}
-}
-
-// A liar keeps a member that lacks nothing from nothing, and is remembered with
-// one answer however much it sends (H29).
-func TestMemoryOfLies(t *testing.T) {
-	p := catchup.New(federation, 4, 0)
-	var answer []outcome.Outcome
-	for e := range messages.Epoch(64) {
-		o := fake(e, 0)
-		o.Contributions[0].Contribution = make([]byte, 8<<10)
-		answer = append(answer, o)
-	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for i := range 2000 {
-		answer[0].Contributions[0].Contribution[0] = byte(i)
-		p.Served(3, answer)
-	}
-	runtime.ReadMemStats(&after)
-	if spent := after.TotalAlloc - before.TotalAlloc; spent > 8<<20 {
-		t.Errorf("%d bytes allocated for the answers of one liar", spent)
-	}
-}
-
-func TestFaultyAnswers(t *testing.T) {
-	p := catchup.New(federation, 4, 5)
-	for name, c := range map[string]struct {
-		answer []outcome.Outcome
-		fault  bool
-	}{
-		"nothing":      {nil, false},
-		"old":          {[]outcome.Outcome{truth(3), truth(4)}, false},
-		"far ahead":    {[]outcome.Outcome{truth(9)}, false},
-		"gap":          {[]outcome.Outcome{truth(5), truth(7)}, true},
-		"descending":   {[]outcome.Outcome{truth(6), truth(5)}, true},
-		"twice":        {[]outcome.Outcome{truth(5), truth(5)}, true},
-		"wraps around": {[]outcome.Outcome{truth(^messages.Epoch(0)), truth(0)}, false},
-	} {
-		if fault := p.Served(1, c.answer); (fault != "") != c.fault {
-			t.Errorf("%s: fault %q", name, fault)
+	// One that is ahead and proves it is followed first.
+	p = newPeers(0)
+	for _, a := range p.Probe() {
+		if a.Peer == 1 {
+			answer(t, p, a, 5, true)
+		} else {
+			p.Headers(toconsensus.HeadersServed{Peer: a.Peer, Proof: statement.Proof{From: a.From}})
 		}
 	}
+	for range 200 {
+		p.Tick()
+	}
+	if p.Located() {
+		t.Error("began before it followed")
+	}
+	p.Advance(5, truth.links[5])
+	if !p.Located() {
+		t.Error("followed, and does not begin")
+	}
 }
 
-// What f peers claim keeps nobody asking, and what does not begin with the next
-// epoch is no opinion on it.
-func TestClaimsAndAnswersThatDoNotCount(t *testing.T) {
-	p := catchup.New(federation, 7, 5)
-	p.Ahead(1, 9)
-	p.Ahead(2, ^messages.Epoch(0))
-	if got := p.Ask(); got != nil {
-		t.Errorf("f peers are ahead, asked %v", got)
+// Memory: what is held of outcomes is bounded, however much is believed in.
+func TestHeldIsBounded(t *testing.T) {
+	p := ahead(newPeers(0))
+	a := p.Ask()[0]
+	answer(t, p, a, length, true)
+	asked := 0
+	for range 100 {
+		asks := p.Ask()
+		asked += len(asks)
 	}
-	for peer := range messages.PeerID(6) {
-		p.Served(peer, []outcome.Outcome{truth(7), truth(8)})
+	if asked > catchup.MaxAsked {
+		t.Errorf("%d questions open", asked)
 	}
-	if o, _, ok := p.Believed(); ok {
-		t.Errorf("believed epoch %d instead of 5", o.Epoch)
+}
+
+// Links that come up, and time, bring new questions; late answers bring nothing.
+func TestQuestionsAreGivenUp(t *testing.T) {
+	p := ahead(newPeers(0))
+	lost := p.Ask()[0]
+	p.Up(lost.Peer)
+	if asks := p.Ask(); len(asks) != 1 {
+		t.Errorf("after the link came up asked %s", show(asks))
 	}
-	p.Ahead(3, 6)
-	if got := p.Ask(); len(got) != 3 {
-		t.Errorf("f+1 peers are ahead, asked %v", got)
+	var asks []catchup.Ask
+	for tick := 1; len(asks) == 0; tick++ {
+		if asks = p.Tick(); tick > 20 {
+			t.Fatal("never asked again")
+		}
+	}
+	if len(asks) != f+1 {
+		t.Errorf("asked %s", show(asks))
+	}
+	if slices.ContainsFunc(asks, func(a catchup.Ask) bool { return a.Peer == 2 }) {
+		t.Errorf("asked the silent one: %s", show(asks))
+	}
+	answer(t, p, catchup.Ask{Peer: 2}, 5, true)
+	if len(p.Ready(1, 1)) != 0 || p.String() != "next 0 believed 0 held 0 proven 0" {
+		t.Errorf("a late answer counts: %s", p)
 	}
 }

@@ -13,41 +13,70 @@ import (
 // of what it asked for is not forgotten.
 func TestRequestsAreServedAtThePaceOfTicks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := catchup.NewRequests(3)
+		type request struct {
+			peer messages.PeerID
+			from uint64
+		}
+		r := catchup.NewRequests[request](3)
 		served, ticks := map[messages.PeerID]int{}, 0
-		waiting := map[messages.PeerID]messages.Epoch{}
+		waiting := map[messages.PeerID]uint64{}
 		t.Repeat(map[string]func(*rapid.T){
 			"ask": func(t *rapid.T) {
-				q := catchup.Request{
-					Peer: messages.PeerID(rapid.IntRange(0, 2).Draw(t, "peer")),
-					From: messages.Epoch(rapid.Uint64Range(1, 9).Draw(t, "from")),
-				}
-				if r.Admit(q) {
-					served[q.Peer]++
+				q := request{messages.PeerID(rapid.IntRange(0, 2).Draw(t, "peer")), rapid.Uint64Range(1, 9).Draw(t, "from")}
+				if r.Admit(q.peer, q) {
+					served[q.peer]++
 				} else {
-					waiting[q.Peer] = q.From
+					waiting[q.peer] = q.from
 				}
 			},
 			"tick": func(t *rapid.T) {
 				ticks++
 				for _, q := range r.Tick() {
-					if waiting[q.Peer] != q.From {
-						t.Fatalf("served %+v, want from %d", q, waiting[q.Peer])
+					if waiting[q.peer] != q.from {
+						t.Fatalf("served %+v, waiting is %d", q, waiting[q.peer])
 					}
-					delete(waiting, q.Peer)
-					served[q.Peer]++
+					delete(waiting, q.peer)
+					served[q.peer]++
 				}
 				if len(waiting) > 0 {
-					t.Fatalf("not served: %v", waiting)
+					t.Fatalf("still waiting: %v", waiting)
 				}
 			},
 			"": func(t *rapid.T) {
-				for peer, times := range served {
-					if times > ticks+4 {
-						t.Fatalf("peer %d was served %d times in %d ticks", peer, times, ticks)
+				for p, n := range served {
+					if n > 4+ticks {
+						t.Fatalf("peer %d was served %d times in %d ticks", p, n, ticks)
 					}
 				}
 			},
 		})
 	})
+}
+
+// A hundred peers that all ask are served in turn, none of them much more often
+// than another, and not more of them in a tick than there is time for.
+func TestRequestsOfManyPeers(t *testing.T) {
+	r := catchup.NewRequests[messages.PeerID](100)
+	served := make([]int, 100)
+	total := 0
+	for range 100 {
+		for id := range messages.PeerID(100) {
+			if r.Admit(id, id) {
+				served[id]++
+				total++
+			}
+		}
+		for _, id := range r.Tick() {
+			served[id]++
+			total++
+		}
+	}
+	if total > 101*16 {
+		t.Errorf("%d served in 100 ticks", total)
+	}
+	for id, n := range served {
+		if n < 10 || n > 25 {
+			t.Errorf("peer %d was served %d times", id, n)
+		}
+	}
 }

@@ -16,6 +16,7 @@ var (
 	acceptedScope = storage.Replicated("core/accepted")
 	factScope     = storage.Replicated("core/facts")
 	auditScope    = storage.Replicated("core/audit")
+	presenceScope = storage.Replicated("core/presence")
 )
 
 // ModuleScope is where a module keeps its replicated state.

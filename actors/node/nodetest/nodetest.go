@@ -83,12 +83,14 @@ func (f *Federation) keys(random io.Reader, c *federation.Config, faulty int) {
 	n := len(c.Members)
 	coin := tsigtest.Deal(random, faulty+1, n)
 	c.Coin = signatureKey(faulty+1, coin)
-	c.Certificate = signatureKey(n-faulty, tsigtest.Deal(random, n-faulty, n))
+	certificate := tsigtest.Deal(random, n-faulty, n)
+	c.Certificate = signatureKey(n-faulty, certificate)
 	contributions := tenctest.Deal(random, tenctest.Config{Role: domain.TenC, Threshold: faulty + 1, Members: n})
 	c.Contributions = encryptionKey(contributions)
 	c.Preimages = encryptionKey(tenctest.Deal(random, tenctest.Config{Role: domain.LightningPreimage, Threshold: n - faulty, Members: n}))
 	for i := range f.Secrets {
 		f.Secrets[i].Coin = coin.Secrets[i].Bytes()
+		f.Secrets[i].Certificate = certificate.Secrets[i].Bytes()
 		f.Secrets[i].Contributions = contributions.Scalars[i]
 	}
 }
