@@ -303,8 +303,12 @@ func TestCatchUpToAnotherState(t *testing.T) {
 	n.drain()
 	n.ahead(9, 1, 2)
 	n.learn(by, 1, 2, 3)
-	if a, rings := n.alarm(); !rings || n.position().Next != 1 {
+	a, rings := n.alarm()
+	if !rings || n.position().Next != 1 || a.Epoch != 1 || a.Certified == nil || !n.keys.Valid(*a.Certified) {
 		t.Errorf("alarm %t %v at %d", rings, a, n.position().Next)
+	}
+	if n.certified() != 0 {
+		t.Errorf("certified are %d epochs", n.certified())
 	}
 }
 

@@ -29,8 +29,9 @@ type epoch struct {
 	outcome outcome.Outcome
 	encoded []byte
 	// expected is what others say that it leads to, nil if it was agreed on here.
-	expected *statement.Statement
-	proven   bool // by a certificate
+	expected    *statement.Statement
+	proven      bool                   // by a certificate
+	certificate *statement.Certificate // its own, nil if it came without
 
 	result    transition.Result
 	statement statement.Statement
@@ -60,7 +61,13 @@ func (p *Processor) apply(ctx actor.Context, epochs ...epoch) {
 	err := p.commit(epochs)
 	var diverged *divergence
 	if errors.As(err, &diverged) {
-		p.halt(ctx, history.Alarm{Epoch: diverged.own.Epoch, Text: diverged.Error(), Own: diverged.own})
+		a := history.Alarm{Epoch: diverged.own.Epoch, Text: diverged.Error(), Own: diverged.own}
+		for _, e := range epochs {
+			if e.certificate != nil {
+				a.Certified = e.certificate
+			}
+		}
+		p.halt(ctx, a)
 		return
 	}
 	if err != nil {
@@ -79,6 +86,9 @@ func (p *Processor) apply(ctx actor.Context, epochs ...epoch) {
 	for i := range epochs {
 		if epochs[i].proven {
 			p.notary.collector.Learned(epochs[i].statement)
+			if c := epochs[i].certificate; c != nil {
+				p.notary.collector.Prove(*c)
+			}
 		} else {
 			p.perform(ctx, p.cfg.Self, p.notary.collector.Committed(epochs[i].statement))
 		}
@@ -103,6 +113,9 @@ func (p *Processor) commit(epochs []epoch) error {
 			refusals.Write(ov, r.Witness, history.Refusal{Epoch: epochs[i].outcome.Epoch, Tx: r.Tx, Rejection: r.Rejection})
 		}
 		history.WriteEpoch(ov, epochs[i].statement, epochs[i].encoded)
+		if c := epochs[i].certificate; c != nil {
+			history.WriteCertificate(ov, *c)
+		}
 	}
 	history.WritePosition(ov, next)
 	p.notary.pending.write(ov)

@@ -191,20 +191,9 @@ func (p *Processor) proceed(ctx actor.Context) {
 		if err != nil || o.Epoch != b.Statement.Epoch {
 			panic(fmt.Sprintf("consensus: outcome that correct members signed for epoch %d: %v", b.Statement.Epoch, err))
 		}
-		epochs[i] = epoch{outcome: o, encoded: b.Outcome, expected: &ready[i].Statement, proven: b.Proven}
-		if b.Certificate != nil {
-			p.notary.pending.certificates = append(p.notary.pending.certificates, *b.Certificate)
-		}
+		epochs[i] = epoch{outcome: o, encoded: b.Outcome, expected: &ready[i].Statement, proven: b.Proven, certificate: b.Certificate}
 	}
 	p.apply(ctx, epochs...)
-	if p.notary.alarm != nil {
-		return
-	}
-	for _, b := range ready {
-		if b.Certificate != nil {
-			p.notary.collector.Prove(*b.Certificate)
-		}
-	}
 	p.settle(ctx)
 }
 

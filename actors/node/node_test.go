@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	mrand "math/rand/v2"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 
 	"minimint/actors/chain/fake"
 	"minimint/actors/clock"
+	"minimint/actors/consensus"
+	"minimint/actors/consensus/history"
 	"minimint/actors/node"
 	"minimint/actors/node/nodetest"
 	"minimint/actors/remote"
@@ -26,6 +29,9 @@ import (
 	"minimint/messages"
 	"minimint/messages/link"
 	"minimint/messages/wire"
+	"minimint/storage"
+	"minimint/storage/bolt"
+	"minimint/storage/statehash"
 )
 
 // patience bounds every wait; it is long because nothing depends on it.
@@ -39,12 +45,13 @@ type house struct {
 	chain      *fake.Chain
 	nodes      []*node.Node
 	dirs       []string
+	past       []consensus.Past
 	starts     uint64
 }
 
 func newHouse(t *testing.T, n int) *house {
 	t.Helper()
-	h := &house{t: t, chain: fake.New(&chaincfg.SimNetParams), nodes: make([]*node.Node, n)}
+	h := &house{t: t, chain: fake.New(&chaincfg.SimNetParams), nodes: make([]*node.Node, n), past: make([]consensus.Past, n)}
 	var addresses []string
 	for range n {
 		addresses = append(addresses, freeAddress(t))
@@ -76,7 +83,7 @@ func (h *house) start(i int) {
 	h.t.Helper()
 	h.starts++
 	n, err := node.Start(node.Config{
-		Federation: h.federation.Config, Self: messages.PeerID(i), Secrets: h.federation.Secrets[i], DataDir: h.dirs[i],
+		Federation: h.federation.Config, Self: messages.PeerID(i), Secrets: h.federation.Secrets[i], DataDir: h.dirs[i], Past: h.past[i],
 		Listen: h.federation.Config.Members[i].Address, Incarnation: h.starts, Bitcoin: h.chain.Node(),
 		Exit: func(reason any) { h.t.Errorf("node %d must not go on: %v", i, reason) },
 		Log:  logger(h.t, i),
@@ -247,4 +254,97 @@ func TestNodeReturnsAndCatchesUp(t *testing.T) {
 	h.sameState(append(clients, h.connect(3)), away)
 	h.chain.Mine(10)
 	h.sameState(append(clients, h.connect(3)), away+1)
+}
+
+// rounds makes the federation agree on something so many times.
+func (h *house) rounds(clients []*client, n int) uint64 {
+	h.t.Helper()
+	next := h.sameState(clients, 0)
+	for range n {
+		h.chain.Mine(3)
+		next = h.sameState(clients, next+1)
+	}
+	return next
+}
+
+// A member that has lost its data, and whose peers have forgotten what it missed,
+// comes back with nothing but its keys: at first it listens, and then the others
+// need it.
+func TestMemberWithoutDataComesBack(t *testing.T) {
+	h := newHouse(t, 4)
+	for i := range h.nodes {
+		h.stop(i)
+		h.past[i].Retain = 3
+		h.start(i)
+	}
+	clients := []*client{h.connect(0), h.connect(1), h.connect(2)}
+	h.rounds(append(clients, h.connect(3)), 2)
+	h.stop(3)
+	away := h.rounds(clients, 6)
+	h.dirs[3], h.past[3].Lost = t.TempDir(), true
+	h.start(3)
+	clients = append(clients, h.connect(3))
+	if h.sameState(clients, away); clients[3].info().GetOldestEpoch() == 0 {
+		t.Error("it got outcomes that the others have forgotten")
+	}
+	h.rounds(clients, 3)
+	h.stop(2)
+	last := h.rounds([]*client{clients[0], clients[1], clients[3]}, 2)
+	deadline := time.Now().Add(patience)
+	for clients[3].info().GetCertifiedEpochs() < last {
+		if time.Now().After(deadline) {
+			t.Fatalf("certified are %d of %d epochs", clients[3].info().GetCertifiedEpochs(), last)
+		}
+	}
+}
+
+// A member whose state was changed behind its back says so and takes no part any
+// more; the others do not need it.
+func TestDivergedMemberIsSeen(t *testing.T) {
+	h := newHouse(t, 4)
+	clients := []*client{h.connect(0), h.connect(1), h.connect(2)}
+	h.rounds(append(clients, h.connect(3)), 2)
+	h.stop(3)
+	twist(t, filepath.Join(h.dirs[3], node.StoreFile))
+	h.start(3)
+	bad := h.connect(3)
+	deadline := time.Now().Add(patience)
+	for bad.info().GetAlarm() == "" {
+		h.rounds(clients, 1)
+		if time.Now().After(deadline) {
+			t.Fatal("no alarm")
+		}
+	}
+	stopped := bad.info().GetNextEpoch()
+	h.rounds(clients, 2)
+	if got := bad.info(); got.GetNextEpoch() != stopped {
+		t.Errorf("it went on from epoch %d to %d", stopped, got.GetNextEpoch())
+	}
+	for _, c := range clients {
+		if got := c.info().GetAlarm(); got != "" {
+			t.Errorf("another member: %s", got)
+		}
+	}
+}
+
+// twist adds a pair to the replicated state, and to what the member computed from it.
+func twist(t *testing.T, path string) {
+	t.Helper()
+	store, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.Update(func(tx storage.Tx) error {
+		storage.Scoped(tx, storage.Replicated("twist")).Put([]byte("key"), nil)
+		p := history.ReadPosition(tx)
+		p.State = statehash.Compute(tx)
+		history.WritePosition(tx, p)
+		return nil
+	})
+	if err == nil {
+		err = store.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -115,13 +115,16 @@ func (p Ports) orReal() Ports {
 	return p
 }
 
+// StoreFile is the store in the data directory.
+const StoreFile = "state.db"
+
 // openStorage opens the store and the directory of pool and journal.
 func openStorage(dir string) (storage.Store, disk.Disk, error) {
 	files, err := disk.OpenDir(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("data directory: %w", err)
 	}
-	store, err := bolt.Open(filepath.Join(dir, "state.db"), bolt.Options{})
+	store, err := bolt.Open(filepath.Join(dir, StoreFile), bolt.Options{})
 	if err != nil {
 		return nil, nil, err
 	}

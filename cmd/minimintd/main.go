@@ -41,6 +41,7 @@ func app() *cli.App {
 
 Examples:
    minimintd run --dir ~/minimint/member-0 --passphrase-file /run/secrets/minimint
+   minimintd status --dir ~/minimint/member-0
    minimintd invite --dir ~/minimint/member-0
 
 Exit codes: 0 stopped by a signal, 1 failure, 2 wrong usage.`,
@@ -64,6 +65,14 @@ A member may be killed at any moment: what it acknowledged is on disk, and it go
 				Usage:  "print the invite code of the federation",
 				Flags:  dirFlags(),
 				Action: invite,
+			},
+			{
+				Name:  "status",
+				Usage: "ask the running member how it is",
+				Description: `It is asked over its own socket, as a client would. Exit code 1 also says that the member has stopped, because its
+state is not what the others agreed on.`,
+				Flags:  append(dirFlags(), &cli.BoolFlag{Name: "json", Usage: "print one JSON object"}),
+				Action: status,
 			},
 		},
 	}

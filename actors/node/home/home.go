@@ -7,7 +7,9 @@
 //	data/            store, pool and journal; only a running node touches it
 //
 // Everything but data/ is written once, at set-up. A backup of the three files
-// is enough to come back with an empty data/ directory.
+// is enough to come back with an empty data/ directory: the member then gets the
+// state from the others, and is silent until it cannot contradict what it said in
+// its former life.
 package home
 
 import (
@@ -19,6 +21,7 @@ import (
 	"time"
 
 	"minimint/actors/chain/btcd/rpc"
+	"minimint/actors/node"
 	"minimint/messages"
 	"minimint/messages/federation"
 )
@@ -29,6 +32,8 @@ const (
 	secretsFile    = "secrets.age"
 	transcriptFile = "transcript.bin"
 	dataDir        = "data"
+	// newFile lies in data/ from set-up until the first start.
+	newFile = "new"
 )
 
 // rpcTimeout ends a call to the bitcoin node.
@@ -43,6 +48,9 @@ type Settings struct {
 	// Bitcoin is the member's bitcoin node; without one the member votes for no
 	// blocks.
 	Bitcoin *Bitcoin `json:"bitcoin,omitempty"`
+	// KeepEpochs is how many certified epochs are kept for members that were
+	// away: whoever missed more gets a snapshot. 10,000 if 0.
+	KeepEpochs uint64 `json:"keep_epochs,omitempty"`
 }
 
 // Bitcoin says how to reach a btcd node's RPC interface.
@@ -81,7 +89,34 @@ func Create(h Home) error {
 	if err := h.WriteSettings(); err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(h.DataDir(), newFile), nil, 0o600); err != nil {
+		return fmt.Errorf("member directory: %w", err)
+	}
 	if err := os.WriteFile(filepath.Join(h.Dir, federationFile), h.Federation.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("member directory: %w", err)
+	}
+	return nil
+}
+
+// Lost reports whether the member has lost its data: there is none, and it is not
+// new.
+func (h Home) Lost() (bool, error) {
+	for _, name := range []string{node.StoreFile, newFile} {
+		_, err := os.Stat(filepath.Join(h.DataDir(), name))
+		if err == nil {
+			return false, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return false, fmt.Errorf("member directory: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// Started notes that the member has begun: if its data disappears from now on, it
+// was lost.
+func (h Home) Started() error {
+	if err := os.Remove(filepath.Join(h.DataDir(), newFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("member directory: %w", err)
 	}
 	return nil

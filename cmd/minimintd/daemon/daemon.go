@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"minimint/actors/chain/btcd"
+	"minimint/actors/consensus"
 	"minimint/actors/module/wallet"
 	"minimint/actors/node"
 	"minimint/actors/node/home"
@@ -37,9 +38,18 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	lost, err := cfg.Home.Lost()
+	if err != nil {
+		return err
+	}
+	if lost {
+		cfg.Log.Warn("this member has no data although it is not new: it gets the state from the others, and takes no part in consensus until it has found out where it may have been",
+			slog.String("directory", cfg.Home.DataDir()))
+	}
 	halted := make(chan any, 1)
 	settings := node.Config{
 		Federation: cfg.Home.Federation, Self: cfg.Home.Settings.Member, Secrets: secrets, DataDir: cfg.Home.DataDir(),
+		Past:   consensus.Past{Retain: cfg.Home.Settings.KeepEpochs, Lost: lost},
 		Listen: cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
 		Exit: func(reason any) {
 			select {
@@ -55,6 +65,10 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	n, err := node.Start(settings)
 	if err != nil {
+		return err
+	}
+	if err := cfg.Home.Started(); err != nil {
+		n.Stop()
 		return err
 	}
 	member := cfg.Home.Federation.Members[settings.Self]

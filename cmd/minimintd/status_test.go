@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	mrand "math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+
+	"minimint/actors/node"
+	"minimint/actors/node/home"
+	"minimint/actors/node/nodetest"
+	"minimint/messages/wire"
+)
+
+// output runs the program and returns what it prints.
+func output(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	a := app()
+	a.Writer = &out
+	err := a.Run(append([]string{"minimintd"}, args...))
+	return out.String(), err
+}
+
+func TestStatus(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	f := nodetest.New(mrand.NewChaCha8([32]byte{1}), nodetest.Terms{Tiers: []uint32{0}}, address)
+	h := home.Home{Dir: t.TempDir(), Federation: f.Config, Settings: home.Settings{Listen: address}}
+	if err := home.Create(h); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := output(t, "status", "--dir", h.Dir); err == nil {
+		t.Error("a member that does not run has a status")
+	}
+	n, err := node.Start(node.Config{
+		Federation: f.Config, Secrets: f.Secrets[0], DataDir: h.DataDir(), Listen: address, Incarnation: 1,
+		Exit: func(reason any) { t.Error(reason) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Stop)
+	text, err := output(t, "status", "--dir", h.Dir)
+	if err != nil || !strings.Contains(text, "epochs       0 committed, 0 certified, kept from 0 on") || strings.Contains(text, "ALARM") {
+		t.Errorf("%s%v", text, err)
+	}
+	text, err = output(t, "status", "--dir", h.Dir, "--json")
+	var c condition
+	if err != nil || json.Unmarshal([]byte(text), &c) != nil || c.Version != node.Version {
+		t.Errorf("%s%v", text, err)
+	}
+}
+
+func TestReport(t *testing.T) {
+	f := nodetest.New(mrand.NewChaCha8([32]byte{1}), nodetest.Terms{Tiers: []uint32{0}}, "a:1", "b:1", "c:1", "d:1")
+	info := &wire.Info{
+		Member: 1, NextEpoch: 9, CertifiedEpochs: 8, OldestEpoch: 3, StateHash: make([]byte, 32), Alarm: "something is wrong",
+		Peers: []*wire.PeerInfo{{Member: 0, Connected: true}, {Member: 2, Faults: 7}, {Member: 99}},
+	}
+	var out bytes.Buffer
+	if err := show(&out, report(f.Config, info)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"member       1 (member 1)", "9 committed, 8 certified, kept from 3 on", "peer         0 (member 0) connected, 0 faults",
+		"peer         2 (member 2) not connected, 7 faults", "ALARM        something is wrong",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
+	}
+}
