@@ -17,6 +17,8 @@ import (
 	"minimint/messages/outcome"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tomodule"
+	"minimint/messages/statement"
+	"minimint/messages/timing"
 	"minimint/messages/transaction"
 	"minimint/messages/wire"
 	"minimint/storage/bolt"
@@ -112,6 +114,49 @@ func TestConfigAndInfo(t *testing.T) {
 	}
 	r.store.broken = true
 	if got := r.refusal(5, r.ask(info(5))); got.GetFinal() {
+		t.Errorf("a state that cannot be read: %v", got)
+	}
+	r.store.broken = false
+	r.alive()
+}
+
+// A client can have an epoch proven, and believes that of this member alone.
+func TestProof(t *testing.T) {
+	r := newRig(t).real()
+	ask := func(epoch uint64, newest bool) *wire.ClientRequest {
+		return &wire.ClientRequest{Id: 1, Request: &wire.ClientRequest_Proof{Proof: &wire.ProofWanted{Epoch: epoch, Newest: newest}}}
+	}
+	for _, newest := range []bool{false, true} {
+		if got := r.refusal(1, r.ask(ask(0, newest))); messages.RejectionCode(got.GetCode()) != messages.RejectNotFound || got.GetFinal() {
+			t.Errorf("before the first epoch: %v", got)
+		}
+	}
+	for id := range uint64(3) {
+		r.agree(txs(consensustest.Deposit('d', id+1, 100)))
+		for range 3 {
+			r.stage.Send(r.clock, r.processor, &timing.Tick{})
+		}
+	}
+	for _, c := range []struct {
+		epoch  uint64
+		newest bool
+		want   messages.Epoch
+	}{{0, false, 0}, {2, false, 2}, {0, true, 2}} {
+		p := r.one(1, r.ask(ask(c.epoch, c.newest))).GetProof()
+		s, err := statement.Proven(p, consensustest.NewKeys(1), consensustest.Federation, 0)
+		if err != nil || s.Epoch != c.want || s.Header.Size == 0 {
+			t.Errorf("%+v: %s, %v", c, s, err)
+		}
+	}
+	if got := r.refusal(1, r.ask(ask(3, false))); got.GetFinal() {
+		t.Errorf("the next epoch: %v", got)
+	}
+	got := r.one(4, r.ask(info(4))).GetInfo()
+	if got.GetCertifiedEpochs() != 3 || got.GetOldestEpoch() != 0 || got.GetAlarm() != "" {
+		t.Errorf("info %v", got)
+	}
+	r.store.broken = true
+	if got := r.refusal(1, r.ask(ask(0, false))); got.GetFinal() {
 		t.Errorf("a state that cannot be read: %v", got)
 	}
 	r.store.broken = false

@@ -83,6 +83,24 @@ func (p Proof) Certificate(federation messages.FederationID, era messages.Era) (
 	return Certificate{Statement: list[len(list)-1], Signature: p.Signature}, true
 }
 
+// maxProof bounds the headers of a proof for a client.
+const maxProof = 1024
+
+// Proven reads what a member answered to the question for an epoch's proof, and
+// returns the statement of that epoch. One member's word is enough, whoever it is:
+// n−f members signed it. Errors wrap ErrStatement.
+func Proven(w *wire.EpochProof, key Key, federation messages.FederationID, era messages.Era) (Statement, error) {
+	p, err := ReadProof(w.GetEpoch(), w.GetPrevious(), w.GetHeaders(), w.GetSignature(), maxProof)
+	if err != nil {
+		return Statement{}, err
+	}
+	c, ok := p.Certificate(federation, era)
+	if !ok || !key.Valid(c) {
+		return Statement{}, fmt.Errorf("%w: no certificate under %d headers from epoch %d", ErrStatement, len(p.Headers), p.From)
+	}
+	return p.Statements(federation, era)[0], nil
+}
+
 // HeadersWire returns the messages that stand for headers.
 func HeadersWire(headers []Header) []*wire.EpochHeader {
 	list := make([]*wire.EpochHeader, len(headers))

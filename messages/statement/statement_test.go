@@ -161,6 +161,33 @@ func TestProof(t *testing.T) {
 	}
 }
 
+// A client believes one member that shows a certificate.
+func TestProven(t *testing.T) {
+	key, signers := deal()
+	chain := statement.Chain{Federation: federationID, Next: 4, Previous: messages.Digest{9}}
+	one, two := chain.Add(statement.Header{Size: 1}), chain.Add(statement.Header{Size: 2})
+	w := &wire.EpochProof{
+		Epoch: 4, Previous: one.Previous[:], Headers: []*wire.EpochHeader{one.Header.Wire(), two.Header.Wire()},
+		Signature: certify(t, key, signers, two).Signature,
+	}
+	if got, err := statement.Proven(w, key, federationID, 0); err != nil || got != one {
+		t.Errorf("%s: %v", got, err)
+	}
+	for name, change := range map[string]func(*wire.EpochProof){
+		"unsigned":   func(w *wire.EpochProof) { w.Signature = nil },
+		"no header":  func(w *wire.EpochProof) { w.Headers = nil },
+		"another":    func(w *wire.EpochProof) { w.Headers[0].Size = 7 },
+		"other link": func(w *wire.EpochProof) { w.Previous[3]++ },
+		"too long":   func(w *wire.EpochProof) { w.Headers = make([]*wire.EpochHeader, 5000) },
+	} {
+		lie := proto.Clone(w).(*wire.EpochProof)
+		change(lie)
+		if _, err := statement.Proven(lie, key, federationID, 0); !errors.Is(err, statement.ErrStatement) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestContradiction(t *testing.T) {
 	keys, secrets := deal()
 	other := example()

@@ -2,7 +2,8 @@
 // or be dead.
 //
 // A [Poll] is one question to all members: f+1 equal answers are the answer,
-// since one of them comes from an honest member. A [Ballot] is what members say
+// since one of them comes from an honest member; so is a single one that comes with
+// a certificate of the members (package messages/statement). A [Ballot] is what members say
 // became of one transaction: f+1 who say that it was accepted in the same epoch,
 // or refused for the same reason, decide. That a member does not know is never
 // counted: f+1 times "unknown" may be f liars and one who lags.
@@ -45,6 +46,7 @@ func (a Answer) equal(b Answer) bool {
 type Poll struct {
 	group   Group
 	answers []*Answer // by member
+	proven  *Answer
 }
 
 // NewPoll returns a poll without answers.
@@ -56,10 +58,20 @@ func (p *Poll) Answer(from messages.PeerID, a Answer) {
 	p.answers[from] = &a
 }
 
-// Result returns the answer that f+1 members gave alike, and false if there is
-// none yet. Of two such answers, which only members that lag can cause, it is the
+// Prove records what a member said together with a certificate that the caller has
+// checked: it is the result, whatever others say.
+func (p *Poll) Prove(from messages.PeerID, a Answer) {
+	p.Answer(from, a)
+	p.proven = &a
+}
+
+// Result returns the answer that is proven, or else that f+1 members gave alike, and
+// false if there is none yet. Of two such answers, which only members that lag can cause, it is the
 // one whose first giver has the lowest id.
 func (p *Poll) Result() (Answer, bool) {
+	if p.proven != nil {
+		return *p.proven, true
+	}
 	for _, a := range p.answers {
 		if a != nil && len(p.saying(*a)) >= p.group.Enough() {
 			return *a, true

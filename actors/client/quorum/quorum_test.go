@@ -127,3 +127,18 @@ func TestPollComparesCodesAndNotTexts(t *testing.T) {
 		t.Errorf("dissenters %v", got)
 	}
 }
+
+// One answer with a certificate is the result, however many say something else.
+func TestProvenAnswer(t *testing.T) {
+	p := NewPoll(GroupOf(4))
+	for id := range messages.PeerID(3) {
+		p.Answer(id, Answer{Body: "lie"})
+	}
+	p.Prove(3, Answer{Body: "true"})
+	if a, ok := p.Result(); !ok || a.Body != "true" {
+		t.Errorf("%q, %t", a.Body, ok)
+	}
+	if got := p.Dissenters(); !slices.Equal(got, []messages.PeerID{0, 1, 2}) {
+		t.Errorf("dissenters %v", got)
+	}
+}
