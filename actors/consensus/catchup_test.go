@@ -473,6 +473,32 @@ func TestCatchUpThroughPeers(t *testing.T) {
 	}
 }
 
+// A member that is ten thousand epochs behind has more headers and outcomes to ask
+// for than are held at once.
+func TestTenThousandEpochsBehind(t *testing.T) {
+	const epochs = 10_000
+	stage := consensustest.NewStage()
+	t.Cleanup(stage.Close)
+	g := generator{node: newNode(t, stage, 4), contribution: func(messages.Epoch) outcome.Contribution { return items() }}
+	g.store = g.node.store
+	g.apply(epochs)
+	h := newHouse(t, 4, func(n *node) {
+		if n.self < 3 {
+			n.store = g.node.store.Clone()
+		}
+	})
+	h.agreed = make([]outcome.Outcome, epochs)
+	h.tick(40)
+	h.same(first(4)...)
+	for i, n := range h.nodes {
+		if len(n.faults) != 0 || n.certified() != epochs {
+			t.Errorf("member %d: faults of %v, certified %d", i, n.faults, n.certified())
+		}
+	}
+	h.agree(h.small(), first(4)...)
+	h.same(first(4)...)
+}
+
 // Outcomes of more than 8 MB arrive, in parts; a liar among those that serve them
 // costs an attempt.
 func TestHugeOutcomes(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 // house is a federation of real processors and real peer actors, whose HBBFT is
 // the test. Links between them can be cut, and what goes over them changed.
 type house struct {
-	*testing.T
+	testing.TB
 	stage  *consensustest.Stage
 	nodes  []*node
 	peers  [][]*actor.PID // [of][about]
@@ -36,9 +36,14 @@ type house struct {
 
 func newHouse(t *testing.T, members int, prepare func(*node)) *house {
 	t.Helper()
+	return newHouseOf(t, members, prepare)
+}
+
+func newHouseOf(t testing.TB, members int, prepare func(*node)) *house {
+	t.Helper()
 	stage := consensustest.NewStage()
 	t.Cleanup(stage.Close)
-	h := &house{T: t, stage: stage, cut: make([]bool, members), peers: make([][]*actor.PID, members)}
+	h := &house{TB: t, stage: stage, cut: make([]bool, members), peers: make([][]*actor.PID, members)}
 	for i := range members {
 		n := newNode(t, stage, members)
 		n.self = messages.PeerID(i)

@@ -36,7 +36,8 @@ type node struct {
 	stage   *consensustest.Stage
 	rules   *transition.Transition
 	store   *memory.Store
-	commits int // of the store
+	real    storage.Store // instead of store, if not nil
+	commits int           // of the store
 	disk    *disk.Memory
 	syncs   int // of the pool's file
 	members int
@@ -87,10 +88,14 @@ func (n *node) start() {
 			}
 		}
 	}
+	var store storage.Store = countedStore{n.store, &n.commits}
+	if n.real != nil {
+		store = n.real
+	}
 	n.pid = n.stage.Spawn(consensustest.Policy, consensus.New(consensus.Config{
 		Federation: consensustest.Federation, Self: n.self, Members: n.members, Transition: n.rules, Past: n.past,
 		Key:   n.keys.Members[n.self],
-		Store: countedStore{n.store, &n.commits}, PoolDisk: countedDisk{n.disk, &n.syncs}, PoolFile: "pool", Rand: rand.Reader,
+		Store: store, PoolDisk: countedDisk{n.disk, &n.syncs}, PoolFile: "pool", Rand: rand.Reader,
 		HBBFT: n.hbbft.PID, Peers: peers, Clock: n.clock.PID,
 		Fault: func(peer messages.PeerID, text string) {
 			n.faults, n.texts = append(n.faults, peer), append(n.texts, text)

@@ -160,7 +160,7 @@ func TestInstallationIsAtomic(t *testing.T) {
 		n := started(t, 4)
 		n.past.Retain = 4
 		n.restart(1)
-		for _, o := range append(before, past(40)[1:]...) {
+		for _, o := range append(before, past(16)[1:]...) {
 			n.tell(toconsensus.Agreed{Outcome: o})
 			for id := 1; id < 3; id++ {
 				var s = n.statement(o.Epoch)
@@ -172,7 +172,7 @@ func TestInstallationIsAtomic(t *testing.T) {
 		n.drain()
 		return n
 	}()
-	if by.oldest() == 0 || by.certified() != 40 {
+	if by.oldest() == 0 || by.certified() != 16 {
 		t.Fatalf("the teacher: oldest %d, certified %d", by.oldest(), by.certified())
 	}
 	old := started(t, 4)
@@ -193,7 +193,7 @@ func TestInstallationIsAtomic(t *testing.T) {
 			n.peersUp()
 			n.drain()
 			was := n.position()
-			n.ahead(40, 1, 2)
+			n.ahead(16, 1, 2)
 			planned := false
 			for range 20 {
 				for id, q := range n.questions() {
@@ -219,7 +219,7 @@ func TestInstallationIsAtomic(t *testing.T) {
 			n.tick(1)
 			n.peersUp()
 			n.drain()
-			n.ahead(40, 1, 2)
+			n.ahead(16, 1, 2)
 			n.learn(by, 1, 2, 3)
 			n.tick(60)
 			n.learn(by, 1, 2, 3)
@@ -227,7 +227,7 @@ func TestInstallationIsAtomic(t *testing.T) {
 			n.alive()
 		}
 	}
-	if writes < 40 {
+	if writes < 30 {
 		t.Errorf("only %d writes were tried", writes)
 	}
 }

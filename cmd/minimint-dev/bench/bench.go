@@ -9,10 +9,11 @@
 //
 //	crypto       what a note costs a member, and shares, and an epoch's contributions
 //	hbbft        HoneyBadgerBFT alone, among 4, 7 and 10 members
+//	recovery     how a member comes back that was away, or has lost its data
 //	federation   four nodes in processes of their own and a bitcoin node: how long a
 //	             reissue takes, what an idle node needs, how much they all carry
 //
-// The first two are Go benchmarks named BenchmarkFigures beside the code that they
+// All but the last are Go benchmarks named BenchmarkFigures beside the code that they
 // measure; they stand in test files, since only there the curve library and others
 // to compare with may be imported. This package runs them with the go command and
 // reads what they report: a metric whose unit is the name of a figure. So every
@@ -42,10 +43,11 @@ import (
 const (
 	crypto     = "crypto"
 	hbbft      = "hbbft"
+	recovery   = "recovery"
 	federation = "federation"
 )
 
-var parts = []string{crypto, hbbft, federation}
+var parts = []string{crypto, hbbft, recovery, federation}
 
 // Config says what to measure and where the results go.
 type Config struct {

@@ -44,6 +44,8 @@ var definitions = []definition{
 	{"epoch_cpu_ms_n4", "ms", 10, hbbft, "actors/hbbft", "HoneyBadgerBFT alone, 100 items of 10 bytes: user CPU by node and epoch"},
 	{"epoch_cpu_ms_n7", "ms", 15, hbbft, "actors/hbbft", "the same among 7"},
 	{"epoch_cpu_ms_n10", "ms", 20, hbbft, "actors/hbbft", "the same among 10"},
+	{"catchup_s_10k_epochs", "s", 5, recovery, "actors/consensus", "a member comes back that missed 10,000 epochs of one transaction each, from three others"},
+	{"rebuild_s_100k_epochs", "s", 60, recovery, "actors/consensus", "a member comes back without data at epoch 100,000: a snapshot and 1,000 epochs"},
 	{"reissue_ms_p50", "ms", 150, federation, "", "from submission to spendable notes, one client alone: median"},
 	{"reissue_ms_p95", "ms", 0, federation, "", "the same: 95 of 100 are faster"},
 	{"idle_rss_mib", "MiB", 60, federation, "", "memory of an idle node, the largest of four"},

@@ -24,6 +24,7 @@ var goBenchmarks = []goBenchmark{
 	{crypto, "crypto/tsig", 25, 5},
 	{crypto, "crypto/tenc", 15, 3},
 	{hbbft, "actors/hbbft", 9, 1},
+	{recovery, "actors/consensus", 3, 1},
 }
 
 // argv is a command. Its text can be pasted into a shell.
