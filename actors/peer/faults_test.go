@@ -13,7 +13,7 @@ import (
 func TestEveryFault(t *testing.T) {
 	by := func(sent ...any) func(t *testing.T) string {
 		return func(t *testing.T) string {
-			r := newRig(t, 4)
+			r := newRig(t)
 			for _, m := range sent {
 				r.tell(m)
 			}
@@ -24,11 +24,8 @@ func TestEveryFault(t *testing.T) {
 		}
 	}
 	faulttest.Check(t, map[string]func(t *testing.T) string{
-		"m.String()": by(&link.Down{Code: link.Code_CODE_SEQUENCE, Ours: true}),
-		"frame: ":    by(&wire.PeerFrame{Frame: []byte("no frame")}),
-		"reply with %d outcomes, at most %d allowed, and none beside a part": by(
-			&wire.OutcomesReply{Outcomes: make([][]byte, topeer.MaxOutcomes+1)}),
-		"outcome: ":     by(&wire.OutcomesReply{Part: &wire.OutcomePart{}}),
-		"outcome:  (2)": by(&wire.OutcomesReply{Outcomes: [][]byte{[]byte("no outcome")}}),
+		"m.String()":  by(&link.Down{Code: link.Code_CODE_SEQUENCE, Ours: true}),
+		"frame: ":     by(&wire.PeerFrame{Frame: []byte("no frame")}),
+		"err.Error()": by(&wire.SnapshotReply{Body: make([]byte, topeer.PieceBytes+1)}),
 	}, "p.fault")
 }

@@ -87,7 +87,7 @@ func newMember(t testing.TB) *member {
 	}))
 	for i := 1; i < fuzzMembers; i++ {
 		m.peers[i] = stage.SpawnNamed(fmt.Sprint("peer-", i), consensustest.Policy, peer.New(peer.Config{
-			Peer: messages.PeerID(i), Members: fuzzMembers, Remote: m.remote.PID, HBBFT: m.hbbft, Consensus: m.consensus.PID,
+			Peer: messages.PeerID(i), Remote: m.remote.PID, HBBFT: m.hbbft, Consensus: m.consensus.PID,
 			Linked: func(messages.PeerID, bool) {}, Fault: func(messages.PeerID, string) { m.faults++ },
 		}))
 		m.links[i] = &wireLink{}

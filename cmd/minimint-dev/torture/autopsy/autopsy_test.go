@@ -12,6 +12,7 @@ import (
 	"minimint/messages"
 	"minimint/messages/canonical"
 	"minimint/messages/outcome"
+	"minimint/messages/statement"
 	"minimint/messages/transaction"
 	"minimint/messages/wire"
 	"minimint/storage"
@@ -44,7 +45,7 @@ func leave(t *testing.T, change func(storage.Tx)) Config {
 	}
 	err = store.Update(func(s storage.Tx) error {
 		for e := range messages.Epoch(3) {
-			history.WriteOutcome(s, outcome.Outcome{Epoch: e})
+			history.WriteEpoch(s, statement.Statement{Epoch: e}, outcome.Outcome{Epoch: e}.Encode())
 		}
 		id := tx(1).ID()
 		storage.Scoped(s, storage.Replicated("core/accepted")).Put(id[:], canonical.Marshal(&wire.Accepted{Epoch: 2}))
