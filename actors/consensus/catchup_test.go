@@ -292,6 +292,27 @@ func TestCatchUpAgainstOwnPast(t *testing.T) {
 	}
 }
 
+// What HBBFT agreed on is compared with what others have signed, if that came first.
+func TestAgreementAgainstACertificate(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		outcomes := past(3)
+		by := teacher(t, 4, outcomes, all)
+		n := started(t, 4)
+		n.ahead(3, 1, 2)
+		for id, q := range n.questions() {
+			n.answer(by, id, q, nil) // headers
+		}
+		o := outcomes[0]
+		if !same {
+			o = made(0, txs(consensustest.Deposit('d', 50, 1)))
+		}
+		n.tell(toconsensus.Agreed{Outcome: o})
+		if _, rings := n.alarm(); rings == same || (n.position().Next == 1) != same {
+			t.Errorf("same %t: alarm %t at %d", same, rings, n.position().Next)
+		}
+	}
+}
+
 // A member that computes another state from certified outcomes than was signed stops
 // before it commits it.
 func TestCatchUpToAnotherState(t *testing.T) {

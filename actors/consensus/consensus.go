@@ -202,7 +202,7 @@ func (p *Processor) load() error {
 	}
 	defer snap.Release()
 	p.position, p.refusals = history.ReadPosition(snap), history.ReadRefusals(snap)
-	p.notary = notary{collector: certificate.New(certificate.Config{
+	p.notary = notary{faults: make([]uint64, p.cfg.Members), collector: certificate.New(certificate.Config{
 		Era: p.cfg.Era, Self: p.cfg.Self, Members: p.cfg.Members, Key: p.cfg.Key,
 	}, p.position.Next, history.RecentStatements(snap, p.position.Next, certificate.Window), history.NewestCertificate(snap))}
 	if alarm, ok := history.ReadAlarm(snap); ok {
@@ -265,9 +265,13 @@ func (p *Processor) subscribe(ctx actor.Context) {
 	}
 }
 
-// fault reports what no correct member does.
+// fault reports what no correct member does. The first of a member is logged, then
+// the second, the fourth and so on: a flood of faults does not become one of lines.
 func (p *Processor) fault(peer messages.PeerID, text string) {
-	p.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(peer)), slog.String("fault", text))
+	p.notary.faults[peer]++
+	if n := p.notary.faults[peer]; n&(n-1) == 0 {
+		p.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(peer)), slog.String("fault", text), slog.Uint64("faults", n))
+	}
 	p.note(peer, text)
 }
 

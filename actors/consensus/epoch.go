@@ -48,7 +48,11 @@ func (d *divergence) Error() string {
 // after a restart of either; only the next epoch is applied.
 func (p *Processor) agreed(ctx actor.Context, o outcome.Outcome) {
 	if o.Epoch == p.position.Next {
-		p.apply(ctx, epoch{outcome: o, encoded: o.Encode()})
+		e := epoch{outcome: o, encoded: o.Encode()}
+		if b := p.remote.peers.Expected(o.Epoch); b != nil {
+			e.expected, e.proven, e.certificate = &b.Statement, true, b.Certificate
+		}
+		p.apply(ctx, e)
 	} else {
 		p.tellHBBFT(ctx)
 	}

@@ -22,6 +22,7 @@ type notary struct {
 	collector *certificate.Collector
 	pending   pending
 	alarm     *history.Alarm // nil while all is well
+	faults    []uint64       // by PeerID, so far
 }
 
 // pending is to be written with the next commit, or at the next tick. It is not

@@ -196,6 +196,15 @@ func (p *Peers) Ready(limit, size int) []Believed {
 	return list
 }
 
+// Expected returns what a certificate says about an epoch that this member lacks,
+// nil if there is none.
+func (p *Peers) Expected(e messages.Epoch) *Believed {
+	if at := uint64(e) - uint64(p.next); e >= p.next && at < uint64(len(p.chain)) && p.chain[at].Proven {
+		return &p.chain[at].Believed
+	}
+	return nil
+}
+
 // Advance says that this member now has the outcomes of all epochs before next, and
 // the link of the last of them.
 func (p *Peers) Advance(next messages.Epoch, previous messages.Digest) {

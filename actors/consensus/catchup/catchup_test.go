@@ -26,7 +26,7 @@ const (
 
 var keys = consensustest.NewKeys(members)
 
-// truth is what correct members have; lies are another past, that nobody signed.
+// past is what members say has been.
 type past struct {
 	outcomes   [][]byte
 	statements []statement.Statement
@@ -34,18 +34,25 @@ type past struct {
 	certified  []statement.Certificate
 }
 
+// truth is what correct members have. The lies are it up to an epoch, and something
+// else from there on; nobody signed that.
 var (
-	truth = makePast('t', 40)
-	lies  = makePast('l', 50)
+	truth = makePast('t', 40, 0)
+	lies  = makePast('l', 50, 0)
+	later = makePast('m', 50, 6)
 )
 
-func makePast(letter byte, size int) past {
+func makePast(letter byte, size int, from messages.Epoch) past {
 	var p past
 	chain := statement.Chain{Federation: consensustest.Federation}
 	for e := range messages.Epoch(length) {
-		o := outcome.Outcome{Epoch: e, Contributions: []outcome.Member{{Peer: 1, Contribution: bytes.Repeat([]byte{letter}, size)}}}
+		text := bytes.Repeat([]byte{letter}, size)
+		if e < from {
+			text = bytes.Repeat([]byte("t"), 40)
+		}
+		o := outcome.Outcome{Epoch: e, Contributions: []outcome.Member{{Peer: 1, Contribution: text}}}
 		p.links = append(p.links, chain.Previous)
-		s := chain.Add(statement.Header{Outcome: o.Digest(consensustest.Federation), State: messages.Digest{letter, byte(e)}})
+		s := chain.Add(statement.Header{Outcome: o.Digest(consensustest.Federation), State: messages.Digest{text[0], byte(e)}})
 		p.outcomes, p.statements = append(p.outcomes, o.Encode()), append(p.statements, s)
 		p.certified = append(p.certified, keys.Certify(s))
 	}
@@ -135,7 +142,7 @@ func (w *world) blame(by messages.PeerID, faults []catchup.Fault) {
 // lie says something that may help no one, to a question or without one.
 func (w *world) lie(a catchup.Ask) {
 	end := messages.Epoch(rapid.IntRange(int(a.From), length).Draw(w.t, "end"))
-	from := rapid.SampledFrom([]past{truth, lies}).Draw(w.t, "past")
+	from := rapid.SampledFrom([]past{truth, lies, later}).Draw(w.t, "past")
 	count := rapid.IntRange(0, 20).Draw(w.t, "count")
 	switch rapid.IntRange(0, 6).Draw(w.t, "way") {
 	case 0:
@@ -175,9 +182,7 @@ func TestSoundnessAndLiveness(t *testing.T) {
 		for e := range w.signed {
 			w.signed[e] = density > 0 && rapid.IntRange(1, density).Draw(t, "signed") == 1
 		}
-		for id := messages.PeerID(f + 1); id < members; id++ {
-			w.peers.Ahead(id, length)
-		}
+		ahead(w.peers) // liars first
 		w.asked = append(w.asked, w.peers.Ask()...)
 		for round := 0; w.next < length; round++ {
 			if round > 4000 {

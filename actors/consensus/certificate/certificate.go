@@ -49,6 +49,10 @@ const (
 	Suspicion = 64
 )
 
+// muted is for how many ticks no certificate of a member is checked that gave a
+// wrong one.
+const muted = 600
+
 // The first wait for a certificate before the share is sent again, and the
 // longest, in ticks.
 const (
@@ -131,6 +135,7 @@ type peer struct {
 	slots   [Window]slot   // by epoch modulo Window
 	suspect messages.Epoch // its shares are checked for epochs below
 	credit  int            // certificates of it that are checked in this tick
+	mute    int            // ticks during which none is, after a wrong one
 	answers int            // how often it is answered in this tick
 }
 
@@ -315,6 +320,11 @@ func (c *Collector) Tick() Step {
 
 func (c *Collector) refill() {
 	for i := range c.peers {
-		c.peers[i].credit, c.peers[i].answers = 1, 1
+		p := &c.peers[i]
+		p.mute = max(p.mute-1, 0)
+		p.credit, p.answers = 1, 1
+		if p.mute > 0 {
+			p.credit = 0
+		}
 	}
 }

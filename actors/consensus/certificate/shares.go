@@ -168,6 +168,7 @@ func (c *Collector) HeardCertificate(from messages.PeerID, cert statement.Certif
 	c.peers[from].credit--
 	switch {
 	case !c.cfg.Key.Valid(cert):
+		c.peers[from].mute = muted
 		step.fault(from, BadCertificate, e)
 	case own == nil:
 		c.proven = e + 1

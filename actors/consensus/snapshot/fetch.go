@@ -99,9 +99,10 @@ func (f *Fetch) Served(m toconsensus.SnapshotServed, next messages.Epoch) (*tope
 	case len(m.Body) == 0:
 		f.leave(rest) // it has restarted, and has another one now
 		return nil, nil, ""
-	case uint64(len(m.Body)) < min(left, topeer.PieceBytes):
+	case uint64(len(m.Body)) != min(left, topeer.PieceBytes):
+		// So it does not end later than it should, and not in a thousand years.
 		f.leave(disgrace)
-		return nil, nil, "served a snapshot in pieces that are too small"
+		return nil, nil, "served a piece of a snapshot that is too long or too short"
 	}
 	whole, err := f.state.add(m.Body)
 	switch {

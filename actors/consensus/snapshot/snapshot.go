@@ -94,12 +94,9 @@ func (s *State) Lattice() statehash.LtHash { return s.lattice }
 // size is how long the snapshot is.
 func (s *State) size() uint64 { return s.certificate.Statement.Header.Size }
 
-// add takes the next piece, and reports whether it was the last. Its error wraps
-// ErrSnapshot.
+// add takes the next piece, which is no longer than what is missing, and reports
+// whether it was the last. Its error wraps ErrSnapshot.
 func (s *State) add(body []byte) (whole bool, err error) {
-	if uint64(len(body)) > s.size()-s.offset {
-		return false, fmt.Errorf("%w: longer than %d bytes", ErrSnapshot, s.size())
-	}
 	s.offset += uint64(len(body))
 	s.rest = append(s.rest, body...)
 	if err := s.parse(); err != nil || s.offset < s.size() {

@@ -200,6 +200,7 @@ func TestLiars(t *testing.T) {
 		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
 	}
 	other := keys.Certify(statement.Statement{Era: 1, Epoch: epoch, Header: s.cert.Statement.Header})
+	// A flipped bit is found at the end, everything else at once.
 	for name, lie := range map[string]func(*toconsensus.SnapshotServed){
 		"a flipped bit":  func(m *toconsensus.SnapshotServed) { m.Body[len(m.Body)-1] ^= 1 },
 		"too long":       func(m *toconsensus.SnapshotServed) { m.Body = append(m.Body, 0) },
@@ -224,15 +225,19 @@ func TestLiars(t *testing.T) {
 			copy(m.Body[len(pair("a", ""))-4:], []byte{255, 255, 255, 255})
 		},
 	} {
+		pieces := 0
 		_, faults := fetched(t, snapshot.NewFetch(4, 0, keys), []messages.PeerID{1, 2, 3}, func(id messages.PeerID, q topeer.AskSnapshot) toconsensus.SnapshotServed {
 			m := s.reply(t, id, q)
+			if id == 1 {
+				pieces++
+			}
 			if id == 1 && q.First {
 				lie(&m)
 			}
 			return m
 		})
-		if len(faults) != 1 || faults[0][0] != '1' {
-			t.Errorf("%s: faults %q", name, faults)
+		if len(faults) != 1 || faults[0][0] != '1' || (pieces > 1) != (name == "a flipped bit") {
+			t.Errorf("%s: faults %q after %d pieces", name, faults, pieces)
 		}
 	}
 }
