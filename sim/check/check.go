@@ -89,7 +89,7 @@ func Blameless(w *world.World) world.Observer { return &blameless{w: w} }
 
 // Blamed implements world.Observer.
 func (b *blameless) Blamed(x world.Blame) {
-	if b.w.Honest(x.Node) && b.w.Honest(x.Peer) {
+	if b.w.Node(x.Node).Honest() && b.w.Node(x.Peer).Honest() {
 		b.w.Violate("blameless", "node %d blames node %d: %s", x.Node, x.Peer, x.Kind)
 	}
 }
@@ -130,7 +130,7 @@ func Finality(w *world.World) world.Observer {
 
 // Acknowledged implements world.Observer.
 func (f *finality) Acknowledged(p world.Promise) {
-	if f.w.Honest(p.Node) && !f.known[p.Tx.WitnessID()] {
+	if f.w.Node(p.Node).Honest() && !f.known[p.Tx.WitnessID()] {
 		f.known[p.Tx.WitnessID()] = true
 		f.order = append(f.order, promise{tx: p.Tx, node: p.Node})
 	}
@@ -138,7 +138,7 @@ func (f *finality) Acknowledged(p world.Promise) {
 
 // Decided implements world.Observer.
 func (f *finality) Decided(d world.Decision) {
-	if f.w.Honest(d.Node) && d.Accepted {
+	if f.w.Node(d.Node).Honest() && d.Accepted {
 		f.order = append(f.order, promise{tx: d.Tx, node: d.Node, decided: true, accepted: true})
 	}
 }
@@ -146,14 +146,14 @@ func (f *finality) Decided(d world.Decision) {
 // Quiet implements world.Observer.
 func (f *finality) Quiet() {
 	for i := range f.w.Nodes() {
-		if f.w.Honest(i) {
+		if f.w.Node(i).Honest() {
 			f.look(i)
 		}
 	}
 }
 
 func (f *finality) look(node int) {
-	snap, err := f.w.Store(node).View()
+	snap, err := f.w.Node(node).Store().View()
 	if err != nil {
 		panic(fmt.Sprintf("check: state of node %d: %v", node, err))
 	}
@@ -189,14 +189,14 @@ func (c *wallets) Quiet() {
 		sure, doubtful = sure+int64(s), doubtful+int64(d)
 	}
 	for i := range c.w.Nodes() {
-		if owed := c.owed(i); c.w.Honest(i) && (owed < sure || owed > sure+doubtful) {
+		if owed := c.owed(i); c.w.Node(i).Honest() && (owed < sure || owed > sure+doubtful) {
 			c.w.Violate("wallets", "the mint of node %d owes %d msat; wallets hold %d, and %d that may be spent", i, owed, sure, doubtful)
 		}
 	}
 }
 
 func (c *wallets) owed(node int) int64 {
-	snap, err := c.w.Store(node).View()
+	snap, err := c.w.Node(node).Store().View()
 	if err != nil {
 		panic(fmt.Sprintf("check: state of node %d: %v", node, err))
 	}
@@ -221,7 +221,7 @@ func Health(w *world.World) world.Observer { return &health{w: w} }
 
 // Failed implements world.Observer.
 func (h *health) Failed(x world.Failure) {
-	if (x.Node < 0 || h.w.Honest(x.Node)) && !x.Planned {
+	if (x.Node < 0 || h.w.Node(x.Node).Honest()) && !x.Planned {
 		h.w.Violate("health", "node %d, actor %s: %v (%s)", x.Node, x.Actor, x.Reason, x.Decision)
 	}
 }

@@ -64,20 +64,20 @@ func (m mix) unleash(w *world.World, random *rand.Rand) {
 		}
 		w.After(time.Duration(random.ExpFloat64()*float64(every)), again)
 	}
-	down := func(stop func(int)) func() {
+	down := func(stop func(*world.Node)) func() {
 		return func() {
-			i := random.IntN(w.Nodes())
-			if w.Up(i) && m.room(w, most) {
-				stop(i)
-				w.After(time.Duration(random.ExpFloat64()*float64(2*time.Second)), func() { w.Restart(i) })
+			x := w.Node(random.IntN(w.Nodes()))
+			if x.Up() && m.room(w, most) {
+				stop(x)
+				w.After(time.Duration(random.ExpFloat64()*float64(2*time.Second)), x.Restart)
 			}
 		}
 	}
-	often(m.kill, down(w.Kill))
-	often(m.power, down(w.PowerFailure))
+	often(m.kill, down((*world.Node).Kill))
+	often(m.power, down((*world.Node).PowerFailure))
 	often(m.write, func() {
 		if m.room(w, most) {
-			w.FailDiskAt(random.IntN(w.Nodes()), 1+random.IntN(60))
+			w.Node(random.IntN(w.Nodes())).FailDiskAt(1 + random.IntN(60))
 		}
 	})
 	if list := w.Wallets(); len(list) > 0 {
@@ -91,7 +91,7 @@ func (m mix) unleash(w *world.World, random *rand.Rand) {
 		w.Net().Heal()
 		order := random.Perm(w.Nodes())
 		if at := random.IntN(w.Nodes()); at > 0 {
-			w.Partition(order[:at], order[at:])
+			w.Net().Partition(order[:at], order[at:])
 		}
 		w.After(time.Duration(random.ExpFloat64()*float64(3*time.Second)), w.Net().Heal)
 	})
@@ -102,7 +102,7 @@ func (m mix) unleash(w *world.World, random *rand.Rand) {
 func (m mix) room(w *world.World, most int) bool {
 	down := 0
 	for i := range w.Nodes() {
-		if !w.Up(i) {
+		if !w.Node(i).Up() {
 			down++
 		}
 	}

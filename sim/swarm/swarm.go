@@ -9,23 +9,21 @@ package swarm
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"time"
 
 	"minimint/sim/check"
 	"minimint/sim/network"
+	"minimint/sim/sched"
 	"minimint/sim/workload"
 	"minimint/sim/world"
 )
 
 // Options are what a caller may want of a run beyond its seed.
 type Options struct {
-	// Trace gets every line of the trace. Optional.
-	Trace io.Writer
-	// Fingerprint has the trace hashed even without.
-	Fingerprint bool
+	// Trace gets a line for everything that happens. Optional.
+	Trace *sched.Trace
 	// Real uses the cryptography that ships, and has users with the client that
 	// ships. It costs ten times as much.
 	Real bool
@@ -41,7 +39,7 @@ type Result struct {
 	Epochs      uint64
 	Messages    uint64
 	Time        time.Duration // virtual
-	Fingerprint string
+	Fingerprint string        // of the trace
 }
 
 // Failed reports whether a rule did not hold.
@@ -71,23 +69,23 @@ const (
 func Run(seed uint64, o Options) (r Result) {
 	random := rand.New(rand.NewPCG(seed, 0x5eed))
 	cfg := world.Config{
-		Nodes: []int{4, 4, 4, 5, 7, 10}[random.IntN(6)], Seed: seed, Real: o.Real, Trace: o.Trace, Fingerprint: o.Fingerprint,
-		Users: 1 + random.IntN(8), Revive: time.Second, Watch: check.All(), Skew: time.Second,
-		Habits: workload.Habits{
-			Pause: time.Duration(50+random.IntN(1000)) * time.Millisecond, Copies: 1 + random.IntN(2),
-			Filler: random.IntN(2000), Cheats: float64(random.IntN(3)) / 10,
+		Nodes: []int{4, 4, 4, 5, 7, 10}[random.IntN(6)], Seed: seed, Real: o.Real, Trace: o.Trace,
+		Revive: time.Second, Watch: check.All(), Skew: time.Second, Load: world.Load{
+			Users: 1 + random.IntN(8), Blocks: time.Duration(1+random.IntN(10)) * time.Second, Habits: workload.Habits{
+				Pause: time.Duration(50+random.IntN(1000)) * time.Millisecond, Copies: 1 + random.IntN(2),
+				Filler: random.IntN(2000), Cheats: float64(random.IntN(3)) / 10,
+			},
 		},
-		Blocks: time.Duration(1+random.IntN(10)) * time.Second,
 	}
 	if o.Nodes > 0 {
 		cfg.Nodes = o.Nodes
 	}
 	if o.Real {
-		cfg.Wallets, cfg.Blocks = 1+random.IntN(3), time.Second
+		cfg.Load.Wallets, cfg.Load.Blocks = 1+random.IntN(3), time.Second
 	}
 	net, text := drawNetwork(random)
 	cfg.Network = net
-	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Users, cfg.Wallets, text)}
+	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Load.Users, cfg.Load.Wallets, text)}
 	w := world.New(cfg)
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -96,7 +94,7 @@ func Run(seed uint64, o Options) (r Result) {
 		r.Violations, r.Time, r.Messages = w.Violations(), w.Now(), w.Net().Stats().Messages
 		r.Fingerprint = w.Loop().Trace().Hash()
 		for i := range cfg.Nodes {
-			r.Epochs = max(r.Epochs, uint64(w.Next(i)))
+			r.Epochs = max(r.Epochs, uint64(w.Node(i).Next()))
 		}
 	}()
 	mix := drawMix(random)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"minimint/sim/sched"
 	"minimint/sim/swarm"
 )
 
@@ -40,14 +41,14 @@ func TestSeeds(t *testing.T) {
 }
 
 func one(t *testing.T, seed uint64) {
-	o := swarm.Options{Fingerprint: true, Real: *real_}
+	o := swarm.Options{Real: *real_, Trace: sched.NewTrace(nil)}
 	if *trace != "" {
 		f, err := os.Create(*trace)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		o.Trace = f
+		o.Trace = sched.NewTrace(f)
 	}
 	r := swarm.Run(seed, o)
 	t.Logf("%s\nfingerprint %s", r, r.Fingerprint)

@@ -34,18 +34,18 @@ func BenchmarkWorld(b *testing.B) {
 func benchmark(b *testing.B, n int, sync time.Duration) {
 	for b.Loop() {
 		w := world.New(world.Config{
-			Nodes: n, Seed: 1, Users: 10, Watch: check.All(), Sync: sync,
-			Habits:  workload.Habits{Pause: 500 * time.Millisecond, Filler: 100},
+			Nodes: n, Seed: 1, Watch: check.All(), Sync: sync,
+			Load:    world.Load{Users: 10, Habits: workload.Habits{Pause: 500 * time.Millisecond, Filler: 100}},
 			Network: network.Config{Delay: network.Uniform(2*time.Millisecond, 6*time.Millisecond)},
 		})
 		w.Run(time.Second)
-		before, epochs, steps := w.Net().Stats(), w.Next(0), w.Loop().Steps()
+		before, epochs, steps := w.Net().Stats(), w.Node(0).Next(), w.Loop().Steps()
 		began, wall := cpu(), time.Now()
 		for cpu()-began < 5*time.Second {
 			w.Run(5 * time.Millisecond)
 		}
 		spent := (cpu() - began).Seconds()
-		done := float64(w.Next(0) - epochs)
+		done := float64(w.Node(0).Next() - epochs)
 		b.ReportMetric(float64(w.Net().Stats().Messages-before.Messages)/spent, "messages/cpu-s")
 		b.ReportMetric(float64(w.Net().Stats().Messages-before.Messages)/done/float64(n*(n-1)), "messages/epoch/link")
 		b.ReportMetric(float64(w.Loop().Steps()-steps)/spent, "steps/cpu-s")

@@ -1,7 +1,6 @@
 package world
 
 import (
-	"io"
 	"log/slog"
 	"time"
 
@@ -27,12 +26,7 @@ type Config struct {
 	// many more and smaller frames than real nodes do.
 	Sync    time.Duration
 	Network network.Config
-	// Users is how many there are who move toy money, Wallets how many run the client
-	// that ships, for which the world must be Real, and Habits how they behave.
-	Users, Wallets int
-	Habits         workload.Habits
-	// Blocks is the mean time between two bitcoin blocks; 0 mines none.
-	Blocks time.Duration
+	Load    Load
 	// Revive is how long after its end a process that ended itself is started
 	// again, as an operating system would; 0 is never.
 	Revive time.Duration
@@ -43,12 +37,20 @@ type Config struct {
 	Faulty []Faulty
 	// Watch makes the observers of the run; see package check.
 	Watch []func(*World) Observer
-	// Trace gets every line of the trace; Fingerprint without it only hashes
-	// them, and neither costs nothing.
-	Trace       io.Writer
-	Fingerprint bool
+	// Trace gets a line for everything that happens; nil costs nothing.
+	Trace *sched.Trace
 	// Pick chooses among what is ready, in place of the seed.
 	Pick sched.Picker
 	// Log makes the logger of a node; nil discards.
 	Log func(node int) *slog.Logger
+}
+
+// Load is what users do.
+type Load struct {
+	// Users is how many there are who move toy money, Wallets how many run the client
+	// that ships, for which the world must be Real, and Habits how they behave.
+	Users, Wallets int
+	Habits         workload.Habits
+	// Blocks is the mean time between two bitcoin blocks; 0 mines none.
+	Blocks time.Duration
 }

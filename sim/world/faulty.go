@@ -159,8 +159,9 @@ func (s station) Tell(owner string, e link.Event) {
 // Up implements network.Port.
 func (station) Up(*gate.Gate, uint64) {}
 
-// occupy puts a process in a node's place.
-func (w *World) occupy(m *member, c *Corrupt) {
+// occupy puts a process in the node's place.
+func (m *Node) occupy(c *Corrupt) {
+	w := m.world
 	own := w.federation.Config.Members[m.number]
 	var p station
 	host := w.net.Attach(network.HostConfig{

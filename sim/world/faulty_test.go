@@ -32,6 +32,7 @@ func (a twoFaced) Outgoing(to messages.PeerID, m proto.Message) []proto.Message 
 		case frames.Ready:
 			s.Root[0] ^= 1
 			f.Statements[i] = s
+		default:
 		}
 	}
 	return []proto.Message{world.Message(f)}
@@ -87,11 +88,11 @@ func TestProcess(t *testing.T) {
 	seen := &blames{kinds: map[string]int{}}
 	cfg.Watch = append(check.All(), func(*world.World) world.Observer { return seen })
 	cfg.Faulty = []world.Faulty{{Peer: 1, Process: func(c *world.Corrupt) world.Process { return &equivocator{Corrupt: c} }}}
-	cfg.Users = 3
+	cfg.Load.Users = 3
 	w := world.New(cfg)
 	w.Run(3 * time.Second)
-	if w.Next(0) == 0 || w.Next(1) != 0 {
-		t.Errorf("epochs %d and %d", w.Next(0), w.Next(1))
+	if w.Node(0).Next() == 0 || w.Node(1).Next() != 0 {
+		t.Errorf("epochs %d and %d", w.Node(0).Next(), w.Node(1).Next())
 	}
 	if len(seen.kinds) == 0 {
 		t.Error("nobody noticed")
@@ -124,7 +125,7 @@ func TestPicker(t *testing.T) {
 		return best
 	}
 	cfg.Network.Delay = network.Uniform(0, 0)
-	cfg.Habits = workload.Habits{Pause: 300 * time.Millisecond}
+	cfg.Load.Habits = workload.Habits{Pause: 300 * time.Millisecond}
 	w := world.New(cfg)
 	w.Run(3 * time.Second)
 	verify(t, w)

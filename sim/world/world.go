@@ -2,9 +2,10 @@
 // actors/node, with a network, disks, a bitcoin chain and users, in one
 // goroutine and in virtual time.
 //
-//	w := world.New(world.Config{Nodes: 4, Seed: 42, Users: 8, Watch: check.All()})
+//	w := world.New(world.Config{Nodes: 4, Seed: 42, Load: world.Load{Users: 8}, Watch: check.All()})
 //	w.Run(10 * time.Second)
-//	w.Partition([]int{0, 1}, []int{2, 3})
+//	w.Node(2).PowerFailure()
+//	w.Net().Partition([]int{0, 1}, []int{2, 3})
 //	w.Run(5 * time.Second)
 //	w.Heal()
 //	w.Settle(time.Minute)
@@ -17,6 +18,7 @@ package world
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +35,6 @@ import (
 	"minimint/sim/sched"
 	"minimint/sim/stub"
 	"minimint/sim/workload"
-	"minimint/storage"
 )
 
 // World is a federation and what is around it.
@@ -44,7 +45,7 @@ type World struct {
 	chain      *fake.Chain
 	federation nodetest.Federation
 	dealer     *stub.Dealer
-	members    []*member
+	nodes      []*Node
 	users      []*workload.User
 	wallets    []*workload.Wallet
 	resting    bool
@@ -59,11 +60,7 @@ const maxWallet = 20
 // New makes a world whose nodes are about to start.
 func New(cfg Config) *World {
 	w := &World{cfg: cfg, chain: fake.New(&chaincfg.SimNetParams), federation: deal(cfg.Nodes, cfg.Real)}
-	var trace *sched.Trace
-	if cfg.Trace != nil || cfg.Fingerprint {
-		trace = sched.NewTrace(cfg.Trace)
-	}
-	w.loop = sched.New(sched.Config{Seed: cfg.Seed, Pick: cfg.Pick, Trace: trace})
+	w.loop = sched.New(sched.Config{Seed: cfg.Seed, Pick: cfg.Pick, Trace: cfg.Trace})
 	w.random = w.loop.Rand("world")
 	w.net = network.New(w.loop, cfg.Network)
 	w.dealer = stub.New(w.loop.Machine(0).Rand("dealer", 0), cfg.Nodes)
@@ -72,27 +69,33 @@ func New(cfg Config) *World {
 	}
 	w.chain.Mine(10)
 	for i := range cfg.Nodes {
-		m := &member{number: i, disk: disk.New(w.loop.Rand(fmt.Sprintf("disk/%d", i)))}
+		m := &Node{world: w, number: i, disk: disk.New(w.loop.Rand(fmt.Sprintf("disk/%d", i)))}
 		if _, ok := w.federation.Config.Module("wallet"); ok {
 			m.bitcoin = w.chain.Node()
 		}
 		if cfg.Skew > 0 {
 			m.skew = time.Duration(w.random.Int64N(2*int64(cfg.Skew))) - cfg.Skew
 		}
-		w.members = append(w.members, m)
+		w.nodes = append(w.nodes, m)
 	}
 	for _, f := range cfg.Faulty {
-		w.members[f.Peer].faulty = &f
+		w.nodes[f.Peer].faulty = &f
 	}
-	for i := range cfg.Nodes {
-		w.loop.After(time.Duration(w.random.Int64N(int64(50*time.Millisecond))), func() { w.Restart(i) })
+	for _, m := range w.nodes {
+		w.loop.After(time.Duration(w.random.Int64N(int64(50*time.Millisecond))), m.Restart)
 	}
-	for i := range cfg.Users {
-		w.users = append(w.users, w.user(i))
+	w.populate(cfg.Load)
+	return w
+}
+
+// populate makes those who use the federation.
+func (w *World) populate(load Load) {
+	for i := range load.Users {
+		w.users = append(w.users, newUser(w, i))
 	}
-	if cfg.Wallets > 0 {
-		w.wallets = workload.NewWallets(cfg.Wallets, workload.WalletConfig{
-			Number: cfg.Nodes + cfg.Users, Loop: w.loop, Net: w.net, Federation: w.federation.Config, Chain: w.chain, Habits: cfg.Habits,
+	if load.Wallets > 0 {
+		w.wallets = workload.NewWallets(load.Wallets, workload.WalletConfig{
+			Number: w.cfg.Nodes + load.Users, Loop: w.loop, Net: w.net, Federation: w.federation.Config, Chain: w.chain, Habits: load.Habits,
 			Failed: func(f spawn.Failure) {
 				for _, o := range w.observers {
 					o.Failed(Failure{Node: -1, Actor: f.Child, Reason: f.Reason, Decision: f.Decision})
@@ -100,10 +103,9 @@ func New(cfg Config) *World {
 			},
 		})
 	}
-	if cfg.Blocks > 0 {
-		w.mine()
+	if load.Blocks > 0 {
+		mine(w)
 	}
-	return w
 }
 
 // dealt are federations by size and kind, since dealing takes long.
@@ -138,9 +140,9 @@ func deal(nodes int, crypto bool) nodetest.Federation {
 	return f
 }
 
-func (w *World) user(i int) *workload.User {
+func newUser(w *World, i int) *workload.User {
 	return workload.NewUser(workload.UserConfig{
-		Machine: w.loop.Machine(w.cfg.Nodes + i), Net: w.net, Federation: w.federation.Config, Habits: w.cfg.Habits,
+		Machine: w.loop.Machine(w.cfg.Nodes + i), Net: w.net, Federation: w.federation.Config, Habits: w.cfg.Load.Habits,
 		Watch: workload.Watch{
 			Acknowledged: func(node messages.PeerID, tx *transaction.Transaction) {
 				for _, o := range w.observers {
@@ -161,7 +163,7 @@ func (w *World) user(i int) *workload.User {
 const last = 8
 
 // mine adds a block, and comes back.
-func (w *World) mine() {
+func mine(w *World) {
 	rest := last
 	var again func()
 	again = func() {
@@ -170,14 +172,17 @@ func (w *World) mine() {
 			rest--
 		}
 		if rest > 0 {
-			w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Blocks)), again)
+			w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Load.Blocks)), again)
 		}
 	}
-	w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Blocks)), again)
+	w.loop.After(time.Duration(w.random.ExpFloat64()*float64(w.cfg.Load.Blocks)), again)
 }
 
 // Nodes returns how many nodes there are.
 func (w *World) Nodes() int { return w.cfg.Nodes }
+
+// Node returns one of them.
+func (w *World) Node(number int) *Node { return w.nodes[number] }
 
 // Now returns how much virtual time has passed.
 func (w *World) Now() time.Duration { return w.loop.Now() }
@@ -188,7 +193,7 @@ func (w *World) After(d time.Duration, fn func()) { w.loop.After(d, fn) }
 // Rand returns randomness of the seed for one purpose.
 func (w *World) Rand(purpose string) *rand.Rand { return w.loop.Rand("caller/" + purpose) }
 
-// Loop, Net and Chain are the parts, for who wants to turn their knobs.
+// Loop returns what runs the world.
 func (w *World) Loop() *sched.Loop { return w.loop }
 
 // Net returns the network.
@@ -200,17 +205,8 @@ func (w *World) Chain() *fake.Chain { return w.chain }
 // Federation returns the public configuration.
 func (w *World) Federation() *federation.Config { return w.federation.Config }
 
-// Store returns what a node has committed, whether it runs or not.
-func (w *World) Store(node int) storage.Store { return w.members[node].disk.Store() }
-
-// Next returns the first epoch that a node has not committed.
-func (w *World) Next(node int) messages.Epoch { return w.members[node].next }
-
 // Run lets time pass.
 func (w *World) Run(d time.Duration) { w.loop.Run(w.loop.Now() + d) }
-
-// Step lets one thing happen, and returns false if there is nothing.
-func (w *World) Step() bool { return w.loop.Step() }
 
 // RunUntil lets time pass until a condition holds, looked at every 10 ms, and at
 // most for limit. It reports whether it held.
@@ -224,14 +220,11 @@ func (w *World) RunUntil(limit time.Duration, holds func() bool) bool {
 	return holds()
 }
 
-// Partition separates groups of nodes from each other.
-func (w *World) Partition(groups ...[]int) { w.net.Partition(groups...) }
-
 // Heal ends all partitions and starts what is down.
 func (w *World) Heal() {
 	w.net.Heal()
-	for i := range w.members {
-		w.Restart(i)
+	for _, m := range w.nodes {
+		m.Restart()
 	}
 }
 
@@ -261,9 +254,9 @@ func (w *World) Settle(limit time.Duration) bool {
 	since, at := w.loop.Now(), messages.Epoch(0)
 	for w.loop.Now() < end {
 		w.Run(100 * time.Millisecond)
-		next, same := w.level()
-		if !same || next != at || w.Pending() > 0 {
-			since, at = w.loop.Now(), next
+		next := w.positions()
+		if slices.Min(next) != slices.Max(next) || next[0] != at || w.Pending() > 0 {
+			since, at = w.loop.Now(), next[0]
 		}
 		if w.loop.Now()-since >= still {
 			for _, o := range w.observers {
@@ -291,24 +284,13 @@ func (w *World) Pending() int {
 // Wallets returns the people with clients.
 func (w *World) Wallets() []*workload.Wallet { return w.wallets }
 
-// level returns the epoch at which all honest nodes are.
-func (w *World) level() (next messages.Epoch, same bool) {
-	same = true
-	first := true
-	for i, m := range w.members {
-		if !w.Honest(i) {
-			continue
-		}
-		same = same && (first || m.next == next)
-		next, first = m.next, false
-	}
-	return next, same
-}
-
+// positions returns where the honest nodes are.
 func (w *World) positions() []messages.Epoch {
 	var out []messages.Epoch
-	for _, m := range w.members {
-		out = append(out, m.next)
+	for _, m := range w.nodes {
+		if m.Honest() {
+			out = append(out, m.next)
+		}
 	}
 	return out
 }

@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"minimint/sim/check"
+	"minimint/sim/sched"
 	"minimint/sim/workload"
 	"minimint/sim/world"
 )
 
 func config(seed uint64) world.Config {
 	return world.Config{
-		Nodes: 4, Seed: seed, Users: 6, Habits: workload.Habits{Pause: 200 * time.Millisecond, Cheats: 0.1},
-		Blocks: 3 * time.Second, Revive: time.Second, Watch: check.All(), Fingerprint: true,
+		Nodes: 4, Seed: seed, Revive: time.Second, Watch: check.All(), Trace: sched.NewTrace(nil),
+		Load: world.Load{Users: 6, Blocks: 3 * time.Second, Habits: workload.Habits{Pause: 200 * time.Millisecond, Cheats: 0.1}},
 	}
 }
 
@@ -29,9 +30,9 @@ func TestHonestFederation(t *testing.T) {
 	w := world.New(config(1))
 	w.Run(10 * time.Second)
 	verify(t, w)
-	t.Logf("%d epochs, %d steps, %+v, %v", w.Next(0), w.Loop().Steps(), w.Net().Stats(), w.Now())
-	if w.Next(0) < 10 {
-		t.Errorf("%d epochs", w.Next(0))
+	t.Logf("%d epochs, %d steps, %+v, %v", w.Node(0).Next(), w.Loop().Steps(), w.Net().Stats(), w.Now())
+	if w.Node(0).Next() < 10 {
+		t.Errorf("%d epochs", w.Node(0).Next())
 	}
 }
 
@@ -40,15 +41,15 @@ func TestSameSeedSameTrace(t *testing.T) {
 	run := func() string {
 		var out bytes.Buffer
 		cfg := config(7)
-		cfg.Trace = &out
+		cfg.Trace = sched.NewTrace(&out)
 		w := world.New(cfg)
 		w.Run(2 * time.Second)
-		w.PowerFailure(1)
+		w.Node(1).PowerFailure()
 		w.Run(time.Second)
-		w.Restart(1)
-		w.FailDiskAt(2, 40)
+		w.Node(1).Restart()
+		w.Node(2).FailDiskAt(40)
 		w.Run(time.Second)
-		w.Partition([]int{0, 1}, []int{2, 3})
+		w.Net().Partition([]int{0, 1}, []int{2, 3})
 		w.Run(2 * time.Second)
 		w.Heal()
 		w.Run(time.Second)
@@ -70,8 +71,8 @@ func TestSameSeedSameTrace(t *testing.T) {
 // The whole software: real cryptography, and users with the client that ships.
 func TestWallets(t *testing.T) {
 	cfg := config(3)
-	cfg.Real, cfg.Users, cfg.Wallets = true, 1, 2
-	cfg.Blocks, cfg.Habits.Pause = time.Second, 700*time.Millisecond
+	cfg.Real, cfg.Load.Users, cfg.Load.Wallets = true, 1, 2
+	cfg.Load.Blocks, cfg.Load.Habits.Pause = time.Second, 700*time.Millisecond
 	w := world.New(cfg)
 	w.Run(7 * time.Second)
 	w.Wallets()[0].Kill()
@@ -83,5 +84,5 @@ func TestWallets(t *testing.T) {
 		sure, doubtful := x.Holdings()
 		t.Logf("wallet %d holds %v and %v", i, sure, doubtful)
 	}
-	t.Logf("%d epochs, %v", w.Next(0), w.Now())
+	t.Logf("%d epochs, %v", w.Node(0).Next(), w.Now())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"minimint/actors/chain/fake"
@@ -23,8 +24,9 @@ import (
 	files "minimint/storage/disk"
 )
 
-// member is one place in the federation, through all its processes.
-type member struct {
+// Node is one place in the federation, through all its processes.
+type Node struct {
+	world       *World
 	number      int
 	disk        *disk.Disk
 	bitcoin     *fake.Node
@@ -36,76 +38,84 @@ type member struct {
 
 	machine *sched.Machine // nil while it is down
 	host    *network.Host
-	running *node.Node // nil also where a Process runs
 }
 
-// Up reports whether a node runs.
-func (w *World) Up(node int) bool { return w.members[node].machine != nil }
+// Up reports whether it runs.
+func (m *Node) Up() bool { return m.machine != nil }
 
-// Honest reports whether nobody else controls a node.
-func (w *World) Honest(node int) bool { return w.members[node].faulty == nil }
+// Honest reports whether nobody else controls it.
+func (m *Node) Honest() bool { return m.faulty == nil }
 
-// Restart starts a node that does not run.
-func (w *World) Restart(node int) {
-	m := w.members[node]
+// Store returns what it has committed, whether it runs or not.
+func (m *Node) Store() storage.Store { return m.disk.Store() }
+
+// Next returns the first epoch that it has not committed.
+func (m *Node) Next() messages.Epoch { return m.next }
+
+// Restart starts it, unless it runs.
+func (m *Node) Restart() {
 	if m.machine != nil {
 		return
 	}
 	m.incarnation++
 	m.planned = false
-	m.machine = w.loop.Machine(node)
-	w.loop.Trace().Line(w.loop.Now(), m.machine.String(), "starts", "")
+	m.machine = m.world.loop.Machine(m.number)
+	m.trace("starts")
 	if m.faulty != nil && m.faulty.Process != nil {
-		w.occupy(m, w.corrupt(m))
+		m.occupy(m.corrupt())
 		return
 	}
-	if err := w.launch(m); err != nil {
-		w.ended(m, "node", err)
+	if err := m.launch(); err != nil {
+		m.ended("node", err)
 	}
 }
 
-func (w *World) corrupt(m *member) *Corrupt {
-	crypto := w.crypto(m.number, func() (node.Cryptography, error) {
-		return node.Keys(w.federation.Config, messages.PeerID(m.number), w.federation.Secrets[m.number])
+func (m *Node) trace(what ...string) {
+	m.world.loop.Trace().Line(m.world.loop.Now(), "n"+strconv.Itoa(m.number), "node", what...)
+}
+
+// corrupt is what who controls it holds.
+func (m *Node) corrupt() *Corrupt {
+	f := m.world.federation
+	c, err := m.crypto(func() (node.Cryptography, error) {
+		return node.Keys(f.Config, messages.PeerID(m.number), f.Secrets[m.number])
 	})
-	c, err := crypto()
 	if err != nil {
 		panic(fmt.Sprintf("world: keys of node %d: %v", m.number, err))
 	}
 	return &Corrupt{
-		Self: messages.PeerID(m.number), Federation: w.federation.Config, Secrets: w.federation.Secrets[m.number],
-		Crypto: c, Rand: w.loop.Rand(fmt.Sprintf("corrupt/%d/%d", m.number, m.incarnation)), machine: m.machine,
+		Self: messages.PeerID(m.number), Federation: f.Config, Secrets: f.Secrets[m.number],
+		Crypto: c, Rand: m.world.loop.Rand(fmt.Sprintf("corrupt/%d/%d", m.number, m.incarnation)), machine: m.machine,
 	}
 }
 
-// crypto is what a member's HBBFT works with.
-func (w *World) crypto(number int, keys func() (node.Cryptography, error)) func() (node.Cryptography, error) {
-	if w.cfg.Real {
-		return keys
+// crypto is what its HBBFT works with.
+func (m *Node) crypto(keys func() (node.Cryptography, error)) (node.Cryptography, error) {
+	if m.world.cfg.Real {
+		return keys()
 	}
-	return func() (node.Cryptography, error) { return w.dealer.Member(messages.PeerID(number)), nil }
+	return m.world.dealer.Member(messages.PeerID(m.number)), nil
 }
 
 // launch starts the shipped node.
-func (w *World) launch(m *member) error {
-	machine := m.machine
+func (m *Node) launch() error {
+	w, machine := m.world, m.machine
 	hub := network.HubConfig{Machine: machine, Socket: w.federation.Config.Members[m.number].Address}
 	var corrupt *Corrupt
 	if m.faulty != nil && m.faulty.Adversary != nil {
-		corrupt = w.corrupt(m)
+		corrupt = m.corrupt()
 		hub.Distort = distorter{m.faulty.Adversary(corrupt)}
 	}
-	var err error
 	cfg := node.Config{
 		Federation: w.federation.Config, Self: messages.PeerID(m.number), Secrets: w.federation.Secrets[m.number],
 		Incarnation: m.incarnation, Log: slog.New(slog.DiscardHandler),
-		Exit: func(reason any) { w.ended(m, "", reason) },
+		Exit: func(reason any) { m.ended("", reason) },
 		Ports: node.Ports{
 			System: machine.System, Timer: machine, Dispatcher: sched.Dispatcher(), Mailbox: machine.Mailbox,
-			Failed: func(f spawn.Failure) { w.panicked(m, f) },
+			Failed: m.panicked,
 			Clock:  machine.Clock(m.skew), Rand: machine.Rand("node", m.incarnation), Module: workload.Make,
 			Listen:  func(string) (net.Listener, error) { return nil, nil },
-			Storage: func(string) (storage.Store, files.Disk, error) { s, d := w.open(m); return s, d, nil },
+			Storage: func(string) (storage.Store, files.Disk, error) { s, d := m.open(); return s, d, nil },
 			Transport: func(r remote.Config) node.Transport {
 				h := w.net.NewHub(hub, r)
 				m.host = h.Host
@@ -115,7 +125,7 @@ func (w *World) launch(m *member) error {
 				return h
 			},
 			Cryptography: func(keys func() (node.Cryptography, error)) (node.Cryptography, error) {
-				c, err := w.crypto(m.number, keys)()
+				c, err := m.crypto(keys)
 				if err == nil && w.cfg.Prices != nil {
 					c = stub.Priced(c, *w.cfg.Prices, machine.Charge)
 				}
@@ -134,24 +144,24 @@ func (w *World) launch(m *member) error {
 	if w.cfg.Log != nil {
 		cfg.Log = w.cfg.Log(m.number)
 	}
-	m.running, _, err = node.Launch(cfg)
+	_, _, err := node.Launch(cfg) // links are opened when its root actor has its turn
 	return err
 }
 
 // open gives a new process its disk.
-func (w *World) open(m *member) (storage.Store, files.Disk) {
+func (m *Node) open() (storage.Store, files.Disk) {
 	machine := m.machine
 	store, dir := m.disk.Open(disk.Watch{
-		Committed: func(s storage.Store) { w.committed(m, s) },
-		Synced:    func() { machine.Wait(w.cfg.Sync) },
-		Died:      func() { w.stop(m, true, true) },
+		Committed: m.committed,
+		Synced:    func() { machine.Wait(m.world.cfg.Sync) },
+		Died:      func() { m.stop(true, true) },
 	})
-	w.committed(m, m.disk.Store()) // perhaps the last process died before it could say so
+	m.committed(m.disk.Store()) // perhaps the last process died before it could say so
 	return store, dir
 }
 
 // committed looks whether a commit ended an epoch, and tells.
-func (w *World) committed(m *member, s storage.Store) {
+func (m *Node) committed(s storage.Store) {
 	snap, err := s.View()
 	if err != nil {
 		panic(fmt.Sprintf("world: look at the store of node %d: %v", m.number, err))
@@ -164,16 +174,16 @@ func (w *World) committed(m *member, s storage.Store) {
 	// Epochs that came from others may be many in one commit, and those before a
 	// snapshot never are here.
 	for e := max(m.next, history.Oldest(snap, position.Next)); e < position.Next; e++ {
-		w.announce(m, snap, s, e)
+		m.announce(snap, s, e)
 	}
 	m.next = position.Next
 }
 
 // announce tells of an epoch that a commit ended. The totals are those after the
 // last one.
-func (w *World) announce(m *member, snap storage.Reader, s storage.Store, e messages.Epoch) {
+func (m *Node) announce(snap storage.Reader, s storage.Store, e messages.Epoch) {
 	said, _ := history.FindStatement(snap, e)
-	o, ok := history.FindOutcome(snap, e, w.cfg.Nodes)
+	o, ok := history.FindOutcome(snap, e, m.world.cfg.Nodes)
 	if !ok {
 		panic(fmt.Sprintf("world: node %d has no outcome of epoch %d", m.number, e))
 	}
@@ -181,31 +191,31 @@ func (w *World) announce(m *member, snap storage.Reader, s storage.Store, e mess
 	c.Totals, _ = transition.Audit(snap)
 	encoded := o.Encode()
 	c.Outcome, c.Bytes = sha256.Sum256(encoded), len(encoded)
-	w.loop.Trace().Line(w.loop.Now(), fmt.Sprintf("n%d", m.number), "commits", fmt.Sprint(c.Epoch), c.State.String())
-	for _, o := range w.observers {
+	m.trace("commits", fmt.Sprint(c.Epoch), c.State.String())
+	for _, o := range m.world.observers {
 		o.Committed(c)
 	}
 }
 
-func (w *World) panicked(m *member, f spawn.Failure) {
-	for _, o := range w.observers {
+func (m *Node) panicked(f spawn.Failure) {
+	for _, o := range m.world.observers {
 		o.Failed(Failure{Node: m.number, Actor: f.Child, Reason: f.Reason, Decision: f.Decision, Planned: m.planned})
 	}
 }
 
 // ended is the end of a process by itself.
-func (w *World) ended(m *member, actor string, reason any) {
+func (m *Node) ended(actor string, reason any) {
 	if m.machine == nil {
 		return // it died of something else in this very moment
 	}
-	w.stop(m, false, true)
-	for _, o := range w.observers {
+	m.stop(false, true)
+	for _, o := range m.world.observers {
 		o.Failed(Failure{Node: m.number, Actor: actor, Reason: reason, Decision: spawn.Exited, Exit: true, Planned: m.planned})
 	}
 }
 
 // stop ends a process. Its host disappears with it, silently if the power failed.
-func (w *World) stop(m *member, power, revive bool) {
+func (m *Node) stop(power, revive bool) {
 	if m.machine == nil {
 		return
 	}
@@ -214,36 +224,34 @@ func (w *World) stop(m *member, power, revive bool) {
 	if m.host != nil {
 		m.host.Vanish(!power)
 	}
-	m.machine, m.host, m.running = nil, nil, nil
-	if revive && w.cfg.Revive > 0 {
+	m.machine, m.host = nil, nil
+	if after := m.world.cfg.Revive; revive && after > 0 {
 		incarnation := m.incarnation
-		w.loop.After(w.cfg.Revive, func() {
+		m.world.loop.After(after, func() {
 			if m.incarnation == incarnation {
-				w.Restart(m.number)
+				m.Restart()
 			}
 		})
 	}
 }
 
-// Kill ends the process of a node; its operating system lives on, so that
-// everything written is there afterwards and the others learn of it at once.
-func (w *World) Kill(node int) { w.stop(w.members[node], false, false) }
+// Kill ends its process; the operating system lives on, so that everything written
+// is there afterwards and the others learn of it at once.
+func (m *Node) Kill() { m.stop(false, false) }
 
-// PowerFailure ends a node with what was not synced. The others find out by
+// PowerFailure ends it with what was not synced. The others find out by
 // themselves.
-func (w *World) PowerFailure(node int) {
-	m := w.members[node]
-	if m.machine == nil {
-		return
+func (m *Node) PowerFailure() {
+	if m.Up() {
+		m.stop(true, false)
+		m.disk.Crash()
 	}
-	w.stop(m, true, false)
-	m.disk.Crash()
 }
 
-// FailDiskAt lets the power of a node fail in the n-th change of its disk from now,
-// in the middle of what it does; Config.Revive starts it again.
-func (w *World) FailDiskAt(node, n int) {
-	if m := w.members[node]; m.machine != nil {
+// FailDiskAt lets the power fail in the n-th change of its disk from now, n ≥ 1, in
+// the middle of what it does; Config.Revive starts it again.
+func (m *Node) FailDiskAt(n int) {
+	if m.Up() {
 		m.planned = true
 		m.disk.FailAt(n)
 	}
