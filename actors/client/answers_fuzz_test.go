@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -283,12 +284,48 @@ func rich(t testing.TB) (*clienttest.Federation, *memory.Store, messages.Amount)
 	return f, store, b.Free
 }
 
+// swapped is a store that can be exchanged for another, so that one client, which
+// takes long to open, lives many lives.
+type swapped struct{ storage.Store }
+
+// life is a client on a desk, and what it begins each life with.
+type life struct {
+	desk   *desk
+	client *client.Client
+	store  *swapped
+	start  *clienttest.Federation
+	base   *memory.Store
+	ticked []*actor.PID
+	had    messages.Amount
+}
+
+func newLife(t testing.TB) *life {
+	l := &life{}
+	l.start, l.base, l.had = rich(t)
+	l.desk, l.store = newDesk(t, l.start), &swapped{l.base.Clone()}
+	var err error
+	if l.client, err = client.Open(l.desk.config(l.store)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.client.Close)
+	l.ticked = l.desk.ticked
+	return l
+}
+
+// again begins a life, in which one member says what w makes of its answers.
+func (l *life) again(w *twister) {
+	l.store.Store, l.desk.f = l.base.Clone(), l.start.Fork()
+	l.desk.awaits, l.desk.ticked = nil, slices.Clip(l.ticked)
+	l.desk.liar, l.desk.twist = w.next(len(l.start.Members)), w.reply
+	l.desk.log.Reset()
+}
+
 // FuzzAnswers: one member of four answers whatever a plan makes of the right
 // answers, and bytes of the fuzzer. The operation ends well all the same, the money
 // is right to the millisatoshi, nothing panics, and only the liar is reported.
 func FuzzAnswers(f *testing.F) {
-	start, store, had := rich(f)
-	token := start.Token(1 << 16)
+	l := newLife(f)
+	token := l.start.Token(1 << 16)
 	address, err := btcutil.NewAddressWitnessPubKeyHash(make([]byte, 20), &chaincfg.SimNetParams)
 	if err != nil {
 		f.Fatal(err)
@@ -298,31 +335,26 @@ func FuzzAnswers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, plan, noise []byte) {
 		w := &twister{rest: plan, noise: noise}
-		d := newDesk(t, start.Fork())
 		kind := w.next(3)
-		d.liar, d.twist = w.next(len(d.f.Members)), w.reply
-		c, err := client.Open(d.config(store.Clone()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		l.again(w)
 		var id uint64
+		var err error
 		switch kind {
 		case 0:
-			id, err = c.Receive(t.Context(), token)
+			id, err = l.client.Receive(t.Context(), token)
 		case 1:
-			id, err = c.Withdraw(t.Context(), address.EncodeAddress(), 700, 0)
+			id, err = l.client.Withdraw(t.Context(), address.EncodeAddress(), 700, 0)
 		case 2:
-			id, err = c.Spend(t.Context(), 5<<12)
+			id, err = l.client.Spend(t.Context(), 5<<12)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		op := d.pass(c, id, 50)
+		op := l.desk.pass(l.client, id, 50)
 		if op.GetState() != clientwire.State_STATE_DONE {
 			t.Fatalf("ended as %v", op)
 		}
-		want := had - messages.Amount(op.GetFeeMsat())
+		want := l.had - messages.Amount(op.GetFeeMsat())
 		switch kind {
 		case 0:
 			want += 1 << 16
@@ -334,18 +366,18 @@ func FuzzAnswers(f *testing.F) {
 		case 2:
 			want -= 5 << 12
 		}
-		b, err := c.Balance()
+		b, err := l.client.Balance()
 		if err != nil || b.Free != want || b.Reserved+b.Doubtful != 0 {
 			t.Fatalf("balance %+v, want %s: %v, %v", b, want, err, op)
 		}
-		who := fmt.Sprintf("member %d ", d.liar)
+		who := fmt.Sprintf("member %d ", l.desk.liar)
 		for _, r := range op.GetReports() {
 			if !strings.HasPrefix(r, who) || !utf8.ValidString(r) {
-				t.Fatalf("report %q, the liar is member %d", r, d.liar)
+				t.Fatalf("report %q, the liar is member %d", r, l.desk.liar)
 			}
 		}
-		if strings.Contains(d.log.String(), "panicked") {
-			t.Fatal(d.log.String())
+		if strings.Contains(l.desk.log.String(), "panicked") {
+			t.Fatal(l.desk.log.String())
 		}
 	})
 }

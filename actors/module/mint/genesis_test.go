@@ -57,6 +57,7 @@ func FuzzGenesis(f *testing.F) {
 func FuzzQuery(f *testing.F) {
 	b := openBank(&testing.T{}, 2, 3, 6)
 	f.Add("slices", []byte{})
+	f.Add("slices", make([]byte, 8))
 	f.Add("slice", make([]byte, 8))
 	f.Add("slice", bytes.Repeat([]byte{0xff}, 8))
 	f.Fuzz(func(t *testing.T, method string, body []byte) {

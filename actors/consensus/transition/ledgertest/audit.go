@@ -91,16 +91,16 @@ func (b *Book) Differs(rules *transition.Transition, state storage.Reader) strin
 }
 
 // ask puts a query to a module, which must answer it.
-func ask[M proto.Message](rules *transition.Transition, state storage.Reader, kind messages.ModuleKind, method string, answer M) M {
+func ask[M proto.Message](rules *transition.Transition, state storage.Reader, kind messages.ModuleKind, method string, body []byte, answer M) M {
 	m := rules.Module(kind)
-	raw, err := m.(contract.Querier).Query(storage.ScopedReader(state, transition.ModuleScope(kind)), method, nil)
+	raw, err := m.(contract.Querier).Query(storage.ScopedReader(state, transition.ModuleScope(kind)), method, body)
 	must(err)
 	must(canonical.Unmarshal(raw, answer, 1<<20))
 	return answer
 }
 
 func (b *Book) summary(rules *transition.Transition, state storage.Reader) string {
-	got := ask(rules, state, wallet.Kind, "summary", new(walletwire.Summary))
+	got := ask(rules, state, wallet.Kind, "summary", nil, new(walletwire.Summary))
 	want := &walletwire.Summary{
 		Height: b.Height(), DepositsFrozen: b.frozen, FeeRate: b.rate, PegInFeeMsat: uint64(b.DepositFee()), PegOutFeeMsat: transitiontest.PegOutFee,
 		Coins: uint64(len(b.coins)), CoinsSats: uint64(b.Assets()/sat - b.change()), Pending: uint32(len(b.payments)), ChangeSats: uint64(b.change()),
@@ -111,7 +111,7 @@ func (b *Book) summary(rules *transition.Transition, state storage.Reader) strin
 	if !proto.Equal(got, want) {
 		return fmt.Sprintf("the wallet says %v, by the book %v", got, want)
 	}
-	entries := ask(rules, state, mint.Kind, "slices", new(mintwire.Slices)).GetEntries()
+	entries := ask(rules, state, mint.Kind, "slices", make([]byte, 8), new(mintwire.Slices)).GetEntries()
 	if n := uint64(len(b.spent) + len(b.ordered)); entries != n {
 		return fmt.Sprintf("the recovery log has %d entries, by the book %d", entries, n)
 	}

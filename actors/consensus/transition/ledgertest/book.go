@@ -162,7 +162,7 @@ func (b *Book) Turn(epoch messages.Epoch, contributions []transitiontest.Contrib
 	return next, page
 }
 
-// Try is what a transaction would meet now, if it passes by itself.
+// Try is what a transaction that passes [Check] would meet now.
 func (b *Book) Try(p *transitiontest.Plan) *messages.Rejection {
 	if _, accepted := b.Accepted[p.Tx.ID()]; accepted {
 		return nil
@@ -205,7 +205,7 @@ func (b *Book) apply(p *transitiontest.Plan) *messages.Rejection {
 	case in != out+fee:
 		return refuse(messages.RejectUnbalanced)
 	case fee < least:
-		return refuse(messages.RejectFeeTooLow)
+		return messages.RejectForNow(messages.RejectFeeTooLow, "by the book")
 	case counterfeit || b.Assets() < b.Liabilities():
 		return messages.RejectForNow(messages.RejectInsolvent, "by the book")
 	}
