@@ -121,7 +121,7 @@ func (c *council) keep(house *transitiontest.House, self messages.PeerID, spawne
 		}
 	}
 	k.consensus = c.stage.Spawn(consensustest.Policy, consensus.New(consensus.Config{
-		Federation: house.ID, Self: self, Members: transitiontest.Members, Transition: k.rules, Store: k.store,
+		Federation: house.ID, Self: self, Members: transitiontest.Members, Key: consensustest.NewKeys(transitiontest.Members).Members[self], Transition: k.rules, Store: k.store,
 		PoolDisk: disk.NewMemory(), PoolFile: "pool", Rand: rand.Reader, HBBFT: k.hbbft.PID, Peers: peers, Clock: c.test.PID,
 		Fault: func(peer messages.PeerID, text string) { c.t.Errorf("member %d is blamed: %s", peer, text) },
 	}))

@@ -50,7 +50,7 @@ func newOffice(t testing.TB, house *transitiontest.House, state *memory.Store) *
 	o.config.Federation, o.config.Transition, o.config.Store = consensustest.Config(transitiontest.Members), o.rules, o.store
 	o.config.Client, o.config.Clock, o.config.Report = o.client.PID, o.clock.PID, func(i *wire.Info) { i.Version = "test" }
 	o.processor = stage.Spawn(consensustest.Policy, consensus.New(consensus.Config{
-		Federation: house.ID, Members: transitiontest.Members, Transition: o.rules, Store: o.store, PoolDisk: disk.NewMemory(), PoolFile: "pool",
+		Federation: house.ID, Members: transitiontest.Members, Key: consensustest.NewKeys(transitiontest.Members).Members[0], Transition: o.rules, Store: o.store, PoolDisk: disk.NewMemory(), PoolFile: "pool",
 		Rand: rand.Reader, HBBFT: o.hbbft.PID, Peers: peers, Clock: o.clock.PID,
 	}))
 	o.start(o.processor, nil)
@@ -185,9 +185,16 @@ func (o *office) byTheBook(s *ledgertest.Scene, p *transitiontest.Plan, got *wir
 // looks at what follows.
 func (o *office) decided(tx *transaction.Transaction, refusal *wire.Refusal) {
 	o.Helper()
+	agree := func(c outcome.Contribution) {
+		o.stage.Send(o.clock, o.processor, toconsensus.Agreed{Outcome: outcome.Outcome{Epoch: o.position().Next, Contributions: []outcome.Member{
+			{Peer: 1, Contribution: c.Encode()}, {Peer: 3, Contribution: c.Encode()},
+		}}})
+	}
+	for range transition.Remembered { // who contributed is part of the state
+		agree(outcome.Contribution{})
+	}
 	before := o.position()
-	agreed := outcome.Outcome{Epoch: before.Next, Contributions: []outcome.Member{{Peer: 1, Contribution: txs(tx).Encode()}, {Peer: 3, Contribution: txs(tx).Encode()}}}
-	o.stage.Send(o.clock, o.processor, toconsensus.Agreed{Outcome: agreed})
+	agree(txs(tx))
 	after := o.position()
 	if after.Next != before.Next+1 || len(o.stage.Exits) > 0 {
 		o.Fatalf("epoch %d after %d, exits %v", after.Next, before.Next, o.stage.Exits)
