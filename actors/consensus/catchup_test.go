@@ -113,7 +113,7 @@ func (n *node) questions() map[int]topeer.Message {
 func (n *node) answer(by *node, id int, question topeer.Message, change func(toconsensus.Message) toconsensus.Message) {
 	n.Helper()
 	const asker = 1
-	switch m := question.(type) {
+	switch m := any(question).(type) {
 	case topeer.AskHeaders:
 		by.tell(toconsensus.HeadersWanted{Peer: asker, From: m.From})
 	case topeer.AskOutcomes:

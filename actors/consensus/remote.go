@@ -211,7 +211,7 @@ func (p *Processor) answer(ctx actor.Context, msg toconsensus.Message) {
 		return
 	}
 	defer snap.Release()
-	switch m := msg.(type) {
+	switch m := any(msg).(type) { // only requests come here
 	case toconsensus.HeadersWanted:
 		p.send(ctx, m.Peer, topeer.ServeHeaders{
 			Proof: history.ReadProof(snap, m.From, topeer.MaxHeaders), Oldest: history.Oldest(snap, p.position.Next), Next: p.position.Next,

@@ -163,7 +163,7 @@ func TestInstallationIsAtomic(t *testing.T) {
 		for _, o := range append(before, past(16)[1:]...) {
 			n.tell(toconsensus.Agreed{Outcome: o})
 			for id := 1; id < 3; id++ {
-				var s = n.statement(o.Epoch)
+				s := n.statement(o.Epoch)
 				n.tell(toconsensus.ShareTold{Peer: messages.PeerID(id), Share: n.keys.Share(id, s)})
 			}
 			n.tick(1)

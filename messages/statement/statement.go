@@ -30,7 +30,7 @@ import (
 	"minimint/messages/wire"
 )
 
-// Errors of everything in this package that is decoded wrap ErrStatement.
+// ErrStatement is what errors of everything in this package that is decoded wrap.
 var ErrStatement = errors.New("no statement about an epoch")
 
 // A Header says what one epoch led to.

@@ -109,7 +109,10 @@ func TestWire(t *testing.T) {
 		t.Error("a certificate of another epoch is valid")
 	}
 	for _, w := range []*wire.Statement{
-		nil, {}, {Header: s.Header.Wire()}, {Previous: make([]byte, 33), Header: s.Header.Wire()},
+		nil,
+		{},
+		{Header: s.Header.Wire()},
+		{Previous: make([]byte, 33), Header: s.Header.Wire()},
 		{Previous: make([]byte, 32), Header: &wire.EpochHeader{Outcome: make([]byte, 32)}},
 	} {
 		if _, err := statement.Read(w); !errors.Is(err, statement.ErrStatement) {
