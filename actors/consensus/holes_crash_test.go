@@ -139,13 +139,16 @@ func TestH66ResubmissionOfAcceptedIsAcknowledged(t *testing.T) {
 	tx := consensustest.Deposit('d', 1, 100)
 	n.accepted(tx)
 	n.agree(txs(tx), txs(tx), txs(tx)) // by three proposers: applied once, and nobody's fault
+	for range transition.Remembered { // who contributed is part of the state
+		n.agree(txs(tx), txs(tx), txs(tx))
+	}
 	state := n.position().State
 	for epoch := range 3 {
 		n.accepted(tx)
 		if len(n.pooled()) != 0 {
 			t.Error("it is pooled again")
 		}
-		n.agree(txs(tx))
+		n.agree(txs(tx), txs(tx), txs(tx))
 		if n.position().State != state || len(n.faults) != 0 {
 			t.Errorf("epoch %d: it has an effect, or faults of %v", epoch+1, n.faults)
 		}
