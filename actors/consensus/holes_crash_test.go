@@ -139,7 +139,7 @@ func TestH66ResubmissionOfAcceptedIsAcknowledged(t *testing.T) {
 	tx := consensustest.Deposit('d', 1, 100)
 	n.accepted(tx)
 	n.agree(txs(tx), txs(tx), txs(tx)) // by three proposers: applied once, and nobody's fault
-	for range transition.Remembered { // who contributed is part of the state
+	for range transition.Remembered {  // who contributed is part of the state
 		n.agree(txs(tx), txs(tx), txs(tx))
 	}
 	state := n.position().State
