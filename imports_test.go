@@ -174,6 +174,21 @@ func TestActorsKnowEachOtherOnlyThroughMessages(t *testing.T) {
 	}
 }
 
+// What ships must not depend on what tests it: only commands and the simulator
+// itself import the simulator.
+func TestOnlyCommandsKnowTheSimulator(t *testing.T) {
+	for _, p := range load(t) {
+		if anyUnder(p.ImportPath, []string{"sim", "cmd"}) {
+			continue
+		}
+		for _, i := range p.Imports {
+			if ours, ok := strings.CutPrefix(i, module); ok && under(ours, "sim") {
+				t.Errorf("%s imports %s: what ships does not know the simulator", p.ImportPath, ours)
+			}
+		}
+	}
+}
+
 // exempt are imports that break a rule above, each with its reason.
 var exempt = map[string]bool{
 	// client/user wires a wallet program as node wires a member: it stands on

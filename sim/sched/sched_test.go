@@ -102,7 +102,7 @@ func TestSeedsDecideTheOrder(t *testing.T) {
 	if other, l, h := run(2); other == said || l == lines || h == hash {
 		t.Error("two seeds gave one order")
 	}
-	if !strings.Contains(lines, "0 n3 a takes string\n") {
+	if !strings.Contains(lines, "0.000000000 n3 a takes string\n") {
 		t.Errorf("trace:\n%s", lines)
 	}
 }

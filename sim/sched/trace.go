@@ -27,7 +27,7 @@ func (t *Trace) Line(now time.Duration, machine, who string, what ...string) {
 	if t == nil {
 		return
 	}
-	b := strconv.AppendInt(t.line[:0], int64(now), 10)
+	b := appendSeconds(t.line[:0], now)
 	b = append(append(b, ' '), machine...)
 	b = append(append(b, ' '), who...)
 	for _, w := range what {
@@ -60,3 +60,14 @@ func (t *Trace) Lines() uint64 {
 
 // Err returns why lines could not be written any more.
 func (t *Trace) Err() error { return t.err }
+
+// appendSeconds writes a time in seconds, to the nanosecond.
+func appendSeconds(b []byte, d time.Duration) []byte {
+	b = strconv.AppendInt(b, int64(d/time.Second), 10)
+	b = append(b, '.')
+	rest := int64(d % time.Second)
+	for unit := int64(time.Second / 10); unit > 0; unit /= 10 {
+		b = append(b, byte('0'+rest/unit%10))
+	}
+	return b
+}

@@ -38,10 +38,10 @@ func benchmark(b *testing.B, n int, sync time.Duration) {
 			Load:    world.Load{Users: 10, Habits: workload.Habits{Pause: 500 * time.Millisecond, Filler: 100}},
 			Network: network.Config{Delay: network.Uniform(2*time.Millisecond, 6*time.Millisecond)},
 		})
-		w.Run(time.Second)
+		w.RunUntil(time.Minute, func() bool { return w.Node(0).Next() >= 2 })
 		before, epochs, steps := w.Net().Stats(), w.Node(0).Next(), w.Loop().Steps()
 		began, wall := cpu(), time.Now()
-		for cpu()-began < 5*time.Second {
+		for cpu()-began < 5*time.Second || w.Node(0).Next() == epochs {
 			w.Run(5 * time.Millisecond)
 		}
 		spent := (cpu() - began).Seconds()
