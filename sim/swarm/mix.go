@@ -12,8 +12,8 @@ import (
 // mix is what goes wrong in the first half of a run: how long after each other
 // things of a kind happen; 0 is never.
 type mix struct {
-	kill, power, write, split, reset time.Duration
-	together                         bool // more than f nodes may be down at once
+	kill, power, write, split, reset, bitcoin time.Duration
+	together                                  bool // more than f nodes may be down at once
 }
 
 func drawMix(random *rand.Rand) mix {
@@ -23,7 +23,7 @@ func drawMix(random *rand.Rand) mix {
 		}
 		return time.Duration(1+random.IntN(8)) * time.Second
 	}
-	return mix{kill: draw(), power: draw(), write: draw(), split: draw(), reset: draw(), together: random.IntN(3) == 0}
+	return mix{kill: draw(), power: draw(), write: draw(), split: draw(), reset: draw(), bitcoin: draw(), together: random.IntN(3) == 0}
 }
 
 func (m mix) String() string {
@@ -31,7 +31,7 @@ func (m mix) String() string {
 	for _, x := range []struct {
 		name  string
 		every time.Duration
-	}{{"kill", m.kill}, {"power", m.power}, {"write", m.write}, {"split", m.split}, {"reset", m.reset}} {
+	}{{"kill", m.kill}, {"power", m.power}, {"write", m.write}, {"split", m.split}, {"reset", m.reset}, {"bitcoin", m.bitcoin}} {
 		if x.every > 0 {
 			out = append(out, fmt.Sprintf("%s every %v", x.name, x.every))
 		}
@@ -95,7 +95,30 @@ func (m mix) unleash(w *world.World, random *rand.Rand) {
 		}
 		w.After(time.Duration(random.ExpFloat64()*float64(3*time.Second)), w.Net().Heal)
 	})
+	often(m.bitcoin, func() { m.disturb(w, random) })
 	often(m.reset, func() { w.Net().Reset(random.IntN(w.Nodes()), random.IntN(w.Nodes())) })
+}
+
+// disturb has one bitcoin node lag behind, or be dead, for a while, or replaces
+// blocks that nobody has agreed on yet.
+func (m mix) disturb(w *world.World, random *rand.Rand) {
+	b := w.Node(random.IntN(w.Nodes())).Bitcoin()
+	switch {
+	case b == nil:
+		return
+	case random.IntN(3) == 0:
+		depth := 1 + random.IntN(2)
+		w.Chain().Reorg(depth, depth+1)
+		return
+	case random.IntN(2) == 0:
+		b.SetLag(uint32(1 + random.IntN(4)))
+	default:
+		b.SetDown(true)
+	}
+	w.After(time.Duration(random.ExpFloat64()*float64(3*time.Second)), func() {
+		b.SetLag(0)
+		b.SetDown(false)
+	})
 }
 
 // room reports whether one more node may be down.

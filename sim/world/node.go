@@ -70,6 +70,9 @@ func (m *Node) Restart() {
 	}
 }
 
+// Bitcoin returns its bitcoin node, nil if the federation has no wallet.
+func (m *Node) Bitcoin() *fake.Node { return m.bitcoin }
+
 func (m *Node) trace(what ...string) {
 	m.world.loop.Trace().Line(m.world.loop.Now(), "n"+strconv.Itoa(m.number), "node", what...)
 }
