@@ -189,6 +189,25 @@ func TestOldIncarnationStaysOut(t *testing.T) {
 	f.settle(5 * time.Second)
 	got = f.members[0].take(false)
 	expect(t, got[len(got)-1:], "down peer/1 CODE_INCARNATION ours lost=0")
+
+	// The side that is dialled refuses as well.
+	f.members[1].machine.Kill()
+	f.members[1].host.Vanish(true)
+	f.members[1].incarnation = 9
+	f.start(t, 1, nil)
+	f.settle(20 * time.Second)
+	f.members[0].machine.Kill()
+	f.members[0].host.Vanish(true)
+	f.members[0].incarnation = 5
+	f.start(t, 0, nil)
+	f.settle(20 * time.Second)
+	f.members[0].machine.Kill()
+	f.members[0].host.Vanish(true)
+	f.members[0].take(false)
+	f.members[0].incarnation = 2
+	f.start(t, 0, nil)
+	f.settle(time.Second)
+	expect(t, f.members[0].take(false)[:1], "down peer/1 CODE_INCARNATION theirs lost=0")
 }
 
 func TestDeadHosts(t *testing.T) {
