@@ -27,12 +27,15 @@ import (
 // node runs behind it; with a Process something else runs in its place; with
 // neither the node is as it should be, and no rule is checked for it.
 //
+// Twist changes what the shipped node answers to clients.
+//
 // Factories are called for every start of the node. Those of several nodes may
 // share what they like: faulty nodes collude.
 type Faulty struct {
 	Peer      messages.PeerID
 	Adversary func(*Corrupt) Adversary
 	Process   func(*Corrupt) Process
+	Twist     func(*wire.ClientReply)
 }
 
 // An Adversary stands between a faulty node and the other members. It sees every

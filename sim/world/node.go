@@ -144,6 +144,9 @@ func (m *Node) launch() error {
 	if m.bitcoin != nil {
 		cfg.Bitcoin = m.bitcoin
 	}
+	if m.faulty != nil {
+		cfg.Twist = m.faulty.Twist
+	}
 	if w.cfg.Log != nil {
 		cfg.Log = w.cfg.Log(m.number)
 	}
