@@ -33,7 +33,7 @@ type Node struct {
 	skew        time.Duration
 	faulty      *Faulty
 	incarnation uint64
-	planned     bool // the disk was made to fail in this incarnation
+	planned     bool // the disk was made to fail and has failed, in this incarnation
 	next        messages.Epoch
 
 	machine *sched.Machine // nil while it is down
@@ -258,7 +258,6 @@ func (m *Node) PowerFailure() {
 // the middle of what it does; Config.Revive starts it again.
 func (m *Node) FailDiskAt(n int) {
 	if m.Up() {
-		m.planned = true
 		m.disk.FailAt(n)
 	}
 }
