@@ -11,6 +11,7 @@ import (
 	"minimint/sim/check"
 	"minimint/sim/workload"
 	"minimint/sim/world"
+	"minimint/storage/memory"
 )
 
 // watched is a world that has not begun, with one rule; the last node is faulty.
@@ -36,7 +37,7 @@ func expect(t *testing.T, w *world.World, want ...string) {
 }
 
 func commit(node int, epoch messages.Epoch, outcome, state byte) world.Commit {
-	return world.Commit{Node: node, Honest: node != 3, Epoch: epoch, Outcome: messages.Digest{outcome}, State: messages.Digest{state}}
+	return world.Commit{Node: node, Honest: node != 3, Epoch: epoch, Outcome: messages.Digest{outcome}, State: messages.Digest{state}, Store: memory.New()}
 }
 
 func TestAgreement(t *testing.T) {
