@@ -62,10 +62,10 @@ type Federation struct {
 
 	mu    sync.Mutex
 	epoch messages.Epoch
-	// sessions are told when an epoch is applied.
-	sessions []*actor.PID
-	system   *actor.ActorSystem
-	rng      *rand.ChaCha8
+	// links are told when an epoch is applied.
+	links  []open
+	system *actor.ActorSystem
+	rng    *rand.ChaCha8
 }
 
 // A Member is one node. Its switches may be set at any time.
@@ -348,8 +348,8 @@ func (f *Federation) applyAll(contributions []outcome.Contribution) {
 		m.apply(o)
 	}
 	f.epoch++
-	for _, pid := range f.sessions {
-		f.system.Root.Send(pid, committed{})
+	for _, o := range f.links {
+		f.system.Root.Send(o.pid, committed{})
 	}
 }
 

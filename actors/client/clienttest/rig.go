@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,8 +42,8 @@ func NewRig() *Rig {
 	log := slog.New(slog.NewTextHandler(out, nil))
 	r := &Rig{}
 	r.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
-	r.spawn = spawn.New(spawn.Config{Timer: timer{}, Rand: rand.Reader, Exit: func(string, any) {}, Log: log})
-	r.clock = r.system.Root.Spawn(r.spawn.RootProps(spawn.StopOnly(), func() actor.Actor { return &hurriedClock{subscribers: map[string]*actor.PID{}} }))
+	r.spawn = spawn.New(spawn.Config{Timer: timer{}, Rand: rand.Reader, Exit: func(string, any) {}, Log: log, Middleware: []actor.ReceiverMiddleware{passFence}})
+	r.clock = r.system.Root.Spawn(r.spawn.RootProps(spawn.StopOnly(), func() actor.Actor { return &hurriedClock{behind: map[string]bool{}} }))
 	r.beat()
 	return r
 }
@@ -70,7 +71,7 @@ func (r *Rig) Close() {
 // Config is for a client of f with a store.
 func (r *Rig) Config(f *Federation, store storage.Store) client.Config {
 	return client.Config{
-		System: r.system, Spawn: r.spawn, Clock: r.clock, Store: store, Connector: f.Connector(r.system, r.spawn),
+		System: r.system, Spawn: r.spawn, Clock: r.clock, Store: store, Connector: f.connector(r),
 		Blocks: func(*chaincfg.Params) (client.Blocks, error) { return f.Chain.Node(), nil },
 		Rand:   rand.Reader, Log: r.system.Logger(), Linger: 4000, // until all members have answered
 	}
@@ -81,28 +82,79 @@ type timer struct{}
 // After implements spawn.Timer, in a hurry too.
 func (timer) After(d time.Duration, fn func()) func() { return clock.Timer{}.After(d/100, fn) }
 
-// hurriedClock answers subscriptions as the clock actor does.
+// hurriedClock answers subscriptions as the clock actor does. However busy the machine
+// is, time does not run away: it stands still while a member works on what it was
+// asked, and who has not handled a tick gets no other one. Otherwise clients would give
+// up links to members that are merely slow, and ask again what these are working on,
+// faster than it can ever be done.
 type hurriedClock struct {
-	subscribers map[string]*actor.PID
-	order       []string
+	subscribers, members []*actor.PID
+	// behind are those of them, by PID id, that have not come to their fence.
+	behind map[string]bool
+}
+
+// What the clock is told beside the usual.
+type (
+	works  struct{ member *actor.PID } // it is a member's
+	passed struct{ id string }         // a fence
+)
+
+// A fence is told to the clock when an actor comes to it, that is when it has handled
+// all that it was sent before. The actor does not see it.
+type fence struct{ clock *actor.PID }
+
+func passFence(next actor.ReceiverFunc) actor.ReceiverFunc {
+	return func(ctx actor.ReceiverContext, env *actor.MessageEnvelope) {
+		if f, ok := env.Message.(fence); ok {
+			ctx.ActorSystem().Root.Send(f.clock, passed{ctx.Self().Id})
+			return
+		}
+		next(ctx, env)
+	}
 }
 
 // Receive implements actor.Actor.
 func (c *hurriedClock) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *timing.Subscribe:
-		if c.subscribers[m.PID.Id] == nil {
-			c.order = append(c.order, m.PID.Id)
-			ctx.Watch(m.PID)
-		}
-		c.subscribers[m.PID.Id] = m.PID
+		c.forget(m.PID)
+		c.subscribers = append(c.subscribers, m.PID)
+		ctx.Watch(m.PID)
+	case works:
+		c.members = append(c.members, m.member)
+		ctx.Watch(m.member)
+	case passed:
+		delete(c.behind, m.id)
 	case *actor.Terminated:
-		delete(c.subscribers, m.Who.Id)
+		c.forget(m.Who)
 	case *timing.Tick:
-		for _, id := range c.order {
-			if pid := c.subscribers[id]; pid != nil {
-				ctx.Send(pid, m)
-			}
+		c.tick(ctx, m)
+	}
+}
+
+func (c *hurriedClock) forget(who *actor.PID) {
+	is := func(pid *actor.PID) bool { return pid.Id == who.Id }
+	c.subscribers, c.members = slices.DeleteFunc(c.subscribers, is), slices.DeleteFunc(c.members, is)
+	delete(c.behind, who.Id)
+}
+
+func (c *hurriedClock) tick(ctx actor.Context, m *timing.Tick) {
+	late := func(pid *actor.PID) bool { return c.behind[pid.Id] }
+	if slices.ContainsFunc(c.members, late) {
+		return
+	}
+	for _, pid := range c.subscribers {
+		if !late(pid) {
+			ctx.Send(pid, m)
+			c.fence(ctx, pid)
 		}
 	}
+	for _, pid := range c.members {
+		c.fence(ctx, pid)
+	}
+}
+
+func (c *hurriedClock) fence(ctx actor.Context, pid *actor.PID) {
+	c.behind[pid.Id] = true
+	ctx.Send(pid, fence{ctx.Self()})
 }

@@ -49,17 +49,25 @@ func (m *Member) get() (dead, silent bool, twist func(*wire.ClientReply)) {
 	return m.faults.dead, m.faults.silent, m.faults.twist
 }
 
-// Connector is the way into the federation for clients of an actor system.
-func (f *Federation) Connector(system *actor.ActorSystem, sys *spawn.System) client.Connector {
+// connector is the way into the federation for the clients of a rig.
+func (f *Federation) connector(r *Rig) client.Connector {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.system = system
-	return connector{f, sys}
+	f.system = r.system
+	return connector{f: f, sys: r.spawn, clock: r.clock}
 }
 
 type connector struct {
-	f   *Federation
-	sys *spawn.System
+	f     *Federation
+	sys   *spawn.System
+	clock *actor.PID
+}
+
+// open is the link of an owner to a member.
+type open struct {
+	owner  string
+	member *Member
+	pid    *actor.PID
 }
 
 // Session implements client.Connector.
@@ -77,16 +85,38 @@ func (c connector) Connect(owner *actor.PID, member federation.Member) *actor.PI
 			root.Send(owner, &link.Down{Text: "connection refused"})
 			return actor.NewPID("nobody", "nobody")
 		}
-		pid := root.Spawn(c.sys.RootProps(spawn.StopOnly(), func() actor.Actor { return &session{f: c.f, m: m, owner: owner} }))
+		pid := root.Spawn(c.sys.RootProps(spawn.StopOnly(), func() actor.Actor { return &session{connector: c, m: m, owner: owner} }))
+		c.f.opened(open{owner: owner.Id, member: m, pid: pid})
 		root.Send(owner, &link.Up{})
 		return pid
 	}
 	panic("clienttest: link to a stranger")
 }
 
+// opened notes a link. It ends an older one of the same owner to the same member,
+// with whatever is still to be done for it, as links do.
+func (f *Federation) opened(o open) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, older := range f.links {
+		if older.owner == o.owner && older.member == o.member {
+			f.system.Root.Stop(older.pid)
+			f.links[i] = o
+			return
+		}
+	}
+	f.links = append(f.links, o)
+}
+
+func (f *Federation) ended(pid *actor.PID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.links = slices.DeleteFunc(f.links, func(o open) bool { return o.pid.Id == pid.Id })
+}
+
 // session answers one client on behalf of one member.
 type session struct {
-	f      *Federation
+	connector
 	m      *Member
 	owner  *actor.PID
 	awaits []*wire.ClientRequest
@@ -97,13 +127,10 @@ func (s *session) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		ctx.Watch(s.owner)
-		s.f.mu.Lock()
-		s.f.sessions = append(s.f.sessions, ctx.Self())
-		s.f.mu.Unlock()
+		ctx.Send(s.clock, works{ctx.Self()})
+	case *actor.Stopping:
+		s.f.ended(ctx.Self())
 	case *actor.Terminated:
-		s.f.mu.Lock()
-		s.f.sessions = slices.DeleteFunc(s.f.sessions, func(pid *actor.PID) bool { return pid.Id == ctx.Self().Id })
-		s.f.mu.Unlock()
 		ctx.Stop(ctx.Self())
 	case committed:
 		waiting := s.awaits
