@@ -3,13 +3,16 @@ package client_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"minimint/actors/client"
 	"minimint/messages"
 	"minimint/messages/federation"
+	"minimint/messages/transaction"
 	"minimint/messages/wire"
 	"minimint/storage/memory"
 )
@@ -186,5 +189,26 @@ func TestJoinBelievesNoSingleMember(t *testing.T) {
 	w.f.Members[2].SetSilent(false)
 	if j := w.join(store, ""); j.Federation.Name != "test" {
 		t.Errorf("joined %q", j.Federation.Name)
+	}
+}
+
+// Time passes only while members are not at work, so that one that is slow is not
+// asked again and again, which would make it slower: see clienttest.
+func TestSlowMembersAreNotAskedAgain(t *testing.T) {
+	w := newWorld(t)
+	alice, text := w.user(), w.f.Token(1<<12)
+	var asked atomic.Int64
+	w.f.Screen = func(*transaction.Transaction) *messages.Rejection {
+		if asked.Add(1) == 1 {
+			for until := w.rig.Beats() + 120; w.rig.Beats() < until; { // a minute, if time passed
+				runtime.Gosched()
+			}
+		}
+		return nil
+	}
+	id, err := alice.Receive(w.ctx, text)
+	w.done(alice, id, err)
+	if n := asked.Load(); n != int64(len(w.f.Members)) {
+		t.Errorf("asked %d times", n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,6 +25,8 @@ type Rig struct {
 	system *actor.ActorSystem
 	spawn  *spawn.System
 	clock  *actor.PID
+
+	beats atomic.Int64
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -55,9 +58,13 @@ func (r *Rig) beat() {
 	if r.closed {
 		return
 	}
+	r.beats.Add(1)
 	r.system.Root.Send(r.clock, &timing.Tick{Now: time.Unix(1_700_000_000, 0)})
 	r.cancel = clock.Timer{}.After(hurry, r.beat)
 }
+
+// Beats is how often the clock was to tick so far.
+func (r *Rig) Beats() int64 { return r.beats.Load() }
 
 // Close stops the clock and the system.
 func (r *Rig) Close() {
