@@ -157,6 +157,27 @@ func TestNeverAcknowledging(t *testing.T) {
 	s.memory(32)
 }
 
+// Credit that comes back is used at once, if nothing else happens meanwhile.
+func TestCreditIsUsed(t *testing.T) {
+	n, peer, _ := server(t)
+	r := rawStream(t, rawConn(t, n, key(1)))
+	small := generous()
+	small.Hello.MaxMessage, small.Hello.Window = 1000, 1600 // one of these messages
+	r.send(small)
+	r.receive()
+	next[*link.Up](peer)
+	for range 10 {
+		peer.send("peer/0", "peer", wrapperspb.Bytes(make([]byte, 900)))
+	}
+	for i := range uint64(10) {
+		f := r.receive()
+		if f.GetFirst() != i+1 || len(f.GetEnvelopes()) != 1 {
+			t.Fatalf("frame %d: %d messages from %d on", i, len(f.GetEnvelopes()), f.GetFirst())
+		}
+		r.send(&link.Frame{Acknowledged: i + 1})
+	}
+}
+
 // Who is in and never writes keeps its place, as an honest idle one does, and
 // nobody else's: a member's second link replaces its first.
 func TestNeverWriting(t *testing.T) {

@@ -2,11 +2,9 @@ package remote
 
 import (
 	"fmt"
-	"io"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"minimint/actors/remote/gate"
@@ -307,41 +305,4 @@ func TestLocalMessagesStay(t *testing.T) {
 	next[*actor.DeadLetterResponse](a)
 	a.send("peer/1", "peer", wrapperspb.String("after all that"))
 	next[*wrapperspb.StringValue](b)
-}
-
-// lateStream yields what it is given, even after its link has ended.
-type lateStream struct{ frames chan *link.Frame }
-
-func (s lateStream) SendMsg(any) error { return nil }
-
-func (s lateStream) RecvMsg(m any) error {
-	f, ok := <-s.frames
-	if !ok {
-		return io.EOF
-	}
-	raw, err := proto.Marshal(f)
-	*m.(*[]byte) = raw
-	return err
-}
-
-func TestNothingArrivesAfterDown(t *testing.T) {
-	n := newNode(t, 1)
-	p := n.probe("peer")
-	st := lateStream{make(chan *link.Frame)}
-	c := newChannel(n.hub, gate.New("peer/0", p.asPeer()), st, generous().GetHello())
-	n.hub.begin()
-	go func() {
-		defer n.hub.routines.Done()
-		c.run(func() {})
-	}()
-	next[*link.Up](p)
-	st.frames <- frame(1, envelope("peer", note))
-	next[*wrapperspb.StringValue](p)
-	n.hub.Disconnect("peer/0")
-	next[*link.Down](p)
-	st.frames <- frame(2, envelope("peer", note))
-	close(st.frames)
-	n.hub.Close() // waits for the reader
-	n.as.Root.Send(p.pid, "fence")
-	next[string](p)
 }
