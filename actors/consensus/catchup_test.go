@@ -128,7 +128,7 @@ func (n *node) answer(by *node, id int, question topeer.Message, change func(toc
 		case topeer.ServeHeaders:
 			reply = toconsensus.HeadersServed{Peer: messages.PeerID(id), Proof: m.Proof, Oldest: m.Oldest, Next: m.Next}
 		case topeer.ServeOutcomes:
-			reply = toconsensus.OutcomesServed{Peer: messages.PeerID(id), From: m.From, Outcomes: m.Outcomes, Part: m.Part, Offset: m.Offset, Last: m.Last}
+			reply = toconsensus.OutcomesServed{Peer: messages.PeerID(id), From: m.From, Oldest: m.Oldest, Outcomes: m.Outcomes, Part: m.Part, Offset: m.Offset, Last: m.Last}
 		case topeer.ServeSnapshot:
 			reply = toconsensus.SnapshotServed{Peer: messages.PeerID(id), Certificate: m.Certificate, Epoch: m.Epoch, Offset: m.Offset, Body: m.Body}
 		}

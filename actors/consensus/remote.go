@@ -218,7 +218,9 @@ func (p *Processor) answer(ctx actor.Context, msg toconsensus.Message) {
 		})
 	case toconsensus.OutcomesWanted:
 		found := history.ReadExcerpt(snap, m.From, min(m.Count, topeer.MaxOutcomes), m.Offset, topeer.PieceBytes)
-		p.send(ctx, m.Peer, topeer.ServeOutcomes{From: m.From, Outcomes: found.Outcomes, Part: found.Part, Offset: m.Offset, Last: found.Last})
+		p.send(ctx, m.Peer, topeer.ServeOutcomes{
+			From: m.From, Oldest: history.Oldest(snap, p.position.Next), Outcomes: found.Outcomes, Part: found.Part, Offset: m.Offset, Last: found.Last,
+		})
 	case toconsensus.SnapshotWanted:
 		p.serveSnapshot(ctx, m)
 	default:

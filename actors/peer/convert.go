@@ -33,7 +33,7 @@ func outbound(msg topeer.Message) proto.Message {
 			Previous: m.Proof.Previous[:], Headers: statement.HeadersWire(m.Proof.Headers), Signature: m.Proof.Signature,
 		}
 	case topeer.ServeOutcomes:
-		reply := &wire.OutcomesReply{FromEpoch: uint64(m.From), Outcomes: m.Outcomes}
+		reply := &wire.OutcomesReply{FromEpoch: uint64(m.From), OldestEpoch: uint64(m.Oldest), Outcomes: m.Outcomes}
 		if m.Part != nil {
 			reply.Part = &wire.OutcomePart{Offset: m.Offset, Last: m.Last, Body: m.Part}
 		}
@@ -96,7 +96,9 @@ func decodeOutcomes(from messages.PeerID, m *wire.OutcomesReply) (toconsensus.Me
 	if len(m.GetOutcomes()) > topeer.MaxOutcomes || total > topeer.PieceBytes || len(m.GetOutcomes()) > 0 && m.GetPart() != nil {
 		return nil, fmt.Errorf("%w: %d outcomes, %d bytes, and none allowed beside a part", errReply, len(m.GetOutcomes()), total)
 	}
-	served := toconsensus.OutcomesServed{Peer: from, From: messages.Epoch(m.GetFromEpoch()), Outcomes: m.GetOutcomes()}
+	served := toconsensus.OutcomesServed{
+		Peer: from, From: messages.Epoch(m.GetFromEpoch()), Oldest: messages.Epoch(m.GetOldestEpoch()), Outcomes: m.GetOutcomes(),
+	}
 	if part := m.GetPart(); part != nil {
 		served.Part, served.Offset, served.Last = append([]byte{}, part.GetBody()...), part.GetOffset(), part.GetLast()
 	}

@@ -238,7 +238,7 @@ func TestProcessorsUnderstandEachOther(t *testing.T) {
 			toconsensus.HeadersServed{Peer: 2, Proof: statement.Proof{From: 5, Previous: digest(9), Headers: headers, Signature: cert.Signature}, Oldest: 3, Next: 1 << 41},
 		},
 		{topeer.ServeHeaders{Proof: statement.Proof{From: 5}}, toconsensus.HeadersServed{Peer: 2, Proof: statement.Proof{From: 5}}},
-		{topeer.ServeOutcomes{From: 7, Outcomes: many}, toconsensus.OutcomesServed{Peer: 2, From: 7, Outcomes: many}},
+		{topeer.ServeOutcomes{From: 7, Oldest: 6, Outcomes: many}, toconsensus.OutcomesServed{Peer: 2, From: 7, Oldest: 6, Outcomes: many}},
 		{topeer.ServeOutcomes{From: 7}, toconsensus.OutcomesServed{Peer: 2, From: 7}},
 		{
 			topeer.ServeOutcomes{From: 7, Part: piece, Offset: 99, Last: true},

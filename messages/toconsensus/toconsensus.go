@@ -108,10 +108,11 @@ type OutcomesWanted struct {
 }
 
 // OutcomesServed brings the bytes of outcomes that a peer served, of consecutive
-// epochs; or a part of one.
+// epochs; or a part of one. Oldest is the first that it has at all.
 type OutcomesServed struct {
 	Peer     messages.PeerID
 	From     messages.Epoch
+	Oldest   messages.Epoch
 	Outcomes [][]byte
 	Part     []byte // nil if there are outcomes
 	Offset   uint64

@@ -60,9 +60,11 @@ type ServeHeaders struct {
 }
 
 // ServeOutcomes answers the peer: the canonical outcomes of at most MaxOutcomes
-// consecutive epochs and PieceBytes together, or a part of the first.
+// consecutive epochs and PieceBytes together, or a part of the first; and the first
+// epoch that it has at all.
 type ServeOutcomes struct {
 	From     messages.Epoch
+	Oldest   messages.Epoch
 	Outcomes [][]byte
 	Part     []byte // from Offset on, nil if there are Outcomes
 	Offset   uint64

@@ -328,6 +328,7 @@ type OutcomesReply struct {
 	FromEpoch     uint64                 `protobuf:"varint,1,opt,name=from_epoch,json=fromEpoch,proto3" json:"from_epoch,omitempty"`
 	Outcomes      [][]byte               `protobuf:"bytes,2,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	Part          *OutcomePart           `protobuf:"bytes,3,opt,name=part,proto3" json:"part,omitempty"`
+	OldestEpoch   uint64                 `protobuf:"varint,4,opt,name=oldest_epoch,json=oldestEpoch,proto3" json:"oldest_epoch,omitempty"` // what is before it this member has forgotten
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -381,6 +382,13 @@ func (x *OutcomesReply) GetPart() *OutcomePart {
 		return x.Part
 	}
 	return nil
+}
+
+func (x *OutcomesReply) GetOldestEpoch() uint64 {
+	if x != nil {
+		return x.OldestEpoch
+	}
+	return 0
 }
 
 type OutcomePart struct {
@@ -617,12 +625,13 @@ const file_messages_wire_peer_proto_rawDesc = "" +
 	"\n" +
 	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x16\n" +
-	"\x06offset\x18\x03 \x01(\x04R\x06offset\"z\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\x9d\x01\n" +
 	"\rOutcomesReply\x12\x1d\n" +
 	"\n" +
 	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\x12\x1a\n" +
 	"\boutcomes\x18\x02 \x03(\fR\boutcomes\x12.\n" +
-	"\x04part\x18\x03 \x01(\v2\x1a.minimint.wire.OutcomePartR\x04part\"M\n" +
+	"\x04part\x18\x03 \x01(\v2\x1a.minimint.wire.OutcomePartR\x04part\x12!\n" +
+	"\foldest_epoch\x18\x04 \x01(\x04R\voldestEpoch\"M\n" +
 	"\vOutcomePart\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\bR\x04last\x12\x12\n" +

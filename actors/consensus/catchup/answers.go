@@ -137,6 +137,7 @@ func (p *Peers) Outcomes(m toconsensus.OutcomesServed) []Fault {
 	if q == nil || q.ask.Count == 0 || q.ask.From != m.From || len(m.Outcomes) > q.ask.Count {
 		return nil
 	}
+	o.told, o.oldest = true, max(o.oldest, m.Oldest)
 	if m.Part != nil {
 		return p.part(m, q)
 	}

@@ -22,6 +22,8 @@ func (p *Peers) Ask() []Ask {
 // Tick is Ask as time passes.
 func (p *Peers) Tick() []Ask {
 	if p.stalled++; p.stalled%hopeless == 0 {
+		// Perhaps peers have forgotten meanwhile what they said they have.
+		p.chain, p.held = nil, 0
 		p.forgetOpinions()
 	}
 	for i := range p.peers {

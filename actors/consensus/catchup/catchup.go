@@ -260,7 +260,7 @@ func (p *Peers) Located() bool {
 // Pruned returns the peers to ask for a snapshot, and false unless outcomes are
 // missing that f+1 peers have forgotten and nobody else serves.
 func (p *Peers) Pruned() ([]messages.PeerID, bool) {
-	if len(p.chain) > 0 || !p.more(p.next) {
+	if len(p.chain) > 0 && p.chain[0].Outcome != nil || !p.more(p.next) {
 		return nil, false
 	}
 	forgot, serves := 0, false

@@ -342,6 +342,35 @@ func TestPruned(t *testing.T) {
 	}
 }
 
+// What was there when headers were asked for may be forgotten when outcomes are: then
+// a snapshot is wanted too, or, if nobody says anything, headers again.
+func TestForgottenMeanwhile(t *testing.T) {
+	p := ahead(newPeers(2))
+	answer(t, p, p.Ask()[0], length, true)
+	asked := 0
+	for asks := p.Ask(); len(asks) > 0; asks = p.Ask() {
+		asked++
+		if _, ok := p.Pruned(); ok {
+			t.Fatalf("after %d answers", asked)
+		}
+		p.Outcomes(toconsensus.OutcomesServed{Peer: asks[0].Peer, From: asks[0].From, Oldest: 9})
+	}
+	if _, ok := p.Pruned(); !ok || asked != members-1 {
+		t.Errorf("%d have forgotten", asked)
+	}
+	p = ahead(newPeers(2))
+	answer(t, p, p.Ask()[0], length, true)
+	headers := false
+	for range 100 {
+		for _, a := range p.Tick() {
+			headers = headers || a.Count == 0
+		}
+	}
+	if !headers {
+		t.Error("waits for outcomes for ever")
+	}
+}
+
 // A member without data begins when n−f others have said where they are, and it
 // lacks nothing of it.
 func TestLocated(t *testing.T) {
