@@ -40,6 +40,7 @@ type remote struct {
 	offer    *offer // nil if no snapshot is on offer
 	looked   bool   // all peers were asked where they are
 	lost     bool   // HBBFT was not told anything yet: see Past.Lost
+	wasLost  bool   // this incarnation began so
 	busy     bool   // a proceed message is on its way
 	idle     int    // ticks since the last commit
 }
@@ -52,6 +53,7 @@ func newRemote(cfg Config, at history.Position) remote {
 		requests: catchup.NewRequests[toconsensus.Message](cfg.Members),
 		fetch:    snapshot.NewFetch(cfg.Members, cfg.Era, cfg.Key),
 		lost:     cfg.Past.Lost && at.Next == 0,
+		wasLost:  cfg.Past.Lost && at.Next == 0,
 	}
 }
 
@@ -76,7 +78,9 @@ func (p *Processor) tellHBBFT(ctx actor.Context) {
 		panic(fmt.Sprintf("consensus: open snapshot: %v", err))
 	}
 	defer snap.Release()
-	ctx.Send(p.cfg.HBBFT, where(snap, p.position.Next, p.cfg.Members))
+	m := where(snap, p.position.Next, p.cfg.Members)
+	m.Lost = p.remote.wasLost
+	ctx.Send(p.cfg.HBBFT, m)
 }
 
 // tickRemote lets time pass for everything between this member and others.

@@ -307,7 +307,7 @@ func TestLostDataDirectory(t *testing.T) {
 		n.learn(by, 1, 2, 3)
 		n.tick(60)
 		told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take())
-		if len(told) != 1 || told[0].Next != 30 {
+		if len(told) != 1 || told[0].Next != 30 || !told[0].Lost {
 			t.Errorf("HBBFT was told %v", told)
 		}
 		n.alive()
@@ -323,7 +323,7 @@ func TestLostAtTheBeginning(t *testing.T) {
 	}
 	h.tick(30)
 	for i, n := range h.nodes {
-		if told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(told) != 1 || told[0].Next != 0 {
+		if told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(told) != 1 || told[0].Next != 0 || !told[0].Lost {
 			t.Errorf("member %d told HBBFT %v", i, told)
 		}
 	}

@@ -88,6 +88,7 @@ type node struct {
 	mu    sync.Mutex
 	store []outcome.Outcome // what is committed
 	work  []string
+	lost  bool   // what the processor says of its data
 	links []bool // by peer: up
 	heard []heard
 }

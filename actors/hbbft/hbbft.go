@@ -217,7 +217,7 @@ func (h *Instance) firstMark() mark {
 	m := h.told.committed
 	at := mark{position: honeybadger.Position{Next: m.Next, Certified: m.Next}}
 	copy(at.position.Absences[:], absences(m))
-	if m.Next > 0 && !h.cfg.TrustEmptyJournal {
+	if (m.Next > 0 || m.Lost) && !h.cfg.TrustEmptyJournal {
 		at.silent = m.Next + 2 // it spoke in no epoch beyond Next+1
 		h.log.Error("the journal is lost: this member keeps silent for a while", slog.Uint64("until_epoch", uint64(at.silent)))
 	}

@@ -107,7 +107,7 @@ func (nd *node) where() tohbbft.EpochCommitted {
 	nd.mu.Lock()
 	defer nd.mu.Unlock()
 	next := len(nd.store)
-	return tohbbft.EpochCommitted{Next: messages.Epoch(next), Absent: nd.absent(next), AbsentBefore: nd.absent(next - 1)}
+	return tohbbft.EpochCommitted{Next: messages.Epoch(next), Absent: nd.absent(next), AbsentBefore: nd.absent(next - 1), Lost: nd.lost}
 }
 
 func (nd *node) absent(next int) []bool {
