@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"minimint/actors/clock"
 	"minimint/messages"
 )
 
@@ -20,6 +21,7 @@ func BenchmarkEpoch(b *testing.B) {
 			members := make([]int, n)
 			for i, nd := range f.nodes {
 				members[i] = i
+				nd.config.Timer = clock.Timer{}
 				nd.boot()
 			}
 			f.nodes[0].give("warm up")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"minimint/actors/clock"
 	"minimint/cmd/minimint-dev/bench/rounds"
 	"minimint/messages"
 )
@@ -20,6 +21,7 @@ func BenchmarkFigures(b *testing.B) {
 		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
 			f := newFederation(b, n)
 			for _, nd := range f.nodes {
+				nd.config.Timer = clock.Timer{}
 				nd.boot()
 			}
 			given := 0

@@ -8,7 +8,8 @@
 // All that arrives while the actor is busy is taken in first; then, at a flush
 // message that the actor sends itself, the records of all that are appended to
 // the journal and made durable at once, and only then anything is sent: one
-// frame per peer and epoch. So one sync of the disk, and one frame, carry all
+// frame per peer and epoch. A drain that led to nothing urgent waits two
+// milliseconds for company. So one sync of the disk, and one frame, carry all
 // votes of a turn, and nobody ever hears what a crash could make this member
 // forget.
 //
@@ -37,6 +38,7 @@ import (
 
 	"minimint/actors/hbbft/honeybadger"
 	"minimint/actors/hbbft/protocol"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/timing"
 	"minimint/messages/tohbbft"
@@ -46,7 +48,7 @@ import (
 // every is how often the actor looks at the time.
 const every = 250 * time.Millisecond
 
-// Config is what the actor needs; all fields but Fault and TrustEmptyJournal are
+// Config is what the actor needs; all fields but Timer, Fault and TrustEmptyJournal are
 // required.
 type Config struct {
 	// Core says which member this is, in which federation, and how the core's
@@ -64,6 +66,9 @@ type Config struct {
 	Consensus *actor.PID
 	Peers     []*actor.PID
 	Clock     *actor.PID
+	// Timer lets what can wait be said a little later, with more: see [linger]. Nil:
+	// nothing waits.
+	Timer spawn.Timer
 	// Fault is told of every fault, within the actor's turn.
 	Fault func(protocol.Fault)
 	// TrustEmptyJournal is the operator's word that this member said nothing in
@@ -80,6 +85,7 @@ type Instance struct {
 	pending honeybadger.Step
 	marked  bool // the position changed since it was last written
 	due     bool // a flush message is on its way
+	lingers bool // the timer of what can wait runs
 	log     *slog.Logger
 }
 
@@ -96,6 +102,14 @@ type told struct {
 
 // flush ends a drain of the mailbox.
 type flush struct{}
+
+// waited says that what can wait has waited.
+type waited struct{}
+
+// linger is how long what can wait is held back for company: long enough for the
+// other members' frames of the same phase in one place, nothing beside the delay of
+// links between places.
+const linger = 2 * time.Millisecond
 
 // New returns the producer of the actor.
 func New(cfg Config) actor.Producer {
@@ -119,6 +133,11 @@ func (h *Instance) Receive(ctx actor.Context) {
 		}
 	case flush:
 		if h.core != nil {
+			h.flush(ctx)
+		}
+	case waited:
+		h.lingers = false
+		if h.core != nil && !h.due {
 			h.flush(ctx)
 		}
 	case tohbbft.Message:

@@ -15,12 +15,18 @@ import (
 )
 
 // take adds a step to those that the next flush performs, which comes after all
-// that is in the mailbox now.
+// that is in the mailbox now, or a little later if all can wait.
 func (h *Instance) take(ctx actor.Context, step honeybadger.Step) {
 	h.pending.Join(step)
-	if !h.due && (h.marked || !step.Empty()) {
+	switch {
+	case h.due || !h.marked && step.Empty():
+	case h.cfg.Timer == nil || !step.CanWait():
 		h.due = true
 		ctx.Send(ctx.Self(), flush{})
+	case !h.lingers:
+		h.lingers = true
+		root, self := ctx.ActorSystem().Root, ctx.Self()
+		h.cfg.Timer.After(linger, func() { root.Send(self, waited{}) })
 	}
 }
 

@@ -261,6 +261,17 @@ func (s *Subset) Held() int {
 	return n
 }
 
+// Put counts the proposers on whom this member has put in its bit.
+func (s *Subset) Put() int {
+	n := 0
+	for i := range s.slots {
+		if s.slots[i].delivered || s.rejecting {
+			n++
+		}
+	}
+	return n
+}
+
 // Holds reports whether the proposer's signed proposal is here.
 func (s *Subset) Holds(proposer messages.PeerID) bool { return s.slots[proposer].broadcast.Held() }
 

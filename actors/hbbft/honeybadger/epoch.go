@@ -30,18 +30,25 @@ type epoch struct {
 
 	records []Record
 	faults  []int  // by peer: told so far
+	present int    // members that are expected to propose
 	peers   roster // the core's
 }
 
 func newEpoch(c *Core, number messages.Epoch) *epoch {
 	n := c.cfg.Members
+	absent := c.position.absence(number).Absent
 	e := &epoch{
-		number: number, self: c.cfg.Self, peers: c.peers,
+		number: number, self: c.cfg.Self, peers: c.peers, present: n,
 		contributions: make([][]byte, n), faults: make([]int, n),
+	}
+	for _, gone := range absent {
+		if gone {
+			e.present--
+		}
 	}
 	e.subset = acs.New(acs.Config{
 		Quorum: c.quorum, Self: c.cfg.Self, Epoch: c.cfg.slot(number),
-		Signer: c.cfg.Signer, Verifier: c.cfg.Verifier, Coin: c.cfg.Coin, Absent: c.position.absence(number).Absent,
+		Signer: c.cfg.Signer, Verifier: c.cfg.Verifier, Coin: c.cfg.Coin, Absent: absent,
 		Distrusted: e.distrusted, Reborn: number <= c.born+1,
 	})
 	if c.cfg.Encryption.At(number) {
@@ -179,7 +186,7 @@ func (e *epoch) say(say []protocol.Say, faults []protocol.Fault) Step {
 			}
 			step.Records = append(step.Records, Record{e.number, s.Statement})
 		}
-		step.Sends = append(step.Sends, Send{To: s.To, Epoch: e.number, Statement: s.Statement})
+		step.Sends = append(step.Sends, Send{To: s.To, Epoch: e.number, Statement: s.Statement, CanWait: e.canWait(s.Statement)})
 	}
 	e.records = append(e.records, step.Records...)
 	for _, f := range faults {
@@ -189,6 +196,24 @@ func (e *epoch) say(say []protocol.Say, faults []protocol.Fault) Step {
 		step.Join(e.tell(f))
 	}
 	return step
+}
+
+// canWait reports whether a statement may be sent a little later, see [Send]. While
+// nobody is absent the fast paths of broadcast and agreement make most votes
+// needless before they are missed; Echo and Input are held back while more of them are
+// expected, so that one frame carries all. Whoever is wrong about who is there pays
+// with that little time, once a phase.
+func (e *epoch) canWait(s frames.Statement) bool {
+	switch s.(type) {
+	case frames.Ready, frames.BVal, frames.Aux, frames.Conf, frames.Term:
+		return e.present == len(e.faults)
+	case frames.Echo:
+		return e.subset.Held() < e.present
+	case frames.Input:
+		return e.subset.Put() < e.present
+	case frames.Value, frames.Pull, frames.CoinShare, frames.DecryptionShare:
+	}
+	return false
 }
 
 // distrusted reports whether a peer's shares are not used.

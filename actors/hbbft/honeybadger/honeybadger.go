@@ -169,6 +169,10 @@ type Send struct {
 	Epoch     messages.Epoch
 	Again     bool // see [frames.Frame]
 	Statement frames.Statement
+	// CanWait says that a few milliseconds later will do: more is likely to be
+	// said soon, and nobody waits for this while all members are live. It
+	// must be said all the same.
+	CanWait bool
 }
 
 // A Contribution is one member's part of an outcome. Payload has length 0 if
@@ -212,6 +216,14 @@ func (s *Step) Join(later Step) {
 	s.Behind = append(s.Behind, later.Behind...)
 	s.Ahead = append(s.Ahead, later.Ahead...)
 	s.Faults = append(s.Faults, later.Faults...)
+}
+
+// CanWait reports whether all of the step can wait, see [Send].
+func (s *Step) CanWait() bool {
+	if len(s.Outcomes)+len(s.Wanted)+len(s.Behind)+len(s.Ahead)+len(s.Faults) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(s.Sends, func(s Send) bool { return !s.CanWait })
 }
 
 // Empty reports whether the step asks for nothing.

@@ -141,7 +141,7 @@ func (c *Core) Committed(next messages.Epoch, absences ...Absence) Step {
 	}
 	c.position, c.work = c.position.moved(next, absences), false
 	c.certify()
-	step := Step{Sends: []Send{{Epoch: next}}}
+	step := Step{Sends: []Send{{Epoch: next, CanWait: true}}}
 	for _, peer := range c.peers.moved(next) {
 		step.Sends = append(step.Sends, c.hello(peer, true))
 	}
