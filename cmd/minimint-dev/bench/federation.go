@@ -18,6 +18,7 @@ import (
 	"minimint/actors/client/user"
 	"minimint/cmd/minimint-dev/bench/load"
 	"minimint/cmd/minimint-dev/bench/rounds"
+	"minimint/cmd/minimint-dev/process"
 	"minimint/cmd/minimint-dev/stage"
 	"minimint/messages"
 	"minimint/messages/transaction"
@@ -170,8 +171,8 @@ func (t *trial) watchIdle(ctx context.Context) error {
 }
 
 // usage is what each node has used so far, and when that was.
-func (t *trial) usage() ([]stage.Usage, time.Time, error) {
-	var all []stage.Usage
+func (t *trial) usage() ([]process.Usage, time.Time, error) {
+	var all []process.Usage
 	for i := range t.Federation.Members {
 		u, err := t.Node(i).Usage()
 		if err != nil {

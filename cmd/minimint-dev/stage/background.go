@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"minimint/cmd/minimint-dev/process"
 	"minimint/messages/federation"
 )
 
@@ -125,10 +126,10 @@ func Launch(ctx context.Context, cfg Config) (*Visit, error) {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return nil, fmt.Errorf("%s is not empty, but no federation runs there; `minimint-dev down` removes it", dir)
 	}
-	if err := os.MkdirAll(dir+hostSuffix, 0o700); err != nil {
+	if err := os.MkdirAll(dir+process.HostSuffix, 0o700); err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
-	p, err := start(dir+hostSuffix, hostName, true, cfg.Program("minimint-dev"), "host", "--btcd", cfg.Btcd, "--dir", dir)
+	p, err := process.Start(dir+process.HostSuffix, hostName, true, cfg.Program("minimint-dev"), "host", "--btcd", cfg.Btcd, "--dir", dir)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +162,7 @@ func Open(dir string) (*Visit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
-	if find(dir+hostSuffix, hostName) == nil {
+	if process.Find(dir+process.HostSuffix, hostName) == nil {
 		return nil, fmt.Errorf("no federation runs in %s", dir)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, announced))
@@ -205,9 +206,9 @@ func Dismiss(dir string, wait time.Duration) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("stage: %w", err)
 	}
-	p := find(dir+hostSuffix, hostName)
+	p := process.Find(dir+process.HostSuffix, hostName)
 	if p != nil {
 		p.Stop(wait)
 	}
-	return p != nil, errors.Join(os.RemoveAll(dir), os.RemoveAll(dir+hostSuffix))
+	return p != nil, errors.Join(os.RemoveAll(dir), os.RemoveAll(dir+process.HostSuffix))
 }

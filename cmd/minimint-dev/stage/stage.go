@@ -1,3 +1,5 @@
+// Package stage runs a federation and its bitcoin node on this machine, as
+// processes of their own, for development and for the demo.
 package stage
 
 import (
@@ -11,6 +13,7 @@ import (
 
 	"minimint/actors/chain/btcd/simnet"
 	"minimint/actors/node/home"
+	"minimint/cmd/minimint-dev/process"
 	"minimint/messages"
 	"minimint/messages/federation"
 )
@@ -36,7 +39,7 @@ type Stage struct {
 	Federation *federation.Config
 	cfg        Config
 	chain      *simnet.Node
-	nodes      []*Process // by member; nil if it does not run
+	nodes      []*process.Process // by member; nil if it does not run
 }
 
 // passphrase protects nothing: everything here is play money.
@@ -57,7 +60,7 @@ func New(cfg Config) (*Stage, error) {
 	if err := os.WriteFile(filepath.Join(dir, "passphrase"), []byte(passphrase), 0o600); err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
-	return &Stage{Dir: dir, cfg: cfg, nodes: make([]*Process, cfg.Members)}, nil
+	return &Stage{Dir: dir, cfg: cfg, nodes: make([]*process.Process, cfg.Members)}, nil
 }
 
 // StartBitcoin starts btcd on the simulation network.
@@ -90,7 +93,7 @@ func (s *Stage) StartNode(ctx context.Context, i int, program string, args ...st
 func (s *Stage) LaunchNode(i int, program string, args ...string) error {
 	argv := append([]string{s.cfg.Program(program)}, args...)
 	argv = append(argv, "--dir", s.member(i), "--passphrase-file", filepath.Join(s.Dir, "passphrase"))
-	p, err := start(s.Dir, fmt.Sprintf("node-%d", i), false, argv...)
+	p, err := process.Start(s.Dir, fmt.Sprintf("node-%d", i), false, argv...)
 	if err != nil {
 		return err
 	}
@@ -118,7 +121,7 @@ func (s *Stage) Listening(ctx context.Context, i int) error {
 }
 
 // Node returns the process of a member, nil if it does not run.
-func (s *Stage) Node(i int) *Process { return s.nodes[i] }
+func (s *Stage) Node(i int) *process.Process { return s.nodes[i] }
 
 // KillNode ends a member as a crash would.
 func (s *Stage) KillNode(i int) { s.KillNodes(i) }
@@ -128,7 +131,7 @@ func (s *Stage) KillNode(i int) { s.KillNodes(i) }
 func (s *Stage) KillNodes(list ...int) {
 	for _, i := range list {
 		if p := s.nodes[i]; p != nil {
-			p.strike()
+			p.Strike()
 		}
 	}
 	for _, i := range list {

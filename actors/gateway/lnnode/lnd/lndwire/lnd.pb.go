@@ -257,6 +257,58 @@ func (Failure_FailureCode) EnumDescriptor() ([]byte, []int) {
 	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{7, 0}
 }
 
+type Invoice_InvoiceState int32
+
+const (
+	Invoice_OPEN     Invoice_InvoiceState = 0
+	Invoice_SETTLED  Invoice_InvoiceState = 1
+	Invoice_CANCELED Invoice_InvoiceState = 2
+	Invoice_ACCEPTED Invoice_InvoiceState = 3
+)
+
+// Enum value maps for Invoice_InvoiceState.
+var (
+	Invoice_InvoiceState_name = map[int32]string{
+		0: "OPEN",
+		1: "SETTLED",
+		2: "CANCELED",
+		3: "ACCEPTED",
+	}
+	Invoice_InvoiceState_value = map[string]int32{
+		"OPEN":     0,
+		"SETTLED":  1,
+		"CANCELED": 2,
+		"ACCEPTED": 3,
+	}
+)
+
+func (x Invoice_InvoiceState) Enum() *Invoice_InvoiceState {
+	p := new(Invoice_InvoiceState)
+	*p = x
+	return p
+}
+
+func (x Invoice_InvoiceState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Invoice_InvoiceState) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_enumTypes[4].Descriptor()
+}
+
+func (Invoice_InvoiceState) Type() protoreflect.EnumType {
+	return &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_enumTypes[4]
+}
+
+func (x Invoice_InvoiceState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Invoice_InvoiceState.Descriptor instead.
+func (Invoice_InvoiceState) EnumDescriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{23, 0}
+}
+
 type GetInfoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -641,6 +693,1142 @@ func (*Failure) Descriptor() ([]byte, []int) {
 	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{7}
 }
 
+type NewAddressRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewAddressRequest) Reset() {
+	*x = NewAddressRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewAddressRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewAddressRequest) ProtoMessage() {}
+
+func (x *NewAddressRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewAddressRequest.ProtoReflect.Descriptor instead.
+func (*NewAddressRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{8}
+}
+
+type NewAddressResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewAddressResponse) Reset() {
+	*x = NewAddressResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewAddressResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewAddressResponse) ProtoMessage() {}
+
+func (x *NewAddressResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewAddressResponse.ProtoReflect.Descriptor instead.
+func (*NewAddressResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *NewAddressResponse) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+type WalletBalanceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WalletBalanceRequest) Reset() {
+	*x = WalletBalanceRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WalletBalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WalletBalanceRequest) ProtoMessage() {}
+
+func (x *WalletBalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WalletBalanceRequest.ProtoReflect.Descriptor instead.
+func (*WalletBalanceRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{10}
+}
+
+type WalletBalanceResponse struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	ConfirmedBalance int64                  `protobuf:"varint,2,opt,name=confirmed_balance,json=confirmedBalance,proto3" json:"confirmed_balance,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *WalletBalanceResponse) Reset() {
+	*x = WalletBalanceResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WalletBalanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WalletBalanceResponse) ProtoMessage() {}
+
+func (x *WalletBalanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WalletBalanceResponse.ProtoReflect.Descriptor instead.
+func (*WalletBalanceResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WalletBalanceResponse) GetConfirmedBalance() int64 {
+	if x != nil {
+		return x.ConfirmedBalance
+	}
+	return 0
+}
+
+type ConnectPeerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Addr          *LightningAddress      `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`
+	Perm          bool                   `protobuf:"varint,2,opt,name=perm,proto3" json:"perm,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectPeerRequest) Reset() {
+	*x = ConnectPeerRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectPeerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectPeerRequest) ProtoMessage() {}
+
+func (x *ConnectPeerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectPeerRequest.ProtoReflect.Descriptor instead.
+func (*ConnectPeerRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ConnectPeerRequest) GetAddr() *LightningAddress {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *ConnectPeerRequest) GetPerm() bool {
+	if x != nil {
+		return x.Perm
+	}
+	return false
+}
+
+type LightningAddress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pubkey        string                 `protobuf:"bytes,1,opt,name=pubkey,proto3" json:"pubkey,omitempty"` // hex
+	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LightningAddress) Reset() {
+	*x = LightningAddress{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LightningAddress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LightningAddress) ProtoMessage() {}
+
+func (x *LightningAddress) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LightningAddress.ProtoReflect.Descriptor instead.
+func (*LightningAddress) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LightningAddress) GetPubkey() string {
+	if x != nil {
+		return x.Pubkey
+	}
+	return ""
+}
+
+func (x *LightningAddress) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+type ConnectPeerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectPeerResponse) Reset() {
+	*x = ConnectPeerResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectPeerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectPeerResponse) ProtoMessage() {}
+
+func (x *ConnectPeerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectPeerResponse.ProtoReflect.Descriptor instead.
+func (*ConnectPeerResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{14}
+}
+
+type OpenChannelRequest struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	SatPerVbyte        uint64                 `protobuf:"varint,1,opt,name=sat_per_vbyte,json=satPerVbyte,proto3" json:"sat_per_vbyte,omitempty"`
+	NodePubkey         []byte                 `protobuf:"bytes,2,opt,name=node_pubkey,json=nodePubkey,proto3" json:"node_pubkey,omitempty"`
+	LocalFundingAmount int64                  `protobuf:"varint,4,opt,name=local_funding_amount,json=localFundingAmount,proto3" json:"local_funding_amount,omitempty"`
+	PushSat            int64                  `protobuf:"varint,5,opt,name=push_sat,json=pushSat,proto3" json:"push_sat,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *OpenChannelRequest) Reset() {
+	*x = OpenChannelRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenChannelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenChannelRequest) ProtoMessage() {}
+
+func (x *OpenChannelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenChannelRequest.ProtoReflect.Descriptor instead.
+func (*OpenChannelRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *OpenChannelRequest) GetSatPerVbyte() uint64 {
+	if x != nil {
+		return x.SatPerVbyte
+	}
+	return 0
+}
+
+func (x *OpenChannelRequest) GetNodePubkey() []byte {
+	if x != nil {
+		return x.NodePubkey
+	}
+	return nil
+}
+
+func (x *OpenChannelRequest) GetLocalFundingAmount() int64 {
+	if x != nil {
+		return x.LocalFundingAmount
+	}
+	return 0
+}
+
+func (x *OpenChannelRequest) GetPushSat() int64 {
+	if x != nil {
+		return x.PushSat
+	}
+	return 0
+}
+
+type ChannelPoint struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	FundingTxidBytes []byte                 `protobuf:"bytes,1,opt,name=funding_txid_bytes,json=fundingTxidBytes,proto3" json:"funding_txid_bytes,omitempty"`
+	OutputIndex      uint32                 `protobuf:"varint,3,opt,name=output_index,json=outputIndex,proto3" json:"output_index,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ChannelPoint) Reset() {
+	*x = ChannelPoint{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelPoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelPoint) ProtoMessage() {}
+
+func (x *ChannelPoint) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelPoint.ProtoReflect.Descriptor instead.
+func (*ChannelPoint) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ChannelPoint) GetFundingTxidBytes() []byte {
+	if x != nil {
+		return x.FundingTxidBytes
+	}
+	return nil
+}
+
+func (x *ChannelPoint) GetOutputIndex() uint32 {
+	if x != nil {
+		return x.OutputIndex
+	}
+	return 0
+}
+
+type ListChannelsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ActiveOnly    bool                   `protobuf:"varint,1,opt,name=active_only,json=activeOnly,proto3" json:"active_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChannelsRequest) Reset() {
+	*x = ListChannelsRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChannelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChannelsRequest) ProtoMessage() {}
+
+func (x *ListChannelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChannelsRequest.ProtoReflect.Descriptor instead.
+func (*ListChannelsRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListChannelsRequest) GetActiveOnly() bool {
+	if x != nil {
+		return x.ActiveOnly
+	}
+	return false
+}
+
+type ListChannelsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Channels      []*Channel             `protobuf:"bytes,11,rep,name=channels,proto3" json:"channels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChannelsResponse) Reset() {
+	*x = ListChannelsResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChannelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChannelsResponse) ProtoMessage() {}
+
+func (x *ListChannelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChannelsResponse.ProtoReflect.Descriptor instead.
+func (*ListChannelsResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListChannelsResponse) GetChannels() []*Channel {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+type Channel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChanId        uint64                 `protobuf:"varint,4,opt,name=chan_id,json=chanId,proto3" json:"chan_id,omitempty"`
+	LocalBalance  int64                  `protobuf:"varint,6,opt,name=local_balance,json=localBalance,proto3" json:"local_balance,omitempty"`    // sat
+	RemoteBalance int64                  `protobuf:"varint,7,opt,name=remote_balance,json=remoteBalance,proto3" json:"remote_balance,omitempty"` // sat
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Channel) Reset() {
+	*x = Channel{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Channel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Channel) ProtoMessage() {}
+
+func (x *Channel) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Channel.ProtoReflect.Descriptor instead.
+func (*Channel) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Channel) GetChanId() uint64 {
+	if x != nil {
+		return x.ChanId
+	}
+	return 0
+}
+
+func (x *Channel) GetLocalBalance() int64 {
+	if x != nil {
+		return x.LocalBalance
+	}
+	return 0
+}
+
+func (x *Channel) GetRemoteBalance() int64 {
+	if x != nil {
+		return x.RemoteBalance
+	}
+	return 0
+}
+
+type ChanInfoRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChanId        uint64                 `protobuf:"varint,1,opt,name=chan_id,json=chanId,proto3" json:"chan_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChanInfoRequest) Reset() {
+	*x = ChanInfoRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChanInfoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChanInfoRequest) ProtoMessage() {}
+
+func (x *ChanInfoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChanInfoRequest.ProtoReflect.Descriptor instead.
+func (*ChanInfoRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ChanInfoRequest) GetChanId() uint64 {
+	if x != nil {
+		return x.ChanId
+	}
+	return 0
+}
+
+type ChannelEdge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node1Policy   *RoutingPolicy         `protobuf:"bytes,7,opt,name=node1_policy,json=node1Policy,proto3" json:"node1_policy,omitempty"`
+	Node2Policy   *RoutingPolicy         `protobuf:"bytes,8,opt,name=node2_policy,json=node2Policy,proto3" json:"node2_policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelEdge) Reset() {
+	*x = ChannelEdge{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelEdge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelEdge) ProtoMessage() {}
+
+func (x *ChannelEdge) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelEdge.ProtoReflect.Descriptor instead.
+func (*ChannelEdge) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ChannelEdge) GetNode1Policy() *RoutingPolicy {
+	if x != nil {
+		return x.Node1Policy
+	}
+	return nil
+}
+
+func (x *ChannelEdge) GetNode2Policy() *RoutingPolicy {
+	if x != nil {
+		return x.Node2Policy
+	}
+	return nil
+}
+
+type RoutingPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoutingPolicy) Reset() {
+	*x = RoutingPolicy{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoutingPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoutingPolicy) ProtoMessage() {}
+
+func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
+func (*RoutingPolicy) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{22}
+}
+
+type Invoice struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Memo           string                 `protobuf:"bytes,1,opt,name=memo,proto3" json:"memo,omitempty"`
+	PaymentRequest string                 `protobuf:"bytes,9,opt,name=payment_request,json=paymentRequest,proto3" json:"payment_request,omitempty"`
+	Expiry         int64                  `protobuf:"varint,11,opt,name=expiry,proto3" json:"expiry,omitempty"` // seconds
+	AmtPaidMsat    int64                  `protobuf:"varint,20,opt,name=amt_paid_msat,json=amtPaidMsat,proto3" json:"amt_paid_msat,omitempty"`
+	State          Invoice_InvoiceState   `protobuf:"varint,21,opt,name=state,proto3,enum=lnrpc.Invoice_InvoiceState" json:"state,omitempty"`
+	ValueMsat      int64                  `protobuf:"varint,23,opt,name=value_msat,json=valueMsat,proto3" json:"value_msat,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Invoice) Reset() {
+	*x = Invoice{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invoice) ProtoMessage() {}
+
+func (x *Invoice) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invoice.ProtoReflect.Descriptor instead.
+func (*Invoice) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Invoice) GetMemo() string {
+	if x != nil {
+		return x.Memo
+	}
+	return ""
+}
+
+func (x *Invoice) GetPaymentRequest() string {
+	if x != nil {
+		return x.PaymentRequest
+	}
+	return ""
+}
+
+func (x *Invoice) GetExpiry() int64 {
+	if x != nil {
+		return x.Expiry
+	}
+	return 0
+}
+
+func (x *Invoice) GetAmtPaidMsat() int64 {
+	if x != nil {
+		return x.AmtPaidMsat
+	}
+	return 0
+}
+
+func (x *Invoice) GetState() Invoice_InvoiceState {
+	if x != nil {
+		return x.State
+	}
+	return Invoice_OPEN
+}
+
+func (x *Invoice) GetValueMsat() int64 {
+	if x != nil {
+		return x.ValueMsat
+	}
+	return 0
+}
+
+type AddInvoiceResponse struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	RHash          []byte                 `protobuf:"bytes,1,opt,name=r_hash,json=rHash,proto3" json:"r_hash,omitempty"`
+	PaymentRequest string                 `protobuf:"bytes,2,opt,name=payment_request,json=paymentRequest,proto3" json:"payment_request,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AddInvoiceResponse) Reset() {
+	*x = AddInvoiceResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddInvoiceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddInvoiceResponse) ProtoMessage() {}
+
+func (x *AddInvoiceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddInvoiceResponse.ProtoReflect.Descriptor instead.
+func (*AddInvoiceResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *AddInvoiceResponse) GetRHash() []byte {
+	if x != nil {
+		return x.RHash
+	}
+	return nil
+}
+
+func (x *AddInvoiceResponse) GetPaymentRequest() string {
+	if x != nil {
+		return x.PaymentRequest
+	}
+	return ""
+}
+
+type PaymentHash struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RHash         []byte                 `protobuf:"bytes,2,opt,name=r_hash,json=rHash,proto3" json:"r_hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentHash) Reset() {
+	*x = PaymentHash{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentHash) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentHash) ProtoMessage() {}
+
+func (x *PaymentHash) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentHash.ProtoReflect.Descriptor instead.
+func (*PaymentHash) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *PaymentHash) GetRHash() []byte {
+	if x != nil {
+		return x.RHash
+	}
+	return nil
+}
+
+type AddHoldInvoiceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	ValueMsat     int64                  `protobuf:"varint,10,opt,name=value_msat,json=valueMsat,proto3" json:"value_msat,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddHoldInvoiceRequest) Reset() {
+	*x = AddHoldInvoiceRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddHoldInvoiceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddHoldInvoiceRequest) ProtoMessage() {}
+
+func (x *AddHoldInvoiceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddHoldInvoiceRequest.ProtoReflect.Descriptor instead.
+func (*AddHoldInvoiceRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *AddHoldInvoiceRequest) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *AddHoldInvoiceRequest) GetValueMsat() int64 {
+	if x != nil {
+		return x.ValueMsat
+	}
+	return 0
+}
+
+type AddHoldInvoiceResp struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	PaymentRequest string                 `protobuf:"bytes,1,opt,name=payment_request,json=paymentRequest,proto3" json:"payment_request,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AddHoldInvoiceResp) Reset() {
+	*x = AddHoldInvoiceResp{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddHoldInvoiceResp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddHoldInvoiceResp) ProtoMessage() {}
+
+func (x *AddHoldInvoiceResp) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddHoldInvoiceResp.ProtoReflect.Descriptor instead.
+func (*AddHoldInvoiceResp) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *AddHoldInvoiceResp) GetPaymentRequest() string {
+	if x != nil {
+		return x.PaymentRequest
+	}
+	return ""
+}
+
+type SettleInvoiceMsg struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Preimage      []byte                 `protobuf:"bytes,1,opt,name=preimage,proto3" json:"preimage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettleInvoiceMsg) Reset() {
+	*x = SettleInvoiceMsg{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleInvoiceMsg) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleInvoiceMsg) ProtoMessage() {}
+
+func (x *SettleInvoiceMsg) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleInvoiceMsg.ProtoReflect.Descriptor instead.
+func (*SettleInvoiceMsg) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SettleInvoiceMsg) GetPreimage() []byte {
+	if x != nil {
+		return x.Preimage
+	}
+	return nil
+}
+
+type SettleInvoiceResp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettleInvoiceResp) Reset() {
+	*x = SettleInvoiceResp{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleInvoiceResp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleInvoiceResp) ProtoMessage() {}
+
+func (x *SettleInvoiceResp) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleInvoiceResp.ProtoReflect.Descriptor instead.
+func (*SettleInvoiceResp) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{29}
+}
+
+type CancelInvoiceMsg struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PaymentHash   []byte                 `protobuf:"bytes,1,opt,name=payment_hash,json=paymentHash,proto3" json:"payment_hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelInvoiceMsg) Reset() {
+	*x = CancelInvoiceMsg{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelInvoiceMsg) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelInvoiceMsg) ProtoMessage() {}
+
+func (x *CancelInvoiceMsg) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelInvoiceMsg.ProtoReflect.Descriptor instead.
+func (*CancelInvoiceMsg) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *CancelInvoiceMsg) GetPaymentHash() []byte {
+	if x != nil {
+		return x.PaymentHash
+	}
+	return nil
+}
+
+type CancelInvoiceResp struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelInvoiceResp) Reset() {
+	*x = CancelInvoiceResp{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelInvoiceResp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelInvoiceResp) ProtoMessage() {}
+
+func (x *CancelInvoiceResp) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelInvoiceResp.ProtoReflect.Descriptor instead.
+func (*CancelInvoiceResp) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{31}
+}
+
 type SendPaymentRequest struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	PaymentRequest    string                 `protobuf:"bytes,5,opt,name=payment_request,json=paymentRequest,proto3" json:"payment_request,omitempty"`
@@ -655,7 +1843,7 @@ type SendPaymentRequest struct {
 
 func (x *SendPaymentRequest) Reset() {
 	*x = SendPaymentRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +1855,7 @@ func (x *SendPaymentRequest) String() string {
 func (*SendPaymentRequest) ProtoMessage() {}
 
 func (x *SendPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +1868,7 @@ func (x *SendPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendPaymentRequest.ProtoReflect.Descriptor instead.
 func (*SendPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{8}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SendPaymentRequest) GetPaymentRequest() string {
@@ -735,7 +1923,7 @@ type TrackPaymentRequest struct {
 
 func (x *TrackPaymentRequest) Reset() {
 	*x = TrackPaymentRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +1935,7 @@ func (x *TrackPaymentRequest) String() string {
 func (*TrackPaymentRequest) ProtoMessage() {}
 
 func (x *TrackPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +1948,7 @@ func (x *TrackPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackPaymentRequest.ProtoReflect.Descriptor instead.
 func (*TrackPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{9}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TrackPaymentRequest) GetPaymentHash() []byte {
@@ -787,7 +1975,7 @@ type CircuitKey struct {
 
 func (x *CircuitKey) Reset() {
 	*x = CircuitKey{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +1987,7 @@ func (x *CircuitKey) String() string {
 func (*CircuitKey) ProtoMessage() {}
 
 func (x *CircuitKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +2000,7 @@ func (x *CircuitKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitKey.ProtoReflect.Descriptor instead.
 func (*CircuitKey) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{10}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CircuitKey) GetChanId() uint64 {
@@ -844,7 +2032,7 @@ type ForwardHtlcInterceptRequest struct {
 
 func (x *ForwardHtlcInterceptRequest) Reset() {
 	*x = ForwardHtlcInterceptRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +2044,7 @@ func (x *ForwardHtlcInterceptRequest) String() string {
 func (*ForwardHtlcInterceptRequest) ProtoMessage() {}
 
 func (x *ForwardHtlcInterceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +2057,7 @@ func (x *ForwardHtlcInterceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardHtlcInterceptRequest.ProtoReflect.Descriptor instead.
 func (*ForwardHtlcInterceptRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{11}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ForwardHtlcInterceptRequest) GetIncomingCircuitKey() *CircuitKey {
@@ -933,7 +2121,7 @@ type ForwardHtlcInterceptResponse struct {
 
 func (x *ForwardHtlcInterceptResponse) Reset() {
 	*x = ForwardHtlcInterceptResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +2133,7 @@ func (x *ForwardHtlcInterceptResponse) String() string {
 func (*ForwardHtlcInterceptResponse) ProtoMessage() {}
 
 func (x *ForwardHtlcInterceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +2146,7 @@ func (x *ForwardHtlcInterceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardHtlcInterceptResponse.ProtoReflect.Descriptor instead.
 func (*ForwardHtlcInterceptResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{12}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ForwardHtlcInterceptResponse) GetIncomingCircuitKey() *CircuitKey {
@@ -1024,7 +2212,75 @@ const file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc = "" +
 	"\aFailure\":\n" +
 	"\vFailureCode\x12\f\n" +
 	"\bRESERVED\x10\x00\x12\x1d\n" +
-	"\x19TEMPORARY_CHANNEL_FAILURE\x10\x0f\"\xf8\x01\n" +
+	"\x19TEMPORARY_CHANNEL_FAILURE\x10\x0f\"\x13\n" +
+	"\x11NewAddressRequest\".\n" +
+	"\x12NewAddressResponse\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x16\n" +
+	"\x14WalletBalanceRequest\"D\n" +
+	"\x15WalletBalanceResponse\x12+\n" +
+	"\x11confirmed_balance\x18\x02 \x01(\x03R\x10confirmedBalance\"U\n" +
+	"\x12ConnectPeerRequest\x12+\n" +
+	"\x04addr\x18\x01 \x01(\v2\x17.lnrpc.LightningAddressR\x04addr\x12\x12\n" +
+	"\x04perm\x18\x02 \x01(\bR\x04perm\">\n" +
+	"\x10LightningAddress\x12\x16\n" +
+	"\x06pubkey\x18\x01 \x01(\tR\x06pubkey\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\"\x15\n" +
+	"\x13ConnectPeerResponse\"\xa6\x01\n" +
+	"\x12OpenChannelRequest\x12\"\n" +
+	"\rsat_per_vbyte\x18\x01 \x01(\x04R\vsatPerVbyte\x12\x1f\n" +
+	"\vnode_pubkey\x18\x02 \x01(\fR\n" +
+	"nodePubkey\x120\n" +
+	"\x14local_funding_amount\x18\x04 \x01(\x03R\x12localFundingAmount\x12\x19\n" +
+	"\bpush_sat\x18\x05 \x01(\x03R\apushSat\"_\n" +
+	"\fChannelPoint\x12,\n" +
+	"\x12funding_txid_bytes\x18\x01 \x01(\fR\x10fundingTxidBytes\x12!\n" +
+	"\foutput_index\x18\x03 \x01(\rR\voutputIndex\"6\n" +
+	"\x13ListChannelsRequest\x12\x1f\n" +
+	"\vactive_only\x18\x01 \x01(\bR\n" +
+	"activeOnly\"B\n" +
+	"\x14ListChannelsResponse\x12*\n" +
+	"\bchannels\x18\v \x03(\v2\x0e.lnrpc.ChannelR\bchannels\"n\n" +
+	"\aChannel\x12\x17\n" +
+	"\achan_id\x18\x04 \x01(\x04R\x06chanId\x12#\n" +
+	"\rlocal_balance\x18\x06 \x01(\x03R\flocalBalance\x12%\n" +
+	"\x0eremote_balance\x18\a \x01(\x03R\rremoteBalance\"*\n" +
+	"\x0fChanInfoRequest\x12\x17\n" +
+	"\achan_id\x18\x01 \x01(\x04R\x06chanId\"\x7f\n" +
+	"\vChannelEdge\x127\n" +
+	"\fnode1_policy\x18\a \x01(\v2\x14.lnrpc.RoutingPolicyR\vnode1Policy\x127\n" +
+	"\fnode2_policy\x18\b \x01(\v2\x14.lnrpc.RoutingPolicyR\vnode2Policy\"\x0f\n" +
+	"\rRoutingPolicy\"\x97\x02\n" +
+	"\aInvoice\x12\x12\n" +
+	"\x04memo\x18\x01 \x01(\tR\x04memo\x12'\n" +
+	"\x0fpayment_request\x18\t \x01(\tR\x0epaymentRequest\x12\x16\n" +
+	"\x06expiry\x18\v \x01(\x03R\x06expiry\x12\"\n" +
+	"\ramt_paid_msat\x18\x14 \x01(\x03R\vamtPaidMsat\x121\n" +
+	"\x05state\x18\x15 \x01(\x0e2\x1b.lnrpc.Invoice.InvoiceStateR\x05state\x12\x1d\n" +
+	"\n" +
+	"value_msat\x18\x17 \x01(\x03R\tvalueMsat\"A\n" +
+	"\fInvoiceState\x12\b\n" +
+	"\x04OPEN\x10\x00\x12\v\n" +
+	"\aSETTLED\x10\x01\x12\f\n" +
+	"\bCANCELED\x10\x02\x12\f\n" +
+	"\bACCEPTED\x10\x03\"T\n" +
+	"\x12AddInvoiceResponse\x12\x15\n" +
+	"\x06r_hash\x18\x01 \x01(\fR\x05rHash\x12'\n" +
+	"\x0fpayment_request\x18\x02 \x01(\tR\x0epaymentRequest\"$\n" +
+	"\vPaymentHash\x12\x15\n" +
+	"\x06r_hash\x18\x02 \x01(\fR\x05rHash\"J\n" +
+	"\x15AddHoldInvoiceRequest\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1d\n" +
+	"\n" +
+	"value_msat\x18\n" +
+	" \x01(\x03R\tvalueMsat\"=\n" +
+	"\x12AddHoldInvoiceResp\x12'\n" +
+	"\x0fpayment_request\x18\x01 \x01(\tR\x0epaymentRequest\".\n" +
+	"\x10SettleInvoiceMsg\x12\x1a\n" +
+	"\bpreimage\x18\x01 \x01(\fR\bpreimage\"\x13\n" +
+	"\x11SettleInvoiceResp\"5\n" +
+	"\x10CancelInvoiceMsg\x12!\n" +
+	"\fpayment_hash\x18\x01 \x01(\fR\vpaymentHash\"\x13\n" +
+	"\x11CancelInvoiceResp\"\xf8\x01\n" +
 	"\x12SendPaymentRequest\x12'\n" +
 	"\x0fpayment_request\x18\x05 \x01(\tR\x0epaymentRequest\x12'\n" +
 	"\x0ftimeout_seconds\x18\x06 \x01(\x05R\x0etimeoutSeconds\x12\x1d\n" +
@@ -1081,42 +2337,72 @@ func file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP() []byte {
 	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescData
 }
 
-var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_goTypes = []any{
 	(PaymentFailureReason)(0),            // 0: lnrpc.PaymentFailureReason
 	(ResolveHoldForwardAction)(0),        // 1: lnrpc.ResolveHoldForwardAction
 	(Payment_PaymentStatus)(0),           // 2: lnrpc.Payment.PaymentStatus
 	(Failure_FailureCode)(0),             // 3: lnrpc.Failure.FailureCode
-	(*GetInfoRequest)(nil),               // 4: lnrpc.GetInfoRequest
-	(*GetInfoResponse)(nil),              // 5: lnrpc.GetInfoResponse
-	(*Chain)(nil),                        // 6: lnrpc.Chain
-	(*ChannelBalanceRequest)(nil),        // 7: lnrpc.ChannelBalanceRequest
-	(*ChannelBalanceResponse)(nil),       // 8: lnrpc.ChannelBalanceResponse
-	(*Amount)(nil),                       // 9: lnrpc.Amount
-	(*Payment)(nil),                      // 10: lnrpc.Payment
-	(*Failure)(nil),                      // 11: lnrpc.Failure
-	(*SendPaymentRequest)(nil),           // 12: lnrpc.SendPaymentRequest
-	(*TrackPaymentRequest)(nil),          // 13: lnrpc.TrackPaymentRequest
-	(*CircuitKey)(nil),                   // 14: lnrpc.CircuitKey
-	(*ForwardHtlcInterceptRequest)(nil),  // 15: lnrpc.ForwardHtlcInterceptRequest
-	(*ForwardHtlcInterceptResponse)(nil), // 16: lnrpc.ForwardHtlcInterceptResponse
+	(Invoice_InvoiceState)(0),            // 4: lnrpc.Invoice.InvoiceState
+	(*GetInfoRequest)(nil),               // 5: lnrpc.GetInfoRequest
+	(*GetInfoResponse)(nil),              // 6: lnrpc.GetInfoResponse
+	(*Chain)(nil),                        // 7: lnrpc.Chain
+	(*ChannelBalanceRequest)(nil),        // 8: lnrpc.ChannelBalanceRequest
+	(*ChannelBalanceResponse)(nil),       // 9: lnrpc.ChannelBalanceResponse
+	(*Amount)(nil),                       // 10: lnrpc.Amount
+	(*Payment)(nil),                      // 11: lnrpc.Payment
+	(*Failure)(nil),                      // 12: lnrpc.Failure
+	(*NewAddressRequest)(nil),            // 13: lnrpc.NewAddressRequest
+	(*NewAddressResponse)(nil),           // 14: lnrpc.NewAddressResponse
+	(*WalletBalanceRequest)(nil),         // 15: lnrpc.WalletBalanceRequest
+	(*WalletBalanceResponse)(nil),        // 16: lnrpc.WalletBalanceResponse
+	(*ConnectPeerRequest)(nil),           // 17: lnrpc.ConnectPeerRequest
+	(*LightningAddress)(nil),             // 18: lnrpc.LightningAddress
+	(*ConnectPeerResponse)(nil),          // 19: lnrpc.ConnectPeerResponse
+	(*OpenChannelRequest)(nil),           // 20: lnrpc.OpenChannelRequest
+	(*ChannelPoint)(nil),                 // 21: lnrpc.ChannelPoint
+	(*ListChannelsRequest)(nil),          // 22: lnrpc.ListChannelsRequest
+	(*ListChannelsResponse)(nil),         // 23: lnrpc.ListChannelsResponse
+	(*Channel)(nil),                      // 24: lnrpc.Channel
+	(*ChanInfoRequest)(nil),              // 25: lnrpc.ChanInfoRequest
+	(*ChannelEdge)(nil),                  // 26: lnrpc.ChannelEdge
+	(*RoutingPolicy)(nil),                // 27: lnrpc.RoutingPolicy
+	(*Invoice)(nil),                      // 28: lnrpc.Invoice
+	(*AddInvoiceResponse)(nil),           // 29: lnrpc.AddInvoiceResponse
+	(*PaymentHash)(nil),                  // 30: lnrpc.PaymentHash
+	(*AddHoldInvoiceRequest)(nil),        // 31: lnrpc.AddHoldInvoiceRequest
+	(*AddHoldInvoiceResp)(nil),           // 32: lnrpc.AddHoldInvoiceResp
+	(*SettleInvoiceMsg)(nil),             // 33: lnrpc.SettleInvoiceMsg
+	(*SettleInvoiceResp)(nil),            // 34: lnrpc.SettleInvoiceResp
+	(*CancelInvoiceMsg)(nil),             // 35: lnrpc.CancelInvoiceMsg
+	(*CancelInvoiceResp)(nil),            // 36: lnrpc.CancelInvoiceResp
+	(*SendPaymentRequest)(nil),           // 37: lnrpc.SendPaymentRequest
+	(*TrackPaymentRequest)(nil),          // 38: lnrpc.TrackPaymentRequest
+	(*CircuitKey)(nil),                   // 39: lnrpc.CircuitKey
+	(*ForwardHtlcInterceptRequest)(nil),  // 40: lnrpc.ForwardHtlcInterceptRequest
+	(*ForwardHtlcInterceptResponse)(nil), // 41: lnrpc.ForwardHtlcInterceptResponse
 }
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_depIdxs = []int32{
-	6,  // 0: lnrpc.GetInfoResponse.chains:type_name -> lnrpc.Chain
-	9,  // 1: lnrpc.ChannelBalanceResponse.local_balance:type_name -> lnrpc.Amount
-	9,  // 2: lnrpc.ChannelBalanceResponse.remote_balance:type_name -> lnrpc.Amount
+	7,  // 0: lnrpc.GetInfoResponse.chains:type_name -> lnrpc.Chain
+	10, // 1: lnrpc.ChannelBalanceResponse.local_balance:type_name -> lnrpc.Amount
+	10, // 2: lnrpc.ChannelBalanceResponse.remote_balance:type_name -> lnrpc.Amount
 	2,  // 3: lnrpc.Payment.status:type_name -> lnrpc.Payment.PaymentStatus
 	0,  // 4: lnrpc.Payment.failure_reason:type_name -> lnrpc.PaymentFailureReason
-	14, // 5: lnrpc.ForwardHtlcInterceptRequest.incoming_circuit_key:type_name -> lnrpc.CircuitKey
-	14, // 6: lnrpc.ForwardHtlcInterceptResponse.incoming_circuit_key:type_name -> lnrpc.CircuitKey
-	1,  // 7: lnrpc.ForwardHtlcInterceptResponse.action:type_name -> lnrpc.ResolveHoldForwardAction
-	3,  // 8: lnrpc.ForwardHtlcInterceptResponse.failure_code:type_name -> lnrpc.Failure.FailureCode
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	18, // 5: lnrpc.ConnectPeerRequest.addr:type_name -> lnrpc.LightningAddress
+	24, // 6: lnrpc.ListChannelsResponse.channels:type_name -> lnrpc.Channel
+	27, // 7: lnrpc.ChannelEdge.node1_policy:type_name -> lnrpc.RoutingPolicy
+	27, // 8: lnrpc.ChannelEdge.node2_policy:type_name -> lnrpc.RoutingPolicy
+	4,  // 9: lnrpc.Invoice.state:type_name -> lnrpc.Invoice.InvoiceState
+	39, // 10: lnrpc.ForwardHtlcInterceptRequest.incoming_circuit_key:type_name -> lnrpc.CircuitKey
+	39, // 11: lnrpc.ForwardHtlcInterceptResponse.incoming_circuit_key:type_name -> lnrpc.CircuitKey
+	1,  // 12: lnrpc.ForwardHtlcInterceptResponse.action:type_name -> lnrpc.ResolveHoldForwardAction
+	3,  // 13: lnrpc.ForwardHtlcInterceptResponse.failure_code:type_name -> lnrpc.Failure.FailureCode
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_init() }
@@ -1129,8 +2415,8 @@ func file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc), len(file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   13,
+			NumEnums:      5,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

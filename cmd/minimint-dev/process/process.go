@@ -1,6 +1,7 @@
-// Package stage runs a federation and its bitcoin node on this machine, as
-// processes of their own, for development and for the demo.
-package stage
+// Package process runs programs on this machine, for development and for the demo:
+// they can be killed as a crash would end them, are found again by a later run of
+// the tool, and end with the tool unless they are told not to.
+package process
 
 import (
 	"errors"
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// A Process is a program that the stage started. It is known by a file with its
+// A Process is a program that the tool started. It is known by a file with its
 // process id, so that another run of the tool can stop it.
 type Process struct {
 	Name string
@@ -25,13 +26,13 @@ type Process struct {
 	done chan struct{}
 }
 
-// hostSuffix ends the directory of a host's own files, beside that of its stage.
-const hostSuffix = ".host"
+// HostSuffix ends the directory of a host's own files, beside that of its stage.
+const HostSuffix = ".host"
 
-// start runs a program in a session of its own, with its output in
+// Start runs a program in a session of its own, with its output in
 // <dir>/<name>.log and its id in <dir>/<name>.pid. Unless it is detached, it ends
 // with this process, where the system can do that.
-func start(dir, name string, detached bool, argv ...string) (*Process, error) {
+func Start(dir, name string, detached bool, argv ...string) (*Process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -55,10 +56,10 @@ func start(dir, name string, detached bool, argv ...string) (*Process, error) {
 	return p, nil
 }
 
-// find returns the process that an earlier run of the tool started under name,
+// Find returns the process that an earlier run of the tool started under name,
 // nil if there is none or it has ended. A process id that the system has given
 // to another program since is not taken for it.
-func find(dir, name string) *Process {
+func Find(dir, name string) *Process {
 	p := &Process{Name: name, dir: dir}
 	b, err := os.ReadFile(p.pidFile())
 	if err != nil {
@@ -72,10 +73,10 @@ func find(dir, name string) *Process {
 }
 
 // ours reports whether the process runs and names our directory in its command
-// line, as all programs of the stage do.
+// line, as all programs that it starts do.
 func (p *Process) ours() bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
-	return err == nil && strings.Contains(string(b), strings.TrimSuffix(p.dir, hostSuffix))
+	return err == nil && strings.Contains(string(b), strings.TrimSuffix(p.dir, HostSuffix))
 }
 
 func (p *Process) pidFile() string { return filepath.Join(p.dir, p.Name+".pid") }
@@ -99,12 +100,12 @@ func (p *Process) Running() bool {
 	return p.ours()
 }
 
-// strike sends SIGKILL and does not wait.
-func (p *Process) strike() { _ = syscall.Kill(p.pid, syscall.SIGKILL) }
+// Strike sends SIGKILL and does not wait.
+func (p *Process) Strike() { _ = syscall.Kill(p.pid, syscall.SIGKILL) }
 
 // Kill ends the process with SIGKILL, as a crash would, and waits for its end.
 func (p *Process) Kill() {
-	p.strike()
+	p.Strike()
 	_ = p.wait(5 * time.Second)
 	_ = os.Remove(p.pidFile())
 }
