@@ -37,8 +37,8 @@ test: ## run all tests (needs nothing but Go)
 	$(GO) test ./...
 
 .PHONY: test-real
-test-real: bitcoin ## run the tests against a real btcd
-	MINIMINT_BTCD=$(BITCOIN)/btcd $(GO) test -tags real ./actors/chain/...
+test-real: bitcoin lightning ## run the tests against a real btcd and real lnd nodes (the first run builds lnd: six minutes)
+	MINIMINT_BTCD=$(BITCOIN)/btcd MINIMINT_LND=$(LIGHTNING)/lnd $(GO) test -tags real -count=1 ./actors/chain/... ./cmd/minimint-dev/lightning
 
 .PHONY: check
 check: $(LINT) ## formatting, linters and the import ladder
