@@ -56,6 +56,8 @@ type Config struct {
 	// Schedule replaces Delay: an adversary who owns the network and sees
 	// everything in it. It must be a function of what it sees. Optional.
 	Schedule func(Packet) time.Duration
+	// Sent sees every packet when it leaves; it decides nothing. Optional.
+	Sent func(Packet)
 	// Watch sees every message that is delivered to a host. Optional.
 	Watch func(Delivered)
 }

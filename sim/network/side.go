@@ -151,7 +151,11 @@ func (s *side) transmit(p *packet) {
 	}
 	leaves := max(n.loop.Now(), from.sending, from.cfg.Machine.Held()) + n.transfer(p.bytes)
 	from.sending = leaves
-	p.at = leaves + n.travel(Packet{From: from.number(), To: to.number(), Envelopes: p.envelopes, Bytes: p.bytes, Now: n.loop.Now()})
+	leaving := Packet{From: from.number(), To: to.number(), Envelopes: p.envelopes, Bytes: p.bytes, Now: n.loop.Now()}
+	if n.cfg.Sent != nil {
+		n.cfg.Sent(leaving)
+	}
+	p.at = leaves + n.travel(leaving)
 	s.other.queue = append(s.other.queue, p)
 	s.other.expect()
 }
