@@ -1,0 +1,4 @@
+package measure
+
+// Peek is peek.
+var Peek = peek
