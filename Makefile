@@ -14,7 +14,7 @@ LINT     := $(DEV)/golangci-lint
 GO       ?= go
 FUZZTIME ?= 10s
 POINTS   ?= 25
-COMMANDS := minimintd minimint-cli minimint-dev
+COMMANDS := minimintd minimint-cli minimint-dev minimint-sim
 
 .PHONY: help
 help: ## list the targets

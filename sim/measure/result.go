@@ -23,7 +23,8 @@ type Result struct {
 	// Time is virtual, CPU that of this process, Wall what passed outside.
 	Time, CPU, Wall time.Duration
 	// Epochs is how many began and were committed by all live nodes. Epoch is their
-	// latency at each live node, Gap the time between two commits of a node.
+	// latency at each live node, of which there is none if a node is alone and so
+	// says nothing; Gap is the time between two commits of a node.
 	Epochs     int
 	Epoch, Gap Spread
 	// Transaction is the latency of those that were asked for and decided, Accepted
@@ -69,7 +70,9 @@ func (m *Meter) End() Result {
 			if !m.live[i] {
 				continue
 			}
-			took = append(took, part.Committed-e.Began)
+			if e.Began > 0 {
+				took = append(took, part.Committed-e.Began)
+			}
 			if number > w.first {
 				if before := m.epochs[number-1].Nodes[i].Committed; before > 0 {
 					gaps = append(gaps, part.Committed-before)
@@ -86,14 +89,14 @@ func (m *Meter) End() Result {
 	return r
 }
 
-// complete reports whether an epoch began and ended at all live nodes.
+// complete reports whether an epoch ended at all live nodes.
 func (m *Meter) complete(e Epoch) bool {
 	for i, part := range e.Nodes {
 		if m.live[i] && part.Committed == 0 {
 			return false
 		}
 	}
-	return e.Began > 0
+	return true
 }
 
 func roundsOf(list []int) Rounds {

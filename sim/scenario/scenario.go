@@ -142,7 +142,7 @@ func (s Scenario) Measure(ctx context.Context, x Extent) (measure.Result, error)
 	if x.Patience == 0 {
 		x.Patience = 10 * time.Minute
 	}
-	for w.Now() < settled {
+	for w.Now() < Settled {
 		if err := ctx.Err(); err != nil {
 			return measure.Result{}, err
 		}
@@ -152,7 +152,7 @@ func (s Scenario) Measure(ctx context.Context, x Extent) (measure.Result, error)
 		return measure.Result{}, err
 	}
 	m.Begin()
-	if err := reach(ctx, w, x, x.Epochs); err != nil {
+	if err := reach(ctx, w, x, x.Epochs+1); err != nil { // one is open now
 		return measure.Result{}, err
 	}
 	r := m.End()
@@ -162,9 +162,9 @@ func (s Scenario) Measure(ctx context.Context, x Extent) (measure.Result, error)
 	return r, nil
 }
 
-// settled is when everybody has links: users that began before their node did try
-// again after a second or two.
-const settled = 2500 * time.Millisecond
+// Settled is when, after the beginning of a world, everybody has links: users
+// that began before their node did try again after a second or two.
+const Settled = 2500 * time.Millisecond
 
 // step is how often is looked whether enough epochs are there: seldom, so that a
 // turn is not the unit of it, and often enough for the fastest network.

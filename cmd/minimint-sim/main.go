@@ -1,0 +1,84 @@
+// Command minimint-sim runs federations that exist in this program alone: the
+// shipped nodes in virtual time, with a network, disks and users that a seed
+// decides about.
+//
+//	minimint-sim run --n 7 --f 2 --network world
+//	minimint-sim swarm --seeds 1000
+//	minimint-sim table
+//	minimint-sim report --out report.html
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"minimint/actors/node"
+	"minimint/cmd/minimint-sim/hunt"
+	"minimint/cmd/minimint-sim/single"
+	"minimint/cmd/minimint-sim/table"
+)
+
+func main() { os.Exit(run(os.Args)) }
+
+// run is main with an exit code.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := app().RunContext(ctx, args)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "minimint-sim:", err)
+	var exit cli.ExitCoder
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 1
+}
+
+func app() *cli.App {
+	a := &cli.App{
+		Name:                 "minimint-sim",
+		Usage:                "simulate Minimint federations: find bugs by seed, and measure",
+		Version:              node.Version,
+		EnableBashCompletion: true,
+		Description: `Every world is a federation of nodes as they ship, in virtual time. The same
+command gives the same world, message by message, on every machine.
+
+Cryptography is keyed hashes unless --crypto real; what the real one would cost
+is charged to virtual time either way, in networks whose machines are not
+perfect.
+
+EXAMPLES:
+   minimint-sim run --n 7 --f 2 --network world --load 100
+   minimint-sim run --seed 42 --trace trace.txt
+   minimint-sim swarm --seeds 1000
+   minimint-sim table --n 4,10 --batch 100 --network unit,continent --format csv
+   minimint-sim report --out report.html
+
+EXIT CODES:
+   0  done, and no rule was broken
+   1  a rule was broken, or something failed
+   2  the command was not understood`,
+		ExitErrHandler: func(*cli.Context, error) {}, // run prints
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return cli.Exit(fmt.Sprintf("there is no command %q; --help lists them", c.Args().First()), 2)
+			}
+			return cli.ShowAppHelp(c)
+		},
+		Commands: []*cli.Command{single.Command(), hunt.Command(), table.Command(), completion()},
+	}
+	for _, cmd := range a.Commands {
+		cmd.OnUsageError = a.OnUsageError
+		cmd.HideHelpCommand = true
+	}
+	return a
+}
