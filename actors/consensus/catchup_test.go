@@ -130,7 +130,7 @@ func (n *node) answer(by *node, id int, question topeer.Message, change func(toc
 		case topeer.ServeOutcomes:
 			reply = toconsensus.OutcomesServed{Peer: messages.PeerID(id), From: m.From, Oldest: m.Oldest, Outcomes: m.Outcomes, Part: m.Part, Offset: m.Offset, Last: m.Last}
 		case topeer.ServeSnapshot:
-			reply = toconsensus.SnapshotServed{Peer: messages.PeerID(id), Certificate: m.Certificate, Epoch: m.Epoch, Offset: m.Offset, Body: m.Body}
+			reply = toconsensus.SnapshotServed{Peer: messages.PeerID(id), Attested: m.Attested, Epoch: m.Epoch, Offset: m.Offset, Body: m.Body}
 		}
 		if reply != nil && change != nil {
 			reply = change(reply)

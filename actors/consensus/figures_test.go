@@ -171,7 +171,7 @@ func (g *generator) fill(epochs int) {
 		chain := statement.Chain{Federation: consensustest.Federation, Next: messages.Epoch(epochs - 1)}
 		said := chain.Add(statement.Header{State: g.position.StateHash(), Size: g.position.Size})
 		g.position.Next, g.position.Previous = chain.Next, chain.Previous
-		history.Begin(tx, g.keys.Certify(said))
+		history.Begin(tx, g.keys.Certify(said).Attested())
 		history.WritePosition(tx, g.position)
 		return nil
 	})

@@ -106,7 +106,6 @@ func (p *Processor) perform(ctx actor.Context, from messages.PeerID, step certif
 // keepCertificate has a certificate of a committed epoch written soon.
 func (p *Processor) keepCertificate(c statement.Certificate) {
 	p.notary.pending.certificates = append(p.notary.pending.certificates, c)
-	p.remote.offer.certify(c)
 	p.log.Debug("epoch certified", slog.Uint64("epoch", uint64(c.Statement.Epoch)))
 }
 

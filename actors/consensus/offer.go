@@ -5,6 +5,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"minimint/actors/consensus/certificate"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/snapshot"
 	"minimint/messages/statement"
@@ -21,20 +22,13 @@ const (
 )
 
 // offer is a snapshot of the store that peers may copy. It is opened when the first
-// of them asks, right after an epoch, and served from when that epoch is certified.
+// of them asks, right after an epoch, and served from when that epoch is attested.
 // The nil offer is none.
 type offer struct {
-	view        storage.Snapshot
-	statement   statement.Statement
-	certificate *statement.Certificate
-	idle, life  int
-}
-
-// certify takes the certificate of an epoch.
-func (o *offer) certify(c statement.Certificate) {
-	if o != nil && c.Statement == o.statement {
-		o.certificate = &c
-	}
+	view       storage.Snapshot
+	statement  statement.Statement
+	attested   *statement.Attested
+	idle, life int
 }
 
 // age returns what is still on offer after another tick.
@@ -61,35 +55,31 @@ func (o *offer) withdraw() {
 func (p *Processor) serveSnapshot(ctx actor.Context, m toconsensus.SnapshotWanted) {
 	reply := topeer.ServeSnapshot{Epoch: m.Epoch, Offset: m.Offset}
 	if m.First {
-		p.renewOffer()
+		p.renewOffer(ctx)
 	}
 	o := p.remote.offer
-	if o == nil || o.certificate == nil || !m.First && m.Epoch != o.statement.Epoch {
+	if o == nil || o.attested == nil || !m.First && m.Epoch != o.statement.Epoch {
 		p.send(ctx, m.Peer, reply)
 		return
 	}
 	o.idle = 0
 	reply.Epoch = o.statement.Epoch
 	if m.First {
-		reply.Certificate, reply.Offset = o.certificate, 0
+		reply.Attested, reply.Offset = o.attested, 0
 		m.After, m.Skip = nil, 0
 	}
 	reply.Body = snapshot.Cut(o.view, m.After, m.Skip, topeer.PieceBytes)
 	p.send(ctx, m.Peer, reply)
 }
 
-// renewOffer opens a snapshot if there is none, or if the one that waits for its
-// certificate will not get it: a later epoch was certified instead.
-func (p *Processor) renewOffer() {
-	newest := p.notary.collector.Newest()
-	if o := p.remote.offer; o != nil {
-		if o.certificate != nil || newest == nil || newest.Statement.Epoch <= o.statement.Epoch {
-			return
-		}
+// renewOffer opens a snapshot if there is none that is attested, or still can be.
+func (p *Processor) renewOffer(ctx actor.Context) {
+	p.attestOffer(ctx)
+	if o := p.remote.offer; o != nil && o.attested == nil && o.statement.Epoch+certificate.Window < p.position.Next {
 		o.withdraw()
 		p.remote.offer = nil
 	}
-	if p.position.Next == 0 {
+	if p.remote.offer != nil || p.position.Next == 0 {
 		return
 	}
 	view, err := p.cfg.Store.View()
@@ -101,7 +91,14 @@ func (p *Processor) renewOffer() {
 		panic(fmt.Sprintf("consensus: the statement of epoch %d is lost", p.position.Next-1))
 	}
 	p.remote.offer = &offer{view: view, statement: s}
-	if newest != nil {
-		p.remote.offer.certify(*newest)
+	p.attestOffer(ctx)
+}
+
+// attestOffer looks whether what is on offer is attested by now.
+func (p *Processor) attestOffer(ctx actor.Context) {
+	if o := p.remote.offer; o != nil && o.attested == nil {
+		attested, step := p.notary.collector.Attest(o.statement.Epoch)
+		o.attested = attested
+		p.perform(ctx, p.cfg.Self, step)
 	}
 }

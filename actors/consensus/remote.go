@@ -107,6 +107,7 @@ func (p *Processor) tickRemote(ctx actor.Context) {
 	r.fetch.Tick()
 	p.wantSnapshot(ctx)
 	r.offer = r.offer.age()
+	p.attestOffer(ctx)
 	for _, m := range r.requests.Tick() {
 		p.answer(ctx, m)
 	}
@@ -261,18 +262,16 @@ func (p *Processor) snapshot(ctx actor.Context, m toconsensus.SnapshotServed) {
 
 // install replaces the state in one commit.
 func (p *Processor) install(ctx actor.Context, s *snapshot.State) {
-	cert := s.Certificate()
-	next := history.Position{
-		Next: cert.Statement.Epoch + 1, Previous: cert.Statement.Link(p.cfg.Federation), State: s.Lattice(), Size: cert.Statement.Header.Size,
-	}
+	said := s.Attested().Statement
+	next := history.Position{Next: said.Epoch + 1, Previous: said.Link(p.cfg.Federation), State: s.Lattice(), Size: said.Header.Size}
 	err := p.cfg.Store.Update(func(tx storage.Tx) error {
 		s.Install(tx)
-		history.Begin(tx, cert)
+		history.Begin(tx, s.Attested())
 		history.WritePosition(tx, next)
 		return nil
 	})
 	if err != nil {
-		panic(fmt.Sprintf("consensus: install the snapshot after epoch %d: %v", cert.Statement.Epoch, err))
+		panic(fmt.Sprintf("consensus: install the snapshot after epoch %d: %v", said.Epoch, err))
 	}
 	p.log.Info("snapshot installed", slog.Uint64("epoch", uint64(next.Next)), slog.String("state", next.StateHash().String()))
 	p.remote.offer.withdraw()

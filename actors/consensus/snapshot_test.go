@@ -131,6 +131,92 @@ func TestSnapshotBringsAMemberBack(t *testing.T) {
 	}
 }
 
+// One member votes and signs nothing, so while another is away no epoch gets a
+// certificate. That one has lost its data and needs a snapshot, of the newest state,
+// which f+1 members attest; and its own share, when it has that state, is the one that
+// was lacking.
+func TestSnapshotWithoutCertificate(t *testing.T) {
+	h := newHouse(t, 4, func(n *node) { n.past.Retain = 10 })
+	h.tick(1)
+	run := func(epochs int, members ...int) {
+		for range epochs {
+			h.agree(h.small(), members...)
+			h.tick(1)
+		}
+	}
+	run(40, first(4)...)
+	h.tick(3)
+	silent := 2
+	h.tamper = func(from, _ int, m proto.Message) proto.Message {
+		switch m.(type) {
+		case *wire.OutcomeShare, *wire.Certificate:
+			if from == silent {
+				return nil
+			}
+		}
+		return m
+	}
+	h.link(3, false)
+	run(5, 0, 1, 2)
+	late := h.nodes[3]
+	late.stage.Stop(late.pid)
+	late.store, late.disk, late.past.Lost = memory.New(), disk.NewMemory(), true
+	late.start()
+	if certified := h.nodes[0].certified(); certified != 40 || h.nodes[0].oldest() == 0 {
+		t.Fatalf("certified %d, oldest %d", certified, h.nodes[0].oldest())
+	}
+	h.link(3, true)
+	h.tick(60)
+	h.same(first(4)...)
+	h.tick(60)
+	for i, n := range h.nodes {
+		if i != silent && n.certified() != 45 || len(n.faults) != 0 {
+			t.Errorf("member %d: certified %d, faults of %v", i, n.certified(), n.faults)
+		}
+	}
+	late.restart(1)
+	run(3, first(4)...)
+	h.tick(3)
+	h.same(first(4)...)
+	late.alive()
+}
+
+// While epochs come faster than shares of them, a snapshot is still attested.
+func TestOfferWaitsForShares(t *testing.T) {
+	n := started(t, 4)
+	ask := func() *statement.Attested {
+		n.tell(toconsensus.SnapshotWanted{Peer: 1, First: true})
+		n.tick(1)
+		for _, m := range consensustest.Of[topeer.ServeSnapshot](n.peers[1].Take()) {
+			if m.Attested != nil {
+				return m.Attested
+			}
+		}
+		return nil
+	}
+	for id := range uint64(8) {
+		n.agree(txs(consensustest.Deposit('d', id+1, 1)))
+	}
+	if ask() != nil {
+		t.Fatal("nobody attests it")
+	}
+	for id := range uint64(3) {
+		n.agree(txs(consensustest.Deposit('d', id+100, 1)))
+	}
+	n.tell(toconsensus.ShareTold{Peer: 2, Share: n.keys.Share(2, n.statement(7))})
+	n.tick(1)
+	for id := range uint64(20) {
+		n.agree(txs(consensustest.Deposit('d', id+200, 1)))
+	}
+	if a := ask(); a == nil || a.Statement.Epoch != 7 || !a.Valid(n.keys, 2) {
+		t.Errorf("attested %v", a)
+	}
+	n.stage.Stop(n.pid)
+	if err := n.store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A snapshot from a liar is not installed, and another peer's is.
 func TestLyingSnapshots(t *testing.T) {
 	h := long(t, 60, nil)

@@ -40,8 +40,8 @@ func outbound(msg topeer.Message) proto.Message {
 		return reply
 	case topeer.ServeSnapshot:
 		reply := &wire.SnapshotReply{Epoch: uint64(m.Epoch), Offset: m.Offset, Body: m.Body}
-		if m.Certificate != nil {
-			reply.Certificate = m.Certificate.Wire()
+		if m.Attested != nil {
+			reply.Attested = m.Attested.Wire()
 		}
 		return reply
 	default:
@@ -110,12 +110,12 @@ func decodeSnapshot(from messages.PeerID, m *wire.SnapshotReply) (toconsensus.Me
 		return nil, fmt.Errorf("%w: %d bytes of a snapshot", errReply, len(m.GetBody()))
 	}
 	served := toconsensus.SnapshotServed{Peer: from, Epoch: messages.Epoch(m.GetEpoch()), Offset: m.GetOffset(), Body: m.GetBody()}
-	if m.GetCertificate() != nil {
-		cert, err := statement.ReadCertificate(m.GetCertificate())
+	if m.GetAttested() != nil {
+		attested, err := statement.ReadAttested(m.GetAttested(), messages.MaxPeers)
 		if err != nil {
 			return nil, err
 		}
-		served.Certificate = &cert
+		served.Attested = &attested
 	}
 	return served, nil
 }

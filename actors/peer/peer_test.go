@@ -161,6 +161,7 @@ func TestNonsenseIsCounted(t *testing.T) {
 	r := newRig(t)
 	r.resyncs()
 	header := &wire.EpochHeader{Outcome: make([]byte, 32), State: make([]byte, 32)}
+	stated := &wire.Statement{Previous: make([]byte, 32), Header: header}
 	long := make([]byte, topeer.PieceBytes+1)
 	nonsense := []proto.Message{
 		&wire.PeerFrame{Frame: []byte("no frame")},
@@ -180,7 +181,11 @@ func TestNonsenseIsCounted(t *testing.T) {
 		&wire.OutcomesReply{Outcomes: [][]byte{nil}, Part: &wire.OutcomePart{Body: []byte{1}}},
 		&wire.SnapshotRequest{After: make([]byte, storage.MaxKeyBytes+1)},
 		&wire.SnapshotReply{Body: long},
-		&wire.SnapshotReply{Certificate: &wire.Certificate{}},
+		&wire.SnapshotReply{Attested: &wire.Attested{}},
+		&wire.SnapshotReply{Attested: &wire.Attested{Statement: stated, Signature: make([]byte, 47)}},
+		&wire.SnapshotReply{Attested: &wire.Attested{Statement: stated, Shares: []*wire.MemberShare{{Share: make([]byte, 47)}}}},
+		&wire.SnapshotReply{Attested: &wire.Attested{Statement: stated, Shares: []*wire.MemberShare{{Member: messages.MaxPeers, Share: make([]byte, 48)}}}},
+		&wire.SnapshotReply{Attested: &wire.Attested{Statement: stated, Shares: make([]*wire.MemberShare, messages.MaxPeers+1)}},
 	}
 	for i := range 1000 {
 		r.faults = nil
@@ -212,6 +217,10 @@ func TestProcessorsUnderstandEachOther(t *testing.T) {
 	}
 	cert := keys.Certify(said)
 	share := keys.Share(2, said)
+	attested, shares := cert.Attested(), statement.Attested{Statement: said}
+	for id := range 4 {
+		shares.Shares = append(shares.Shares, keys.Share(id, said))
+	}
 	piece := bytes.Repeat([]byte{7}, topeer.PieceBytes)
 	headers := slices.Repeat([]statement.Header{said.Header}, topeer.MaxHeaders)
 	var many [][]byte
@@ -246,8 +255,12 @@ func TestProcessorsUnderstandEachOther(t *testing.T) {
 		},
 		{topeer.ServeSnapshot{Epoch: 4, Offset: 5}, toconsensus.SnapshotServed{Peer: 2, Epoch: 4, Offset: 5}},
 		{
-			topeer.ServeSnapshot{Certificate: &cert, Epoch: 4, Offset: 5, Body: piece},
-			toconsensus.SnapshotServed{Peer: 2, Certificate: &cert, Epoch: 4, Offset: 5, Body: piece},
+			topeer.ServeSnapshot{Attested: &attested, Epoch: 4, Offset: 5, Body: piece},
+			toconsensus.SnapshotServed{Peer: 2, Attested: &attested, Epoch: 4, Offset: 5, Body: piece},
+		},
+		{
+			topeer.ServeSnapshot{Attested: &shares, Epoch: 4, Body: piece},
+			toconsensus.SnapshotServed{Peer: 2, Attested: &shares, Epoch: 4, Body: piece},
 		},
 	} {
 		from, to := newRig(t), newRig(t)
@@ -292,7 +305,7 @@ func FuzzMember(f *testing.F) {
 		2: cert.Wire(),
 		4: &wire.HeadersReply{Previous: make([]byte, 32), Headers: []*wire.EpochHeader{said.Header.Wire()}, Signature: cert.Signature},
 		6: &wire.OutcomesReply{Outcomes: [][]byte{{1}, nil}},
-		8: &wire.SnapshotReply{Certificate: cert.Wire(), Body: []byte{1}},
+		8: &wire.SnapshotReply{Attested: cert.Attested().Wire(), Body: []byte{1}},
 	} {
 		if m == nil {
 			continue

@@ -131,14 +131,14 @@ type SnapshotWanted struct {
 	Offset uint64
 }
 
-// SnapshotServed brings a piece of a snapshot, with its certificate at the
-// beginning; nobody has checked it.
+// SnapshotServed brings a piece of a snapshot, at the beginning with what attests
+// it; nobody has checked it.
 type SnapshotServed struct {
-	Peer        messages.PeerID
-	Certificate *statement.Certificate
-	Epoch       messages.Epoch
-	Offset      uint64
-	Body        []byte
+	Peer     messages.PeerID
+	Attested *statement.Attested
+	Epoch    messages.Epoch
+	Offset   uint64
+	Body     []byte
 }
 
 // EpochCommitted tells subscribers that an epoch and everything before it is

@@ -71,13 +71,13 @@ type ServeOutcomes struct {
 	Last     bool
 }
 
-// ServeSnapshot answers the peer with at most PieceBytes of a snapshot, with its
-// certificate at the beginning; without a body there is none to be had now.
+// ServeSnapshot answers the peer with at most PieceBytes of a snapshot, at the
+// beginning with what attests it; without a body there is none to be had now.
 type ServeSnapshot struct {
-	Certificate *statement.Certificate
-	Epoch       messages.Epoch
-	Offset      uint64
-	Body        []byte
+	Attested *statement.Attested
+	Epoch    messages.Epoch
+	Offset   uint64
+	Body     []byte
 }
 
 func (Share) toPeer()         {}

@@ -206,6 +206,119 @@ func (x *Certificate) GetSignature() []byte {
 	return nil
 }
 
+// A statement that n-f members signed, or that comes with the shares of f+1.
+type Attested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Statement     *Statement             `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
+	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	Shares        []*MemberShare         `protobuf:"bytes,3,rep,name=shares,proto3" json:"shares,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attested) Reset() {
+	*x = Attested{}
+	mi := &file_messages_wire_certificate_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attested) ProtoMessage() {}
+
+func (x *Attested) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_certificate_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attested.ProtoReflect.Descriptor instead.
+func (*Attested) Descriptor() ([]byte, []int) {
+	return file_messages_wire_certificate_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Attested) GetStatement() *Statement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
+func (x *Attested) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Attested) GetShares() []*MemberShare {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+type MemberShare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Member        uint32                 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	Share         []byte                 `protobuf:"bytes,2,opt,name=share,proto3" json:"share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberShare) Reset() {
+	*x = MemberShare{}
+	mi := &file_messages_wire_certificate_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberShare) ProtoMessage() {}
+
+func (x *MemberShare) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_wire_certificate_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberShare.ProtoReflect.Descriptor instead.
+func (*MemberShare) Descriptor() ([]byte, []int) {
+	return file_messages_wire_certificate_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MemberShare) GetMember() uint32 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *MemberShare) GetShare() []byte {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
 // Two statements of one member about one epoch, each with its share of the
 // signature. Whoever knows the member's key can check them.
 type Contradiction struct {
@@ -221,7 +334,7 @@ type Contradiction struct {
 
 func (x *Contradiction) Reset() {
 	*x = Contradiction{}
-	mi := &file_messages_wire_certificate_proto_msgTypes[3]
+	mi := &file_messages_wire_certificate_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -233,7 +346,7 @@ func (x *Contradiction) String() string {
 func (*Contradiction) ProtoMessage() {}
 
 func (x *Contradiction) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_wire_certificate_proto_msgTypes[3]
+	mi := &file_messages_wire_certificate_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -246,7 +359,7 @@ func (x *Contradiction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contradiction.ProtoReflect.Descriptor instead.
 func (*Contradiction) Descriptor() ([]byte, []int) {
-	return file_messages_wire_certificate_proto_rawDescGZIP(), []int{3}
+	return file_messages_wire_certificate_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Contradiction) GetMember() uint32 {
@@ -300,7 +413,14 @@ const file_messages_wire_certificate_proto_rawDesc = "" +
 	"\x06header\x18\x04 \x01(\v2\x1a.minimint.wire.EpochHeaderR\x06header\"c\n" +
 	"\vCertificate\x126\n" +
 	"\tstatement\x18\x01 \x01(\v2\x18.minimint.wire.StatementR\tstatement\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xc1\x01\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\x94\x01\n" +
+	"\bAttested\x126\n" +
+	"\tstatement\x18\x01 \x01(\v2\x18.minimint.wire.StatementR\tstatement\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\x122\n" +
+	"\x06shares\x18\x03 \x03(\v2\x1a.minimint.wire.MemberShareR\x06shares\";\n" +
+	"\vMemberShare\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\rR\x06member\x12\x14\n" +
+	"\x05share\x18\x02 \x01(\fR\x05share\"\xc1\x01\n" +
 	"\rContradiction\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\rR\x06member\x12*\n" +
 	"\x03one\x18\x02 \x01(\v2\x18.minimint.wire.StatementR\x03one\x12\x1b\n" +
@@ -321,23 +441,27 @@ func file_messages_wire_certificate_proto_rawDescGZIP() []byte {
 	return file_messages_wire_certificate_proto_rawDescData
 }
 
-var file_messages_wire_certificate_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_messages_wire_certificate_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_messages_wire_certificate_proto_goTypes = []any{
 	(*EpochHeader)(nil),   // 0: minimint.wire.EpochHeader
 	(*Statement)(nil),     // 1: minimint.wire.Statement
 	(*Certificate)(nil),   // 2: minimint.wire.Certificate
-	(*Contradiction)(nil), // 3: minimint.wire.Contradiction
+	(*Attested)(nil),      // 3: minimint.wire.Attested
+	(*MemberShare)(nil),   // 4: minimint.wire.MemberShare
+	(*Contradiction)(nil), // 5: minimint.wire.Contradiction
 }
 var file_messages_wire_certificate_proto_depIdxs = []int32{
 	0, // 0: minimint.wire.Statement.header:type_name -> minimint.wire.EpochHeader
 	1, // 1: minimint.wire.Certificate.statement:type_name -> minimint.wire.Statement
-	1, // 2: minimint.wire.Contradiction.one:type_name -> minimint.wire.Statement
-	1, // 3: minimint.wire.Contradiction.other:type_name -> minimint.wire.Statement
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	1, // 2: minimint.wire.Attested.statement:type_name -> minimint.wire.Statement
+	4, // 3: minimint.wire.Attested.shares:type_name -> minimint.wire.MemberShare
+	1, // 4: minimint.wire.Contradiction.one:type_name -> minimint.wire.Statement
+	1, // 5: minimint.wire.Contradiction.other:type_name -> minimint.wire.Statement
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_messages_wire_certificate_proto_init() }
@@ -351,7 +475,7 @@ func file_messages_wire_certificate_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_wire_certificate_proto_rawDesc), len(file_messages_wire_certificate_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -532,7 +532,7 @@ func (x *SnapshotRequest) GetOffset() uint64 {
 // A piece of a snapshot. Without a body there is none to be had now.
 type SnapshotReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Certificate   *Certificate           `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"` // with the first piece
+	Attested      *Attested              `protobuf:"bytes,1,opt,name=attested,proto3" json:"attested,omitempty"` // with the first piece
 	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
@@ -570,9 +570,9 @@ func (*SnapshotReply) Descriptor() ([]byte, []int) {
 	return file_messages_wire_peer_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *SnapshotReply) GetCertificate() *Certificate {
+func (x *SnapshotReply) GetAttested() *Attested {
 	if x != nil {
-		return x.Certificate
+		return x.Attested
 	}
 	return nil
 }
@@ -641,9 +641,9 @@ const file_messages_wire_peer_proto_rawDesc = "" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\fR\x05after\x12\x12\n" +
 	"\x04skip\x18\x04 \x01(\x04R\x04skip\x12\x16\n" +
-	"\x06offset\x18\x05 \x01(\x04R\x06offset\"\x8f\x01\n" +
-	"\rSnapshotReply\x12<\n" +
-	"\vcertificate\x18\x01 \x01(\v2\x1a.minimint.wire.CertificateR\vcertificate\x12\x14\n" +
+	"\x06offset\x18\x05 \x01(\x04R\x06offset\"\x86\x01\n" +
+	"\rSnapshotReply\x123\n" +
+	"\battested\x18\x01 \x01(\v2\x17.minimint.wire.AttestedR\battested\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x12\n" +
 	"\x04body\x18\x04 \x01(\fR\x04bodyB\x18Z\x16minimint/messages/wireb\x06proto3"
@@ -673,13 +673,13 @@ var file_messages_wire_peer_proto_goTypes = []any{
 	(*SnapshotReply)(nil),   // 8: minimint.wire.SnapshotReply
 	(*Statement)(nil),       // 9: minimint.wire.Statement
 	(*EpochHeader)(nil),     // 10: minimint.wire.EpochHeader
-	(*Certificate)(nil),     // 11: minimint.wire.Certificate
+	(*Attested)(nil),        // 11: minimint.wire.Attested
 }
 var file_messages_wire_peer_proto_depIdxs = []int32{
 	9,  // 0: minimint.wire.OutcomeShare.statement:type_name -> minimint.wire.Statement
 	10, // 1: minimint.wire.HeadersReply.headers:type_name -> minimint.wire.EpochHeader
 	6,  // 2: minimint.wire.OutcomesReply.part:type_name -> minimint.wire.OutcomePart
-	11, // 3: minimint.wire.SnapshotReply.certificate:type_name -> minimint.wire.Certificate
+	11, // 3: minimint.wire.SnapshotReply.attested:type_name -> minimint.wire.Attested
 	4,  // [4:4] is the sub-list for method output_type
 	4,  // [4:4] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name

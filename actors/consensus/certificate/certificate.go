@@ -245,15 +245,6 @@ func (c *Collector) Beyond() []messages.PeerID {
 	return list
 }
 
-// Jumped says that this member now has the epoch of a certificate and all before
-// it, which came from others.
-func (c *Collector) Jumped(at statement.Certificate) {
-	c.next = at.Statement.Epoch + 1
-	c.own = [Window]*statement.Statement{}
-	c.own[at.Statement.Epoch%Window] = &at.Statement
-	c.Prove(at)
-}
-
 // Prove takes a valid certificate, of an epoch that may not be committed yet.
 func (c *Collector) Prove(by statement.Certificate) {
 	if c.newest != nil && by.Statement.Epoch <= c.newest.Statement.Epoch {

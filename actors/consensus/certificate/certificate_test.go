@@ -455,3 +455,34 @@ func TestCorrectMembersGetCertificates(t *testing.T) {
 		}
 	})
 }
+
+// What attests a statement is its certificate, or right shares of f+1 members: wrong
+// ones are looked at once, and cost their members their place.
+func TestAttest(t *testing.T) {
+	list := said(10)
+	c := committed(t, list)
+	if a, _ := c.Attest(9); a != nil {
+		t.Error("our own share is enough")
+	}
+	c.Heard(1, forged(1, list[9]))
+	a, step := c.Attest(9)
+	if a != nil || !slices.Equal(kinds(step.Faults), []certificate.Kind{certificate.BadOutcomeShare}) || step.Faults[0].Peer != 1 {
+		t.Errorf("with a forged share: %v, faults %v", a, step.Faults)
+	}
+	if _, step = c.Attest(9); len(step.Faults) != 0 {
+		t.Errorf("again faults %v", step.Faults)
+	}
+	c.Heard(2, keys.Share(2, list[9]))
+	if a, _ = c.Attest(9); a == nil || a.Signature != nil || !a.Valid(keys, 2) || a.Statement != list[9] {
+		t.Errorf("with two right shares: %v", a)
+	}
+	c.Heard(3, keys.Share(3, list[9]))
+	if a, _ = c.Attest(9); a == nil || a.Signature == nil || !a.Valid(keys, 2) {
+		t.Errorf("with three: %v", a)
+	}
+	for _, e := range []messages.Epoch{0, 8, 10, 11} {
+		if a, _ := c.Attest(e); a != nil {
+			t.Errorf("epoch %d is attested", e)
+		}
+	}
+}

@@ -182,3 +182,36 @@ func (c *Collector) HeardCertificate(from messages.PeerID, cert statement.Certif
 	}
 	return step
 }
+
+// Attest returns what makes others believe our statement about an epoch: its
+// certificate, or the shares of f+1 members, each of which is checked once; nil if
+// there is neither.
+func (c *Collector) Attest(e messages.Epoch) (*statement.Attested, Step) {
+	if c.newest != nil && c.newest.Statement.Epoch == e {
+		a := c.newest.Attested()
+		return &a, Step{}
+	}
+	own := c.ownOf(e)
+	if own == nil || c.halted || !c.inWindow(e) {
+		return nil, Step{}
+	}
+	var step Step
+	a := &statement.Attested{Statement: *own}
+	for i := range c.peers {
+		id := messages.PeerID(i)
+		s := c.slotOf(id, e)
+		switch {
+		case len(a.Shares) == c.some || s.share == nil || s.share.Statement != *own:
+		case s.verified || c.cfg.Key.ValidShare(*s.share):
+			s.verified = true
+			a.Shares = append(a.Shares, *s.share)
+		default:
+			s.share, s.bad = nil, true
+			c.blame(&step, id, e)
+		}
+	}
+	if len(a.Shares) < c.some {
+		return nil, step
+	}
+	return a, step
+}

@@ -135,13 +135,15 @@ func Prune(tx storage.Tx, floor messages.Epoch, limit int) {
 	}
 }
 
-// Begin makes the past begin with the epoch of a certificate, of which only the
-// statement is known: the state came as a snapshot.
-func Begin(tx storage.Tx, c statement.Certificate) {
+// Begin makes the past begin with an epoch of which only the statement is known: the
+// state came as a snapshot.
+func Begin(tx storage.Tx, a statement.Attested) {
 	Prune(tx, ^messages.Epoch(0), -1)
 	storage.Scoped(tx, positionScope).Delete(certifiedKey)
-	storage.Scoped(tx, statementScope).Put(epochKey(c.Statement.Epoch), c.Statement.Bytes())
-	WriteCertificate(tx, c)
+	storage.Scoped(tx, statementScope).Put(epochKey(a.Statement.Epoch), a.Statement.Bytes())
+	if c, ok := a.Certificate(); ok {
+		WriteCertificate(tx, c)
+	}
 }
 
 // MaxEvidence is how many contradictions are kept, the first ones.

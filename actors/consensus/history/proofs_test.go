@@ -129,7 +129,7 @@ func TestBegin(t *testing.T) {
 	keys := consensustest.NewKeys(1)
 	s, _ := chained(t, keys, 10, 0, 9)
 	far := keys.Certify(statement.Statement{Epoch: 5, Previous: messages.Digest{9}})
-	write(t, s, func(tx storage.Tx) { history.Begin(tx, far) })
+	write(t, s, func(tx storage.Tx) { history.Begin(tx, far.Attested()) })
 	read(t, s, func(r storage.Reader) {
 		for e := range messages.Epoch(10) {
 			_, ok := history.FindStatement(r, e)
@@ -140,6 +140,13 @@ func TestBegin(t *testing.T) {
 		}
 		if c := history.NewestCertificate(r); c == nil || c.Statement != far.Statement || history.Oldest(r, 6) != 6 {
 			t.Errorf("newest %+v", c)
+		}
+	})
+	shares := statement.Attested{Statement: statement.Statement{Epoch: 7}, Shares: []statement.Share{{}}}
+	write(t, s, func(tx storage.Tx) { history.Begin(tx, shares) })
+	read(t, s, func(r storage.Reader) {
+		if got, ok := history.FindStatement(r, 7); !ok || got != shares.Statement || history.NewestCertificate(r) != nil {
+			t.Errorf("with shares only: statement %v, %t, certificate %v", got, ok, history.NewestCertificate(r))
 		}
 	})
 }

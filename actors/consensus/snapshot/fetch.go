@@ -20,6 +20,7 @@ const (
 type Fetch struct {
 	era   messages.Era
 	key   statement.Key
+	some  int   // f+1
 	peers []int // by PeerID: for how many ticks it is not asked
 	from  *messages.PeerID
 	state *State
@@ -29,7 +30,7 @@ type Fetch struct {
 // NewFetch returns the state of a member of a federation of n that wants no
 // snapshot. The key is that of certificates.
 func NewFetch(n int, era messages.Era, key statement.Key) *Fetch {
-	return &Fetch{era: era, key: key, peers: make([]int, n)}
+	return &Fetch{era: era, key: key, some: (n-1)/3 + 1, peers: make([]int, n)}
 }
 
 // Want says that a snapshot is wanted from one of these peers. If there is somebody
@@ -82,17 +83,17 @@ func (f *Fetch) Served(m toconsensus.SnapshotServed, next messages.Epoch) (*tope
 		return nil, nil, ""
 	}
 	if f.state == nil {
-		switch c := m.Certificate; {
+		switch c := m.Attested; {
 		case c == nil && len(m.Body) == 0, c != nil && c.Statement.Epoch < next:
 			f.leave(rest) // it has none now, or one that does not help
 			return nil, nil, ""
-		case c == nil || c.Statement.Era != f.era || c.Statement.Epoch != m.Epoch || !f.key.Valid(*c):
+		case c == nil || c.Statement.Era != f.era || c.Statement.Epoch != m.Epoch || !c.Valid(f.key, f.some):
 			f.leave(disgrace)
-			return nil, nil, "served a snapshot without a valid certificate"
+			return nil, nil, "served a snapshot that nobody attests"
 		}
-		f.state = newState(*m.Certificate)
+		f.state = newState(*m.Attested)
 	}
-	if m.Epoch != f.state.certificate.Statement.Epoch || m.Offset != f.state.offset {
+	if m.Epoch != f.state.attested.Statement.Epoch || m.Offset != f.state.offset {
 		return nil, nil, ""
 	}
 	switch left := f.state.size() - f.state.offset; {

@@ -6,15 +6,16 @@
 //
 //	len(key) ‖ key ‖ len(value) ‖ value       lengths as 4 bytes, big-endian
 //
-// It begins with the certificate of the epoch that led to the state, which tells
-// the state's hash and the length of all this. So whoever receives it knows
-// beforehand how long it is, and at its end that it is whole and right, whoever it
-// came from. The serving member reads from one snapshot of its store; it remembers
-// nothing of those it serves, since each question says from where on.
+// It begins with the statement about the epoch that led to the state, which tells the
+// state's hash and the length of all this, and with the certificate that attests it,
+// or the shares of f+1 members. So whoever receives it knows beforehand how long it
+// is, and at its end that it is whole and right, whoever it came from. The serving
+// member reads from one snapshot of its store; it remembers nothing of those it
+// serves, since each question says from where on.
 //
 // # Liars
 //
-// What a peer serves is looked at while it comes: the certificate before anything
+// What a peer serves is looked at while it comes: what attests it before anything
 // is kept, then the form, the order of keys, and the length. A wrong pair is
 // noticed at the end, by the hash; that costs as much memory as the true state
 // and names the peer, and another one is asked.
@@ -73,26 +74,26 @@ var ErrSnapshot = errors.New("no snapshot of this state")
 
 // A State is a snapshot that arrives in pieces.
 type State struct {
-	certificate statement.Certificate
-	pairs       []pair
-	lattice     statehash.LtHash
-	offset      uint64 // bytes that came
-	rest        []byte // the beginning of the next pair
+	attested statement.Attested
+	pairs    []pair
+	lattice  statehash.LtHash
+	offset   uint64 // bytes that came
+	rest     []byte // the beginning of the next pair
 }
 
 type pair struct{ key, value []byte }
 
-// newState expects the state of a valid certificate.
-func newState(c statement.Certificate) *State { return &State{certificate: c} }
+// newState expects the state of a statement that is attested.
+func newState(a statement.Attested) *State { return &State{attested: a} }
 
-// Certificate returns the certificate of the state.
-func (s *State) Certificate() statement.Certificate { return s.certificate }
+// Attested returns the statement about the state.
+func (s *State) Attested() statement.Attested { return s.attested }
 
 // Lattice returns the running state hash of a whole snapshot.
 func (s *State) Lattice() statehash.LtHash { return s.lattice }
 
 // size is how long the snapshot is.
-func (s *State) size() uint64 { return s.certificate.Statement.Header.Size }
+func (s *State) size() uint64 { return s.attested.Statement.Header.Size }
 
 // add takes the next piece, which is no longer than what is missing, and reports
 // whether it was the last. Its error wraps ErrSnapshot.
@@ -103,8 +104,8 @@ func (s *State) add(body []byte) (whole bool, err error) {
 		return false, err
 	}
 	hash := messages.Digest(s.lattice.Sum())
-	if len(s.rest) > 0 || hash != s.certificate.Statement.Header.State {
-		return false, fmt.Errorf("%w: its hash is %s, certified is %s", ErrSnapshot, hash, s.certificate.Statement.Header.State)
+	if len(s.rest) > 0 || hash != s.attested.Statement.Header.State {
+		return false, fmt.Errorf("%w: its hash is %s, attested is %s", ErrSnapshot, hash, s.attested.Statement.Header.State)
 	}
 	return true, nil
 }

@@ -29,11 +29,11 @@ var keys = consensustest.NewKeys(4)
 
 const epoch messages.Epoch = 50
 
-// source is a state with its certificate.
+// source is a state with its certificate, unless the test says otherwise.
 type source struct {
 	store *memory.Store
 	whole []byte
-	cert  statement.Certificate
+	said  statement.Attested
 }
 
 func newSource(t fatal, fill func(storage.Tx)) source {
@@ -48,7 +48,7 @@ func newSource(t fatal, fill func(storage.Tx)) source {
 			s.whole = append(binary.BigEndian.AppendUint32(s.whole, uint32(len(v))), v...)
 		}
 		hash := statehash.Compute(r)
-		s.cert = keys.Certify(statement.Statement{Epoch: epoch, Header: statement.Header{State: hash.Sum(), Size: uint64(len(s.whole))}})
+		s.said = keys.Certify(statement.Statement{Epoch: epoch, Header: statement.Header{State: hash.Sum(), Size: uint64(len(s.whole))}}).Attested()
 	})
 	return s
 }
@@ -77,7 +77,7 @@ func (s source) reply(t fatal, by messages.PeerID, q topeer.AskSnapshot) toconse
 	t.Helper()
 	m := toconsensus.SnapshotServed{Peer: by, Epoch: epoch, Offset: q.Offset}
 	if q.First {
-		m.Certificate = &s.cert
+		m.Attested = &s.said
 	}
 	view(t, s.store, func(r storage.Reader) { m.Body = snapshot.Cut(r, q.After, q.Skip, topeer.PieceBytes) })
 	return m
@@ -181,7 +181,7 @@ func TestInstall(t *testing.T) {
 			t.Fatal(err)
 		}
 		view(t, store, func(r storage.Reader) {
-			if got := statehash.Compute(r); got != s.Lattice() || got.Sum() != s.Certificate().Statement.Header.State {
+			if got := statehash.Compute(r); got != s.Lattice() || got.Sum() != s.Attested().Statement.Header.State {
 				t.Errorf("%s: another state", name)
 			}
 			if name != "nothing" && storage.ScopedReader(r, storage.Local("scope")).Get([]byte("local")) == nil {
@@ -199,19 +199,22 @@ func TestLiars(t *testing.T) {
 		b := append(binary.BigEndian.AppendUint32(nil, uint32(len(full))), full...)
 		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
 	}
-	other := keys.Certify(statement.Statement{Era: 1, Epoch: epoch, Header: s.cert.Statement.Header})
+	other := keys.Certify(statement.Statement{Era: 1, Epoch: epoch, Header: s.said.Statement.Header}).Attested()
 	// A flipped bit is found at the end, everything else at once.
 	for name, lie := range map[string]func(*toconsensus.SnapshotServed){
 		"a flipped bit":  func(m *toconsensus.SnapshotServed) { m.Body[len(m.Body)-1] ^= 1 },
 		"too long":       func(m *toconsensus.SnapshotServed) { m.Body = append(m.Body, 0) },
 		"small pieces":   func(m *toconsensus.SnapshotServed) { m.Body = m.Body[:len(m.Body)-1] },
-		"no certificate": func(m *toconsensus.SnapshotServed) { m.Certificate = nil },
+		"no certificate": func(m *toconsensus.SnapshotServed) { m.Attested = nil },
 		"wrong signature": func(m *toconsensus.SnapshotServed) {
-			c := *m.Certificate
+			c := *m.Attested
 			c.Statement.Header.Size++
-			m.Certificate = &c
+			m.Attested = &c
 		},
-		"another era":   func(m *toconsensus.SnapshotServed) { m.Certificate = &other },
+		"one share": func(m *toconsensus.SnapshotServed) {
+			m.Attested = &statement.Attested{Statement: m.Attested.Statement, Shares: []statement.Share{keys.Share(1, m.Attested.Statement)}}
+		},
+		"another era":   func(m *toconsensus.SnapshotServed) { m.Attested = &other },
 		"another epoch": func(m *toconsensus.SnapshotServed) { m.Epoch++ },
 		"order":         func(m *toconsensus.SnapshotServed) { copy(m.Body, append(pair("b", ""), pair("a", "")...)) },
 		"twice":         func(m *toconsensus.SnapshotServed) { copy(m.Body, append(pair("b", "1"), pair("b", "1")...)) },
@@ -239,6 +242,18 @@ func TestLiars(t *testing.T) {
 		if len(faults) != 1 || faults[0][0] != '1' || (pieces > 1) != (name == "a flipped bit") {
 			t.Errorf("%s: faults %q after %d pieces", name, faults, pieces)
 		}
+	}
+}
+
+// The shares of f+1 members are as good as a certificate.
+func TestSharesAttest(t *testing.T) {
+	s := newSource(t, func(tx storage.Tx) { pairs(tx, 10, 100) })
+	s.said = statement.Attested{Statement: s.said.Statement, Shares: []statement.Share{keys.Share(0, s.said.Statement), keys.Share(3, s.said.Statement)}}
+	state, faults := fetched(t, snapshot.NewFetch(4, 0, keys), []messages.PeerID{1}, func(id messages.PeerID, q topeer.AskSnapshot) toconsensus.SnapshotServed {
+		return s.reply(t, id, q)
+	})
+	if _, certified := state.Attested().Certificate(); certified || len(faults) != 0 {
+		t.Errorf("certified %t, faults %q", certified, faults)
 	}
 }
 
@@ -316,7 +331,7 @@ func FuzzPieces(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fetch := snapshot.NewFetch(4, 0, keys)
 		fetch.Want([]messages.PeerID{1})
-		next, state, fault := fetch.Served(toconsensus.SnapshotServed{Peer: 1, Certificate: &small.cert, Epoch: epoch, Body: body}, 0)
+		next, state, fault := fetch.Served(toconsensus.SnapshotServed{Peer: 1, Attested: &small.said, Epoch: epoch, Body: body}, 0)
 		if next != nil || (state != nil) != bytes.Equal(body, small.whole) || (fault == "") == (state == nil && len(body) > 0) {
 			t.Errorf("state %t, fault %q", state != nil, fault)
 		}
