@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"testing"
 
-	"minimint/actors/consensus/consensustest"
 	"minimint/messages/canonical"
 	"minimint/messages/statement"
 	"minimint/messages/wire"
@@ -15,12 +14,12 @@ import (
 // not one wrong; with a signature it takes a valid one.
 func TestAttested(t *testing.T) {
 	const some = 2
-	keys := consensustest.NewKeys(4)
+	key, signers := deal()
 	s, other := statement.Statement{Epoch: 5}, statement.Statement{Epoch: 5, Header: statement.Header{Size: 1}}
-	share := func(member int) statement.Share { return keys.Share(member, s) }
+	share := func(member int) statement.Share { return sign(signers, member, s) }
 	moved := share(1)
 	moved.Member = 2
-	relabelled := keys.Share(3, other)
+	relabelled := sign(signers, 3, other)
 	relabelled.Statement = s
 	for name, c := range map[string]struct {
 		a    statement.Attested
@@ -31,14 +30,14 @@ func TestAttested(t *testing.T) {
 		"two shares":             {statement.Attested{Statement: s, Shares: []statement.Share{share(3), share(0)}}, true},
 		"one share twice":        {statement.Attested{Statement: s, Shares: []statement.Share{share(0), share(0)}}, false},
 		"another's share":        {statement.Attested{Statement: s, Shares: []statement.Share{share(1), moved}}, false},
-		"one of another":         {statement.Attested{Statement: s, Shares: []statement.Share{share(0), keys.Share(1, other)}}, false},
+		"one of another":         {statement.Attested{Statement: s, Shares: []statement.Share{share(0), sign(signers, 1, other)}}, false},
 		"signed something else":  {statement.Attested{Statement: s, Shares: []statement.Share{share(0), relabelled}}, false},
 		"two right, one wrong":   {statement.Attested{Statement: s, Shares: []statement.Share{share(0), share(1), moved}}, false},
-		"certificate":            {keys.Certify(s).Attested(), true},
-		"certificate of another": {statement.Attested{Statement: s, Signature: keys.Certify(other).Signature}, false},
+		"certificate":            {certify(t, key, signers, s).Attested(), true},
+		"certificate of another": {statement.Attested{Statement: s, Signature: certify(t, key, signers, other).Signature}, false},
 		"no signature":           {statement.Attested{Statement: s, Signature: []byte{}, Shares: []statement.Share{share(0), share(1)}}, false},
 	} {
-		if got := c.a.Valid(keys, some); got != c.want {
+		if got := c.a.Valid(key, some); got != c.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
@@ -46,10 +45,10 @@ func TestAttested(t *testing.T) {
 
 // FuzzAttested: whatever is decoded is written as it was read.
 func FuzzAttested(f *testing.F) {
-	keys := consensustest.NewKeys(4)
+	key, signers := deal()
 	s := statement.Statement{Era: 1, Epoch: 5}
-	f.Add(canonical.Marshal(keys.Certify(s).Attested().Wire()))
-	f.Add(canonical.Marshal(statement.Attested{Statement: s, Shares: []statement.Share{keys.Share(1, s), keys.Share(3, s)}}.Wire()))
+	f.Add(canonical.Marshal(certify(f, key, signers, s).Attested().Wire()))
+	f.Add(canonical.Marshal(statement.Attested{Statement: s, Shares: []statement.Share{sign(signers, 1, s), sign(signers, 3, s)}}.Wire()))
 	f.Add(canonical.Marshal(&wire.Attested{Statement: s.Wire(), Shares: []*wire.MemberShare{{Member: 4, Share: make([]byte, 48)}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w := new(wire.Attested)
@@ -67,6 +66,6 @@ func FuzzAttested(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(a, again) || len(a.Shares) > 4 {
 			t.Errorf("%+v, then %+v, %v", a, again, err)
 		}
-		a.Valid(keys, 2)
+		a.Valid(key, 2)
 	})
 }
