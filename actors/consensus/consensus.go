@@ -155,6 +155,8 @@ func (p *Processor) decide(ctx actor.Context, msg toconsensus.Message) {
 		p.repeat(ctx, m.Peer)
 	case toconsensus.PeerUp:
 		p.up(ctx, m.Peer)
+	case toconsensus.JournalOutdated:
+		p.locate(ctx)
 	case toconsensus.ShareTold:
 		p.hearShare(ctx, m)
 	case toconsensus.CertificateTold:

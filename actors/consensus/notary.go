@@ -181,7 +181,7 @@ func (p *Processor) decline(ctx actor.Context, msg toconsensus.Message) {
 		p.subscribe(ctx)
 	case toconsensus.Unsubscribe:
 		p.subscribers.remove(ctx.Sender())
-	case toconsensus.ModuleItems, toconsensus.WantContribution, toconsensus.Agreed, toconsensus.PeerAhead, toconsensus.PeerBehind, toconsensus.PeerUp,
+	case toconsensus.ModuleItems, toconsensus.WantContribution, toconsensus.Agreed, toconsensus.PeerAhead, toconsensus.PeerBehind, toconsensus.PeerUp, toconsensus.JournalOutdated,
 		toconsensus.ShareTold, toconsensus.CertificateTold, toconsensus.HeadersWanted, toconsensus.OutcomesWanted, toconsensus.SnapshotWanted,
 		toconsensus.HeadersServed, toconsensus.OutcomesServed, toconsensus.SnapshotServed:
 	}

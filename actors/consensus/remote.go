@@ -83,6 +83,17 @@ func (p *Processor) tellHBBFT(ctx actor.Context) {
 	ctx.Send(p.cfg.HBBFT, m)
 }
 
+// locate is for a member whose HBBFT has lost a part of its journal, perhaps together
+// with the newest epochs of the store: it is told nothing more before it is known
+// where the others are, who were asked since this process began.
+func (p *Processor) locate(ctx actor.Context) {
+	if p.remote.wasLost {
+		p.tellHBBFT(ctx)
+		return
+	}
+	p.remote.lost, p.remote.wasLost = true, true
+}
+
 // tickRemote lets time pass for everything between this member and others.
 func (p *Processor) tickRemote(ctx actor.Context) {
 	r := &p.remote

@@ -80,6 +80,7 @@ type Config struct {
 type Instance struct {
 	cfg     Config
 	told    *told
+	recall  *recall
 	core    *honeybadger.Core // nil until the position is known
 	journal *journal
 	pending honeybadger.Step
@@ -117,7 +118,8 @@ func New(cfg Config) actor.Producer {
 		panic(fmt.Sprintf("hbbft: %d peer actors for %d members, or no encryption", len(cfg.Peers), cfg.Core.Members))
 	}
 	var last told
-	return func() actor.Actor { return &Instance{cfg: cfg, told: &last} }
+	memory := newRecall(cfg.Core.Members)
+	return func() actor.Actor { return &Instance{cfg: cfg, told: &last, recall: memory} }
 }
 
 // Receive implements actor.Actor.
@@ -130,6 +132,8 @@ func (h *Instance) Receive(ctx actor.Context) {
 	case *timing.Tick:
 		if h.core != nil {
 			h.take(ctx, h.core.Tick(m.Now))
+		} else {
+			h.tickListening(ctx)
 		}
 	case flush:
 		if h.core != nil {
@@ -146,8 +150,11 @@ func (h *Instance) Receive(ctx actor.Context) {
 			h.core, h.pending = nil, honeybadger.Step{} // what was not said yet is never said
 		} else if h.core != nil {
 			h.take(ctx, h.decide(m))
-		} else if h.told.known {
-			h.boot(ctx) // what others said before is asked for again
+			if f, ok := m.(tohbbft.PeerFrame); ok && f.Frame.Heard > 0 {
+				h.doubt(ctx)
+			}
+		} else {
+			h.listen(ctx, m)
 		}
 	}
 }
@@ -177,6 +184,7 @@ func (h *Instance) decide(msg tohbbft.Message) honeybadger.Step {
 		h.marked = true
 		return h.core.Committed(m.Next, absences(m)...)
 	case tohbbft.PeerFrame:
+		h.hear(m)
 		return h.core.Handle(m.From, m.Frame)
 	case tohbbft.PeerUp:
 		return h.core.Resync(m.Peer)
@@ -195,10 +203,14 @@ func (h *Instance) start(ctx actor.Context) {
 	if h.journal, err = openJournal(h.cfg); err != nil {
 		panic(fmt.Sprintf("hbbft: %v", err))
 	}
-	ctx.Send(h.cfg.Clock, &timing.Subscribe{PID: ctx.Self(), Every: every})
-	if (h.journal.marked || h.told.known) && !h.told.halted {
-		h.boot(ctx)
+	for i, heard := range h.journal.mark.heard {
+		h.recall.heard[i] = max(h.recall.heard[i], heard)
 	}
+	ctx.Send(h.cfg.Clock, &timing.Subscribe{PID: ctx.Self(), Every: every})
+	if !h.recall.sure {
+		h.ask(ctx)
+	}
+	h.wake(ctx)
 }
 
 func (h *Instance) stop() {

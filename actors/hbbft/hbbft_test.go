@@ -39,8 +39,10 @@ func TestFederation(t *testing.T) {
 // the actor gives up.
 func TestNothingIsSaidWithoutADisk(t *testing.T) {
 	f := newFederation(t, 4)
+	for _, nd := range f.nodes {
+		nd.boot()
+	}
 	nd := f.nodes[0]
-	nd.boot()
 	f.settle()
 	f.forget()
 	nd.disk.StopAt(1)

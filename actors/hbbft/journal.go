@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"minimint/actors/hbbft/honeybadger"
 	"minimint/messages"
@@ -23,8 +22,10 @@ const rewriteBytes = 4 << 20
 type journal struct {
 	log      *wal.Log
 	era      messages.Era
+	members  int
 	mark     mark
 	marked   bool                 // the log holds a mark
+	said     uint64               // binding records ever written
 	restored []honeybadger.Record // what the log held when it was opened
 	limit    int64                // size from which on it is rewritten
 }
@@ -33,6 +34,8 @@ type journal struct {
 type mark struct {
 	position honeybadger.Position
 	silent   messages.Epoch
+	said     uint64   // binding records before it
+	heard    []uint64 // by PeerID, see recall; nil: nothing
 }
 
 const (
@@ -46,10 +49,10 @@ func openJournal(cfg Config) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", cfg.File, err)
 	}
-	j := &journal{log: log, era: cfg.Core.Era, limit: rewriteBytes}
+	j := &journal{log: log, era: cfg.Core.Era, members: cfg.Core.Members, limit: rewriteBytes}
 	for record, err := range log.Records() {
 		if err == nil {
-			err = j.read(record, cfg.Core.Members)
+			err = j.read(record)
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("read journal %s: %w", cfg.File, err), log.Close())
@@ -60,29 +63,32 @@ func openJournal(cfg Config) (*journal, error) {
 
 var errRecord = errors.New("no record of a journal")
 
-func (j *journal) read(record []byte, members int) error {
+func (j *journal) read(record []byte) error {
 	if len(record) == 0 {
 		return fmt.Errorf("%w: it is empty", errRecord)
 	}
 	body := record[1:]
 	switch record[0] {
 	case kindMark:
-		m, ok := decodeMark(body, members)
+		m, ok := decodeMark(body, j.members)
 		if !ok {
 			return fmt.Errorf("%w: a mark of %d bytes", errRecord, len(body))
 		}
-		j.mark, j.marked = m, true
+		j.mark, j.marked, j.said = m, true, m.said
 		return nil
 	case kindStatement:
 		f, err := frames.Decode(body)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errRecord, err)
 		}
-		if len(f.Statements) != 1 || int(f.Statements[0].Slot()) >= members {
+		if len(f.Statements) != 1 || int(f.Statements[0].Slot()) >= j.members {
 			return fmt.Errorf("%w: %d statements", errRecord, len(f.Statements))
 		}
 		if f.Era == j.era {
 			j.restored = append(j.restored, honeybadger.Record{Epoch: f.Epoch, Statement: f.Statements[0]})
+		}
+		if binding(honeybadger.Record{Statement: f.Statements[0]}) {
+			j.said++
 		}
 		return nil
 	}
@@ -93,11 +99,20 @@ func (j *journal) read(record []byte, members int) error {
 // must be before it is said. When it is time, the log is replaced by all that is
 // still needed, which contains them.
 func (j *journal) write(records []honeybadger.Record, marked bool, live func() []honeybadger.Record) error {
+	before, bind := j.said, 0
+	for _, r := range records {
+		if binding(r) {
+			bind++
+		}
+	}
+	j.said += uint64(bind)
 	if j.log.Size() >= j.limit {
-		whole := [][]byte{encodeMark(j.mark)}
+		var whole [][]byte
 		for _, r := range live() {
 			whole = append(whole, j.encode(r))
 		}
+		j.mark.said = j.said
+		whole = append(whole, encodeMark(j.mark, j.members))
 		if err := j.log.Rewrite(wal.Of(whole...)); err != nil {
 			return fmt.Errorf("rewrite journal: %w", err)
 		}
@@ -106,7 +121,8 @@ func (j *journal) write(records []honeybadger.Record, marked bool, live func() [
 	}
 	var more [][]byte
 	if marked {
-		more = append(more, encodeMark(j.mark))
+		j.mark.said = before
+		more = append(more, encodeMark(j.mark, j.members))
 	}
 	for _, r := range records {
 		more = append(more, j.encode(r))
@@ -114,7 +130,7 @@ func (j *journal) write(records []honeybadger.Record, marked bool, live func() [
 	if err := j.log.Append(more...); err != nil {
 		return fmt.Errorf("append to journal: %w", err)
 	}
-	if !slices.ContainsFunc(records, binding) {
+	if bind == 0 {
 		return nil
 	}
 	if err := j.log.Sync(); err != nil {
@@ -143,12 +159,20 @@ func (j *journal) encode(r honeybadger.Record) []byte {
 
 func (j *journal) close() error { return j.log.Close() }
 
-// encodeMark writes three numbers and then, for each absence, 0 if it is unknown,
-// 1 if it is nobody, or 2 and one byte per member.
-func encodeMark(m mark) []byte {
+// encodeMark writes four numbers, one for each member, and then, for each absence, 0
+// if it is unknown, 1 if it is nobody, or 2 and one byte per member.
+func encodeMark(m mark, members int) []byte {
 	b := []byte{kindMark}
 	for _, e := range []messages.Epoch{m.position.Next, m.position.Certified, m.silent} {
 		b = binary.BigEndian.AppendUint64(b, uint64(e))
+	}
+	b = binary.BigEndian.AppendUint64(b, m.said)
+	for i := range members {
+		heard := uint64(0)
+		if m.heard != nil {
+			heard = m.heard[i]
+		}
+		b = binary.BigEndian.AppendUint64(b, heard)
 	}
 	for _, a := range m.position.Absences {
 		switch {
@@ -172,11 +196,18 @@ func encodeMark(m mark) []byte {
 
 func decodeMark(b []byte, members int) (mark, bool) {
 	var m mark
-	for _, e := range []*messages.Epoch{&m.position.Next, &m.position.Certified, &m.silent} {
-		if len(b) < 8 {
-			return mark{}, false
-		}
-		*e, b = messages.Epoch(binary.BigEndian.Uint64(b)), b[8:]
+	if len(b) < 8*(4+members) {
+		return mark{}, false
+	}
+	number := func() uint64 {
+		x := binary.BigEndian.Uint64(b)
+		b = b[8:]
+		return x
+	}
+	m.position.Next, m.position.Certified, m.silent = messages.Epoch(number()), messages.Epoch(number()), messages.Epoch(number())
+	m.said, m.heard = number(), make([]uint64, members)
+	for i := range m.heard {
+		m.heard[i] = number()
 	}
 	for i := range m.position.Absences {
 		a := &m.position.Absences[i]

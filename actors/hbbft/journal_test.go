@@ -20,7 +20,8 @@ func journalConfig(d disk.Disk, members int) Config {
 }
 
 func drawMark(t *rapid.T, members int) mark {
-	m := mark{silent: messages.Epoch(rapid.Uint64().Draw(t, "silent"))}
+	m := mark{silent: messages.Epoch(rapid.Uint64().Draw(t, "silent")), said: rapid.Uint64().Draw(t, "said")}
+	m.heard = rapid.SliceOfN(rapid.Uint64(), members, members).Draw(t, "heard")
 	m.position.Next = messages.Epoch(rapid.Uint64().Draw(t, "next"))
 	m.position.Certified = messages.Epoch(rapid.Uint64Range(0, uint64(m.position.Next)).Draw(t, "certified"))
 	for i := range m.position.Absences {
@@ -38,7 +39,7 @@ func TestMarkRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		members := rapid.IntRange(1, 20).Draw(t, "members")
 		m := drawMark(t, members)
-		b := encodeMark(m)[1:]
+		b := encodeMark(m, members)[1:]
 		got, ok := decodeMark(b, members)
 		if !ok || fmt.Sprint(got) != fmt.Sprint(m) {
 			t.Fatalf("%+v, %t, want %+v", got, ok, m)
@@ -130,7 +131,7 @@ func TestForeignJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := j.read(record, 4); !errors.Is(err, errRecord) {
+		if err := j.read(record); !errors.Is(err, errRecord) {
 			t.Errorf("%s: error %v", name, err)
 		}
 		if err := j.close(); err != nil {
@@ -140,16 +141,16 @@ func TestForeignJournal(t *testing.T) {
 }
 
 func FuzzMark(f *testing.F) {
-	f.Add(encodeMark(mark{})[1:])
+	f.Add(encodeMark(mark{}, 4)[1:])
 	f.Add(encodeMark(mark{position: honeybadger.Position{Next: 9, Certified: 8, Absences: [honeybadger.MaxOpen]honeybadger.Absence{
 		{Known: true}, {Known: true, Absent: make([]bool, 4)},
-	}}})[1:])
+	}}}, 4)[1:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, ok := decodeMark(b, 4)
 		if !ok {
 			return
 		}
-		if again, ok := decodeMark(encodeMark(m)[1:], 4); !ok || fmt.Sprint(again) != fmt.Sprint(m) {
+		if again, ok := decodeMark(encodeMark(m, 4)[1:], 4); !ok || fmt.Sprint(again) != fmt.Sprint(m) {
 			t.Fatalf("%+v becomes %+v", m, again)
 		}
 	})

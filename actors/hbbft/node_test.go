@@ -50,6 +50,14 @@ func (nd *node) processor(ctx actor.Context) {
 		nd.agreed(m.Outcome)
 	case toconsensus.PeerAhead:
 		nd.catchUp(nd.nodes[m.Peer])
+	case toconsensus.JournalOutdated:
+		for _, peer := range nd.nodes {
+			nd.catchUp(peer)
+		}
+		nd.mu.Lock()
+		nd.lost = true
+		nd.mu.Unlock()
+		nd.tell(nd.where())
 	case toconsensus.PeerBehind:
 		nd.nodes[m.Peer].catchUp(nd)
 	}

@@ -3,6 +3,7 @@ package hbbft
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -34,7 +35,7 @@ func (h *Instance) take(ctx actor.Context, step honeybadger.Step) {
 func (h *Instance) flush(ctx actor.Context) {
 	step := h.pending
 	h.pending, h.due = honeybadger.Step{}, false
-	h.journal.mark.position = h.core.Position()
+	h.journal.mark.position, h.journal.mark.heard = h.core.Position(), h.recall.heard
 	if err := h.journal.write(step.Records, h.marked, h.core.Journal); err != nil {
 		panic(fmt.Sprintf("hbbft: %v", err))
 	}
@@ -78,13 +79,22 @@ func (h *Instance) send(ctx actor.Context, sends []honeybadger.Send) {
 		if pid == nil {
 			continue
 		}
-		for _, f := range merge(messages.PeerID(i), sends) {
-			f.Era, f.Next = h.cfg.Core.Era, next
+		for k, f := range merge(messages.PeerID(i), sends) {
+			f.Era, f.Next, f.Said = h.cfg.Core.Era, next, h.journal.said
+			if k == 0 && greets(messages.PeerID(i), sends) {
+				f.Heard = h.recall.heard[i] + 1
+			}
 			for _, part := range frames.Split(f) {
 				ctx.Send(pid, tohbbft.Send{Frame: part})
 			}
 		}
 	}
+}
+
+// greets reports whether a peer is told where this member is because it asked or its
+// link came up: then it is told as well what was heard from it.
+func greets(peer messages.PeerID, sends []honeybadger.Send) bool {
+	return slices.ContainsFunc(sends, func(s honeybadger.Send) bool { return s.Statement == nil && s.To != nil && *s.To == peer })
 }
 
 // merge returns the frames for one peer, in the order of their first

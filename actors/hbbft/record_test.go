@@ -12,7 +12,7 @@ import (
 
 // FuzzRecord: a record of the journal is read as what wrote it, or is none.
 func FuzzRecord(f *testing.F) {
-	j := &journal{}
+	j := &journal{members: 4}
 	for _, s := range []frames.Statement{
 		frames.Value{Proposer: 1, Payload: []byte("p")},
 		frames.Echo{Proposer: 2, Root: messages.Digest{1}},
@@ -21,22 +21,22 @@ func FuzzRecord(f *testing.F) {
 	} {
 		f.Add(j.encode(honeybadger.Record{Epoch: 7, Statement: s}))
 	}
-	f.Add(encodeMark(mark{position: honeybadger.Position{Next: 3, Certified: 2}, silent: 9}))
+	f.Add(encodeMark(mark{position: honeybadger.Position{Next: 3, Certified: 2}, silent: 9, said: 5}, 4))
 	f.Fuzz(func(t *testing.T, record []byte) {
-		j := &journal{}
-		if err := j.read(record, 4); err != nil {
+		j := &journal{members: 4}
+		if err := j.read(record); err != nil {
 			if !errors.Is(err, errRecord) || j.marked || j.restored != nil {
 				t.Fatalf("%v, and it left %+v", err, j)
 			}
 			return
 		}
 		for _, r := range j.restored {
-			again := &journal{}
-			if err := again.read(j.encode(r), 4); err != nil || len(again.restored) != 1 {
+			again := &journal{members: 4}
+			if err := again.read(j.encode(r)); err != nil || len(again.restored) != 1 {
 				t.Fatalf("what was read cannot be written: %v", err)
 			}
 		}
-		if j.marked && !bytes.Equal(encodeMark(j.mark), normal(record)) {
+		if j.marked && !bytes.Equal(encodeMark(j.mark, 4), normal(record)) {
 			t.Fatal("a mark with another record")
 		}
 	})
@@ -46,7 +46,7 @@ func FuzzRecord(f *testing.F) {
 // all that another encoding of it can differ in.
 func normal(record []byte) []byte {
 	out := bytes.Clone(record)
-	const head, members = 1 + 3*8, 4
+	const head, members = 1 + (4+4)*8, 4
 	for i := head; i < len(out); {
 		kind := out[i]
 		i++

@@ -12,7 +12,7 @@ import (
 // Encode returns the bytes of a frame that is within the limits, see [Split].
 // Beyond them, and on proposers that no federation has, it panics.
 func Encode(f Frame) []byte {
-	p := &framespb.Frame{Era: uint32(f.Era), Epoch: uint64(f.Epoch), Again: f.Again, Next: uint64(f.Next)}
+	p := &framespb.Frame{Era: uint32(f.Era), Epoch: uint64(f.Epoch), Again: f.Again, Next: uint64(f.Next), Said: f.Said, Heard: f.Heard}
 	e := encoder{frame: p}
 	for _, s := range f.Statements {
 		if s.Slot() >= messages.MaxPeers {
@@ -127,6 +127,7 @@ func Decode(b []byte) (Frame, error) {
 	}
 	d := decoder{frame: Frame{
 		Era: messages.Era(p.GetEra()), Epoch: messages.Epoch(p.GetEpoch()), Next: messages.Epoch(p.GetNext()), Again: p.GetAgain(),
+		Said: p.GetSaid(), Heard: p.GetHeard(),
 	}}
 	for _, v := range p.GetValues() {
 		d.value(v)

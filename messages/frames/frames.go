@@ -22,7 +22,13 @@ type Frame struct {
 	Next messages.Epoch
 	// Again says that the sender forgot what it was told about open epochs (it
 	// restarted) and asks to be told again.
-	Again      bool
+	Again bool
+	// Said counts what the sender has ever made durable to say. It never shrinks.
+	Said uint64
+	// Heard is one more than the highest Said that the sender has heard from the
+	// receiver, 0 where it does not tell. A receiver that finds itself at less has
+	// lost a part of its journal.
+	Heard      uint64
 	Statements []Statement
 }
 

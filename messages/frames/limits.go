@@ -95,12 +95,12 @@ func each(b []byte, visit func(protowire.Number, []byte) error) error {
 // A frame without statements is returned as it is. It panics if one statement
 // alone is beyond the limits: no correct member makes such a statement.
 func Split(f Frame) []Frame {
-	parts := []Frame{{Era: f.Era, Epoch: f.Epoch, Next: f.Next, Again: f.Again}}
+	parts := []Frame{{Era: f.Era, Epoch: f.Epoch, Next: f.Next, Again: f.Again, Said: f.Said, Heard: f.Heard}}
 	var room budget
 	for _, s := range f.Statements {
 		if !room.take(s) {
 			room = budget{}
-			parts = append(parts, Frame{Era: f.Era, Epoch: f.Epoch, Next: f.Next})
+			parts = append(parts, Frame{Era: f.Era, Epoch: f.Epoch, Next: f.Next, Said: f.Said})
 			if !room.take(s) {
 				panic(fmt.Sprintf("frames: %T that fits no frame", s))
 			}

@@ -141,6 +141,11 @@ type SnapshotServed struct {
 	Body     []byte
 }
 
+// JournalOutdated says that HBBFT lost a part of what it said, since peers remember
+// more. The processor answers with tohbbft.EpochCommitted, Lost, when it knows where the
+// others are and has followed them.
+type JournalOutdated struct{}
+
 // EpochCommitted tells subscribers that an epoch and everything before it is
 // durable. It carries only the number: whoever wants more opens a snapshot, so
 // any reaction can be repeated after a crash.
@@ -155,6 +160,7 @@ func (Agreed) toConsensus()           {}
 func (PeerAhead) toConsensus()        {}
 func (PeerBehind) toConsensus()       {}
 func (PeerUp) toConsensus()           {}
+func (JournalOutdated) toConsensus()  {}
 func (ShareTold) toConsensus()        {}
 func (CertificateTold) toConsensus()  {}
 func (HeadersWanted) toConsensus()    {}

@@ -40,9 +40,10 @@ type EpochCommitted struct {
 	// than one, or at a start: without it the instance takes no part in epoch
 	// Next, since members with different schedules of coins could disagree.
 	AbsentBefore []bool
-	// Lost says that the processor's data was lost and came back from others:
-	// without a journal of its own this member may have spoken in Next, and in the
-	// epoch after it, even if that is the beginning.
+	// Lost says that the processor knows where n−f others are and has followed them,
+	// because its data, or a part of the journal, was lost: without a journal this
+	// member may have spoken in Next, and in the epoch after it, even if that is
+	// the beginning.
 	Lost bool
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -71,6 +72,19 @@ func (m *Memory) Crash(seed uint64) {
 	m.durable, m.pending = maps.Clone(m.names), nil
 	m.generation++
 	m.failOnce, m.stopAt, m.stopped = 0, 0, false
+}
+
+// Clone returns another disk that holds what programs see on this one now, all of it
+// durable: a backup.
+func (m *Memory) Clone() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := NewMemory()
+	for name, node := range m.names {
+		c.names[name] = &inode{content: slices.Clone(node.content), synced: len(node.content)}
+	}
+	c.durable = maps.Clone(c.names)
+	return c
 }
 
 // Open opens an existing file.

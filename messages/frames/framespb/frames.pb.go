@@ -39,6 +39,8 @@ type Frame struct {
 	Rounds           []*Round               `protobuf:"bytes,10,rep,name=rounds,proto3" json:"rounds,omitempty"` // ascending
 	DecryptionShares []*Share               `protobuf:"bytes,11,rep,name=decryption_shares,json=decryptionShares,proto3" json:"decryption_shares,omitempty"`
 	Next             uint64                 `protobuf:"varint,12,opt,name=next,proto3" json:"next,omitempty"`
+	Said             uint64                 `protobuf:"varint,13,opt,name=said,proto3" json:"said,omitempty"`
+	Heard            uint64                 `protobuf:"varint,14,opt,name=heard,proto3" json:"heard,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -153,6 +155,20 @@ func (x *Frame) GetDecryptionShares() []*Share {
 func (x *Frame) GetNext() uint64 {
 	if x != nil {
 		return x.Next
+	}
+	return 0
+}
+
+func (x *Frame) GetSaid() uint64 {
+	if x != nil {
+		return x.Said
+	}
+	return 0
+}
+
+func (x *Frame) GetHeard() uint64 {
+	if x != nil {
+		return x.Heard
 	}
 	return 0
 }
@@ -463,7 +479,7 @@ var File_messages_frames_framespb_frames_proto protoreflect.FileDescriptor
 
 const file_messages_frames_framespb_frames_proto_rawDesc = "" +
 	"\n" +
-	"%messages/frames/framespb/frames.proto\x12\x0fminimint.frames\"\xe5\x03\n" +
+	"%messages/frames/framespb/frames.proto\x12\x0fminimint.frames\"\x8f\x04\n" +
 	"\x05Frame\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\rR\x03era\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x14\n" +
@@ -477,7 +493,9 @@ const file_messages_frames_framespb_frames_proto_rawDesc = "" +
 	"\x06rounds\x18\n" +
 	" \x03(\v2\x16.minimint.frames.RoundR\x06rounds\x12C\n" +
 	"\x11decryption_shares\x18\v \x03(\v2\x16.minimint.frames.ShareR\x10decryptionShares\x12\x12\n" +
-	"\x04next\x18\f \x01(\x04R\x04next\"[\n" +
+	"\x04next\x18\f \x01(\x04R\x04next\x12\x12\n" +
+	"\x04said\x18\r \x01(\x04R\x04said\x12\x14\n" +
+	"\x05heard\x18\x0e \x01(\x04R\x05heard\"[\n" +
 	"\x05Value\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\rR\bproposer\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\fR\apayload\x12\x1c\n" +

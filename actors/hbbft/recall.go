@@ -1,0 +1,190 @@
+package hbbft
+
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/hbbft/honeybadger"
+	"minimint/actors/hbbft/protocol"
+	"minimint/messages"
+	"minimint/messages/frames"
+	"minimint/messages/toconsensus"
+	"minimint/messages/tohbbft"
+)
+
+// A recall is what this member has heard from each peer, and what each has heard
+// from it. A journal that was restored from a backup, or lost its end on a disk
+// that does not keep what it syncs, looks whole: only the others can tell that more
+// was said than it holds.
+//
+// So a process says nothing of its own before n−f members, itself included, have
+// told what they heard from it (without n−f there is no progress anyway), and it
+// listens if f+1 of them heard more: one of those is correct. A single one may lie,
+// and could keep members that restart silent with it until the federation stands
+// still. That f+1 correct ones heard what was said is certain whenever all correct
+// members did and at most f are faulty, this one included.
+type recall struct {
+	heard  []uint64 // by PeerID: the highest Said that came from it
+	claims []uint64 // by PeerID: the highest Heard that it told this process
+	// sure says that the journal was found to be the newest, or what follows from it
+	// if it is not was done.
+	sure bool
+	// reported says that the processor was told, and has not answered yet.
+	reported bool
+	waited   int // ticks since peers were asked
+}
+
+func newRecall(members int) *recall {
+	return &recall{heard: make([]uint64, members), claims: make([]uint64, members)}
+}
+
+// note takes in a frame of a peer.
+func (r *recall) note(from messages.PeerID, f frames.Frame) {
+	r.heard[from] = max(r.heard[from], f.Said)
+	r.claims[from] = max(r.claims[from], f.Heard)
+}
+
+// answers counts the peers that have told what they heard.
+func (r *recall) answers() int {
+	n := 0
+	for _, c := range r.claims {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// said returns the most that some peers, f+1, say they heard from this member.
+func (r *recall) said(some int) uint64 {
+	sorted := slices.Clone(r.claims)
+	slices.Sort(sorted)
+	if some >= len(sorted) {
+		return 0
+	}
+	return max(sorted[len(sorted)-some], 1) - 1
+}
+
+// askAgain is after how many ticks peers that have not told are asked again.
+const askAgain = 4
+
+// listen is what a member without a core does: it tells peers where it is and what
+// it heard from them, and learns what they heard from it. Everything else that they
+// say is asked for again later.
+func (h *Instance) listen(ctx actor.Context, msg tohbbft.Message) {
+	switch m := msg.(type) {
+	case tohbbft.PeerFrame:
+		h.hear(m)
+		if m.Frame.Again {
+			h.greet(ctx, m.From, false)
+		}
+	case tohbbft.PeerUp:
+		h.greet(ctx, m.Peer, h.recall.claims[m.Peer] == 0)
+	case tohbbft.EpochCommitted:
+		h.recall.reported = h.recall.reported && m.Lost
+	case tohbbft.WorkPending, tohbbft.Contribution, tohbbft.Halt:
+	}
+	h.wake(ctx)
+}
+
+// hear notes what a frame tells of its sender's memory. A peer that alone claims to
+// have heard more than the journal holds is wrong, or the only one that knows.
+func (h *Instance) hear(m tohbbft.PeerFrame) {
+	if m.From == h.cfg.Core.Self || int(m.From) >= len(h.recall.heard) || m.Frame.Era != h.cfg.Core.Era {
+		return
+	}
+	if m.Frame.Heard > h.journal.said+1 && h.recall.claims[m.From] <= h.journal.said+1 {
+		h.log.Warn("a peer says that it heard more from this member than its journal holds",
+			slog.Uint64("peer", uint64(m.From)), slog.Uint64("heard", m.Frame.Heard-1), slog.Uint64("journal", h.journal.said))
+	}
+	h.recall.note(m.From, m.Frame)
+}
+
+// greet tells a peer where this member is and what it heard; again asks it for the
+// same.
+func (h *Instance) greet(ctx actor.Context, peer messages.PeerID, again bool) {
+	pid := h.cfg.Peers[peer]
+	if pid == nil || h.told.halted {
+		return
+	}
+	next := h.journal.mark.position.Next
+	if h.told.known {
+		next = h.told.committed.Next
+	}
+	ctx.Send(pid, tohbbft.Send{Frame: frames.Frame{
+		Era: h.cfg.Core.Era, Epoch: next, Next: next, Again: again, Said: h.journal.said, Heard: h.recall.heard[peer] + 1,
+	}})
+}
+
+// ask greets the peers that have not told what they heard.
+func (h *Instance) ask(ctx actor.Context) {
+	for i, c := range h.recall.claims {
+		if c == 0 {
+			h.greet(ctx, messages.PeerID(i), true)
+		}
+	}
+}
+
+// tickListening lets time pass without a core.
+func (h *Instance) tickListening(ctx actor.Context) {
+	if h.recall.waited++; h.recall.waited%askAgain == 0 && !h.recall.sure {
+		h.ask(ctx)
+	}
+}
+
+// wake makes the core if it is known where this member is and what it said.
+func (h *Instance) wake(ctx actor.Context) {
+	if h.core == nil && !h.told.halted && (h.journal.marked || h.told.known) && h.remembers(ctx) {
+		h.boot(ctx)
+	}
+}
+
+// remembers reports whether the journal holds all that this member said, or whether
+// it is known from where on it has certainly said nothing: when its processor has
+// found out where the others are, see [tohbbft.EpochCommitted.Lost].
+func (h *Instance) remembers(ctx actor.Context) bool {
+	r, quorum := h.recall, protocol.NewQuorum(h.cfg.Core.Members)
+	if r.sure {
+		return true
+	}
+	if r.answers()+1 < quorum.Live() {
+		return false
+	}
+	if said := r.said(quorum.Some()); said > h.journal.said {
+		trusted := !h.journal.marked && h.cfg.TrustEmptyJournal
+		if !trusted && !(h.told.known && h.told.committed.Lost) {
+			h.report(ctx, said)
+			return false
+		}
+		if !trusted {
+			h.journal.mark.silent = max(h.journal.mark.silent, h.told.committed.Next+2)
+		}
+		h.journal.said = said
+	}
+	r.sure = true
+	return true
+}
+
+// report tells the processor that the journal is not the newest.
+func (h *Instance) report(ctx actor.Context, said uint64) {
+	if h.recall.reported {
+		return
+	}
+	h.recall.reported = true
+	h.log.Error("the journal does not hold all that this member said: it was lost, restored from a backup, or not kept by the disk; this member listens until it cannot contradict itself",
+		slog.Uint64("journal", h.journal.said), slog.Uint64("heard", said))
+	ctx.Send(h.cfg.Consensus, toconsensus.JournalOutdated{})
+}
+
+// doubt takes the core away if enough peers turn out to have heard more than the
+// journal holds, of whom some could not tell before.
+func (h *Instance) doubt(ctx actor.Context) {
+	if h.recall.said(protocol.NewQuorum(h.cfg.Core.Members).Some()) <= h.journal.said {
+		return
+	}
+	h.core, h.pending = nil, honeybadger.Step{}
+	h.recall.sure = false
+	h.wake(ctx)
+}

@@ -1,0 +1,186 @@
+package hbbft_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"minimint/messages"
+	"minimint/messages/frames"
+	"minimint/messages/outcome"
+	"minimint/messages/tohbbft"
+	"minimint/storage/disk"
+)
+
+// backup is all that a node keeps, at some time.
+type backup struct {
+	disk  *disk.Memory
+	store []outcome.Outcome
+}
+
+func (nd *node) backup() backup {
+	nd.mu.Lock()
+	defer nd.mu.Unlock()
+	return backup{nd.disk.Clone(), slices.Clone(nd.store)}
+}
+
+// restore puts a backup in the place of what a node has, which does not run.
+func (nd *node) restore(b backup) {
+	nd.mu.Lock()
+	defer nd.mu.Unlock()
+	nd.disk, nd.store, nd.work = b.disk.Clone(), slices.Clone(b.store), nil
+	nd.config.Disk = nd.disk
+}
+
+// mute cuts what members say to others, or lets them be heard again.
+func (f *federation) mute(mute bool, members ...int) {
+	for _, m := range members {
+		for _, peer := range f.nodes {
+			if peer.self != messages.PeerID(m) {
+				f.nodes[m].setLink(peer.self, !mute)
+			}
+		}
+	}
+	if !mute {
+		for _, m := range members {
+			for _, peer := range f.nodes {
+				if peer.self != messages.PeerID(m) {
+					f.nodes[m].tell(tohbbft.PeerUp{Peer: peer.self})
+				}
+			}
+		}
+	}
+}
+
+// awaitSaid lets time pass until a node has been heard to say something that fits.
+func (f *federation) awaitSaid(by messages.PeerID, fits func(messages.Epoch, frames.Statement) bool) {
+	f.t.Helper()
+	for range 10_000 {
+		for _, h := range f.said(by) {
+			if slices.ContainsFunc(h.frame.Statements, func(s frames.Statement) bool { return fits(h.frame.Epoch, s) }) {
+				return
+			}
+		}
+		f.settle()
+		f.now = f.now.Add(time.Second / 4)
+		for _, nd := range f.nodes {
+			nd.tick(f.now)
+		}
+	}
+	f.t.Fatalf("member %d does not say it", by)
+}
+
+// TestRestoredInTheSameEpoch: journal and state come from one backup that was made
+// before the member proposed in the open epoch; another proposal would convict it. It
+// listens until that epoch, and the next, are over.
+func TestRestoredInTheSameEpoch(t *testing.T) {
+	f := newFederation(t, 4)
+	for _, nd := range f.nodes {
+		nd.boot()
+	}
+	f.nodes[0].give("before")
+	f.await(all, "before")
+	f.settle()
+	victim := f.nodes[3]
+	old := victim.backup()
+	next := victim.where().Next
+
+	f.mute(true, 0, 1, 2)
+	victim.give("forgotten")
+	f.awaitSaid(3, func(e messages.Epoch, s frames.Statement) bool {
+		_, ok := s.(frames.Value)
+		return ok && e == next && s.Slot() == 3
+	})
+	f.settle()
+	victim.halt()
+	victim.restore(old)
+	f.mute(false, 0, 1, 2)
+	victim.boot()
+	victim.give("instead")
+	for i := range 3 {
+		f.nodes[i].give(fmt.Sprint("after ", i))
+	}
+	f.await(all, "after 0", "after 1", "after 2", "instead")
+	f.settle()
+	f.contradicted(3)
+
+	victim.halt() // what it said since is in a journal that is the newest again
+	victim.boot()
+	victim.give("again")
+	f.await(all, "again")
+	f.contradicted(3)
+}
+
+// TestRestoredFromLongAgo: the same with a backup from many epochs before.
+func TestRestoredFromLongAgo(t *testing.T) {
+	f := newFederation(t, 4)
+	for _, nd := range f.nodes {
+		nd.boot()
+	}
+	f.nodes[0].give("before")
+	f.await(all, "before")
+	victim := f.nodes[3]
+	old := victim.backup()
+	for i := range 5 {
+		victim.give(fmt.Sprint("work ", i))
+		f.await(all, fmt.Sprint("work ", i))
+	}
+	f.settle()
+	victim.halt()
+	next := f.nodes[0].where().Next
+	victim.restore(old)
+	f.forget()
+	victim.boot()
+	f.nodes[0].give("first")
+	f.await(all, "first")
+	f.nodes[0].give("second")
+	f.await(all, "second")
+	victim.give("last")
+	f.await(all, "last")
+	for _, h := range f.said(3) {
+		if len(h.frame.Statements) > 0 && h.frame.Epoch < next+2 {
+			t.Errorf("the others were at %d; it says in epoch %d: %v", next, h.frame.Epoch, h.frame.Statements)
+		}
+	}
+}
+
+// TestOneLiarSilencesNobody: a peer that alone claims to have heard more does not keep
+// a member from speaking.
+func TestOneLiarSilencesNobody(t *testing.T) {
+	f := newFederation(t, 4)
+	for _, nd := range f.nodes[:3] {
+		nd.boot()
+	}
+	f.nodes[0].give("before")
+	f.await(all[:3], "before")
+	f.nodes[1].halt()
+	f.nodes[1].boot()
+	f.nodes[1].tell(tohbbft.PeerFrame{From: 3, Frame: frames.Frame{Heard: ^uint64(0)}})
+	f.nodes[1].give("after")
+	f.await(all[:3], "after") // three of four are what it takes
+}
+
+// TestNothingIsSaidBeforeOthersAreHeard: with fewer than n−f there could not be progress
+// anyway, and those that are missing may be the ones that remember.
+func TestNothingIsSaidBeforeOthersAreHeard(t *testing.T) {
+	f := newFederation(t, 4)
+	for _, nd := range f.nodes[:2] {
+		nd.boot()
+	}
+	f.nodes[0].give("first")
+	for range 40 {
+		f.settle()
+		f.now = f.now.Add(time.Second)
+		for _, nd := range f.nodes {
+			nd.tick(f.now)
+		}
+	}
+	for _, h := range f.said(0) {
+		if len(h.frame.Statements) > 0 {
+			t.Errorf("it says %v", h.frame.Statements)
+		}
+	}
+	f.nodes[2].boot()
+	f.await(all[:3], "first")
+}
