@@ -49,10 +49,10 @@ func (a *agreement) Committed(c world.Commit) {
 	if !c.Honest {
 		return
 	}
-	if c.Epoch != a.next[c.Node] && !a.snapshot(c) {
+	if !c.Again && c.Epoch != a.next[c.Node] && !a.snapshot(c) {
 		a.w.Violate("agreement", "node %d commits epoch %d, due is %d", c.Node, c.Epoch, a.next[c.Node])
 	}
-	a.next[c.Node] = c.Epoch + 1
+	a.next[c.Node] = max(a.next[c.Node], c.Epoch+1)
 	if int(c.Epoch) >= len(a.epochs) {
 		c.Store = nil // it would keep the whole state alive
 		a.epochs = append(a.epochs, c)

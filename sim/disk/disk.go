@@ -69,6 +69,23 @@ func (d *Disk) Crash() {
 	d.store = d.store.Clone()
 }
 
+// An Image is what was on a disk at some time: a backup.
+type Image struct {
+	store *memory.Store
+	files *files.Memory
+}
+
+// Image copies what is on the disk now, as programs see it.
+func (d *Disk) Image() Image { return Image{d.store.Clone(), d.files.Clone()} }
+
+// Restore puts an image in the place of all that is on the disk. Nobody may have it
+// open.
+func (d *Disk) Restore(i Image) {
+	d.opened++
+	d.countdn = 0
+	d.store, d.files = i.store.Clone(), i.files.Clone()
+}
+
 // FailAt lets the power fail in the n-th change from now, n ≥ 1: right before it,
 // or right after it with the process none the wiser. Another plan is forgotten.
 func (d *Disk) FailAt(n int) { d.countdn = n }

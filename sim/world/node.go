@@ -35,6 +35,7 @@ type Node struct {
 	incarnation uint64
 	planned     bool // the disk was made to fail and has failed, in this incarnation
 	next        messages.Epoch
+	reached     messages.Epoch // the highest next, also before a backup was restored
 
 	machine *sched.Machine // nil while it is down
 	host    *network.Host
@@ -183,6 +184,7 @@ func (m *Node) committed(s storage.Store) {
 		m.announce(snap, s, e)
 	}
 	m.next = position.Next
+	m.reached = max(m.reached, m.next)
 }
 
 // announce tells of an epoch that a commit ended. The totals are those after the
@@ -193,7 +195,7 @@ func (m *Node) announce(snap storage.Reader, s storage.Store, e messages.Epoch) 
 	if !ok {
 		panic(fmt.Sprintf("world: node %d has no outcome of epoch %d", m.number, e))
 	}
-	c := Commit{Node: m.number, Honest: m.faulty == nil, Epoch: e, State: said.Header.State, Store: s, Contributions: len(o.Contributions)}
+	c := Commit{Node: m.number, Honest: m.faulty == nil, Epoch: e, State: said.Header.State, Store: s, Contributions: len(o.Contributions), Again: e < m.reached}
 	c.Totals, _ = transition.Audit(snap)
 	encoded := o.Encode()
 	c.Outcome, c.Bytes = sha256.Sum256(encoded), len(encoded)
@@ -252,6 +254,17 @@ func (m *Node) PowerFailure() {
 		m.stop(true, false)
 		m.disk.Crash()
 	}
+}
+
+// Backup copies its disk.
+func (m *Node) Backup() disk.Image { return m.disk.Image() }
+
+// RestoreBackup ends its process and puts a copy of its disk in the place of what is
+// there.
+func (m *Node) RestoreBackup(i disk.Image) {
+	m.Kill()
+	m.disk.Restore(i)
+	m.trace("restored")
 }
 
 // FailDiskAt lets the power fail in the n-th change of its disk from now, n ≥ 1, in

@@ -61,6 +61,8 @@ type Commit struct {
 	Totals  transition.Totals
 	// Contributions is how many members contributed, Bytes the outcome's size.
 	Contributions, Bytes int
+	// Again says that the node had it before it was restored from a backup.
+	Again bool
 	// Store holds the state right after the commit, until the call returns.
 	Store storage.Store
 }
