@@ -184,3 +184,37 @@ func TestNothingIsSaidBeforeOthersAreHeard(t *testing.T) {
 	f.nodes[2].boot()
 	f.await(all[:3], "first")
 }
+
+// TestLateRecall: those that remember were not there when the member began to speak. It
+// stops when enough of them are, and goes on where it can have said nothing.
+func TestLateRecall(t *testing.T) {
+	f := newFederation(t, 4)
+	for _, nd := range f.nodes {
+		nd.boot()
+	}
+	f.nodes[0].give("before")
+	f.await(all, "before")
+	victim := f.nodes[3]
+	claim := func(from messages.PeerID) {
+		victim.tell(tohbbft.PeerFrame{From: from, Frame: frames.Frame{Said: 1, Heard: 1 << 20}})
+	}
+	claim(0)
+	victim.give("one alone changes nothing")
+	f.await(all, "one alone changes nothing")
+	f.settle()
+	f.forget()
+	next := victim.where().Next
+	claim(1)
+	f.settle()
+	victim.give("back")
+	for i := range 3 {
+		f.nodes[0].give(fmt.Sprint("after ", i))
+		f.await(all, fmt.Sprint("after ", i))
+	}
+	f.await(all, "back")
+	for _, h := range f.said(3) {
+		if len(h.frame.Statements) > 0 && h.frame.Epoch < next+2 {
+			t.Errorf("at %d it says in epoch %d: %v", next, h.frame.Epoch, h.frame.Statements)
+		}
+	}
+}
