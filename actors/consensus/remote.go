@@ -88,7 +88,7 @@ func (p *Processor) tellHBBFT(ctx actor.Context) {
 // where the others are, who were asked since this process began.
 func (p *Processor) locate(ctx actor.Context) {
 	if p.remote.wasLost {
-		p.tellHBBFT(ctx)
+		p.tellHBBFT(ctx) // if that is known
 		return
 	}
 	p.remote.lost, p.remote.wasLost = true, true

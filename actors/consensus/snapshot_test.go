@@ -397,6 +397,35 @@ func TestLostDataDirectory(t *testing.T) {
 	}
 }
 
+// A member whose HBBFT has lost a part of its journal tells it nothing more before it
+// knows where the others are.
+func TestOutdatedJournal(t *testing.T) {
+	by := teacher(t, 4, past(30), all)
+	n := started(t, 4)
+	n.hbbft.Take()
+	n.tell(toconsensus.JournalOutdated{})
+	n.learn(by, 1, 2)
+	n.tick(60)
+	n.learn(by, 1, 2)
+	n.tell(toconsensus.JournalOutdated{})
+	if told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(told) != 0 {
+		t.Errorf("two of three have answered, at epoch %d HBBFT was told %v", n.position().Next, told)
+	}
+	for range 3 {
+		n.tick(40)
+		n.learn(by, 1, 2, 3)
+	}
+	told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take())
+	if len(told) == 0 || told[0].Next != 30 || !told[0].Lost {
+		t.Errorf("HBBFT was told %v", told)
+	}
+	n.tell(toconsensus.JournalOutdated{}) // by another incarnation
+	if again := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(again) != 1 || !again[0].Lost {
+		t.Errorf("when asked again HBBFT was told %v", again)
+	}
+	n.alive()
+}
+
 // A member that lost its data together with a young federation, in which nobody has
 // an epoch, begins with it.
 func TestLostAtTheBeginning(t *testing.T) {
