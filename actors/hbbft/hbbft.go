@@ -48,8 +48,8 @@ import (
 // every is how often the actor looks at the time.
 const every = 250 * time.Millisecond
 
-// Config is what the actor needs; all fields but Timer, Fault and TrustEmptyJournal are
-// required.
+// Config is what the actor needs; all fields from Timer on are
+// optional.
 type Config struct {
 	// Core says which member this is, in which federation, and how the core's
 	// cryptography works; see [Keys.Core]. Core.Silent is the actor's to set.
@@ -71,6 +71,12 @@ type Config struct {
 	Timer spawn.Timer
 	// Fault is told of every fault, within the actor's turn.
 	Fault func(protocol.Fault)
+	// Unsynced leaves it to the operating system when the journal reaches the disk:
+	// nothing is lost when the process ends, but when the machine loses power this
+	// member forgets what it said last. If f+1 others remember, it finds out and
+	// listens for two epochs; if more than f members lose power at once, members may
+	// contradict themselves and commit different outcomes.
+	Unsynced bool
 	// TrustEmptyJournal is the operator's word that this member said nothing in
 	// any open epoch although its state is not at the beginning.
 	TrustEmptyJournal bool

@@ -23,6 +23,7 @@ type journal struct {
 	log      *wal.Log
 	era      messages.Era
 	members  int
+	unsynced bool
 	mark     mark
 	marked   bool                 // the log holds a mark
 	said     uint64               // binding records ever written
@@ -49,7 +50,7 @@ func openJournal(cfg Config) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", cfg.File, err)
 	}
-	j := &journal{log: log, era: cfg.Core.Era, members: cfg.Core.Members, limit: rewriteBytes}
+	j := &journal{log: log, era: cfg.Core.Era, members: cfg.Core.Members, unsynced: cfg.Unsynced, limit: rewriteBytes}
 	for record, err := range log.Records() {
 		if err == nil {
 			err = j.read(record)
@@ -130,7 +131,7 @@ func (j *journal) write(records []honeybadger.Record, marked bool, live func() [
 	if err := j.log.Append(more...); err != nil {
 		return fmt.Errorf("append to journal: %w", err)
 	}
-	if bind == 0 {
+	if bind == 0 || j.unsynced {
 		return nil
 	}
 	if err := j.log.Sync(); err != nil {

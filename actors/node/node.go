@@ -55,8 +55,8 @@ type Secrets struct {
 	Wallet []byte
 }
 
-// Config says which member to run. All fields but Past, Bitcoin, Log, Twist and
-// Ports are required.
+// Config says which member to run. All fields but Past, UnsyncedJournal, Bitcoin,
+// Log, Twist and Ports are required.
 type Config struct {
 	Federation *federation.Config
 	Self       messages.PeerID
@@ -66,6 +66,8 @@ type Config struct {
 	// Past says how much of it to keep for peers, and whether an empty DataDir
 	// means that it was lost.
 	Past consensus.Past
+	// UnsyncedJournal trades safety for speed, see hbbft.Config.Unsynced.
+	UnsyncedJournal bool
 	// Listen is the socket for peers and clients, "host:port".
 	Listen string
 	// Incarnation must grow with every start, for instance the time in

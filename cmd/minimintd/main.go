@@ -55,7 +55,14 @@ Exit codes: 0 stopped by a signal, 1 failure, 2 wrong usage.`,
 				Description: `The passphrase is read from --passphrase-file, else from the systemd credential "passphrase", else asked for on the
 terminal. It is never an argument, since arguments are visible to everybody on the machine.
 
-A member may be killed at any moment: what it acknowledged is on disk, and it goes on from there.`,
+A member may be killed at any moment: what it acknowledged is on disk, and it goes on from there. The same holds when the
+machine loses power, unless node.json says "journal_sync": "never". Then the journal of consensus is written but not synced:
+epochs are faster by the time that the disk takes, but a machine that loses power forgets what its member said last. The
+member finds that out from the others and listens for two epochs; if more than f machines lose power at once, members may
+contradict themselves and end with different states. The default is "always".
+
+A member whose data is gone, or was restored from an old backup, finds out too: it follows the others, and says nothing until
+it cannot contradict what it said before. So never run two copies of a member, and prefer no data to old data.`,
 				Flags: append(dirFlags(), &cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` that holds the passphrase of the secrets"}, &cli.StringFlag{Name: "log", Value: "info", Usage: "debug, info, warn or error"},
 					&cli.StringFlag{Name: "cpu-profile", Usage: "write a CPU profile to `FILE` until the member stops, for go tool pprof"}),
 				Action: run,

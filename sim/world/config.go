@@ -24,9 +24,12 @@ type Config struct {
 	// Sync is how long a node waits for its disk when it makes something durable.
 	// Votes that come meanwhile are answered together, so worlds without it send
 	// many more and smaller frames than real nodes do.
-	Sync    time.Duration
-	Network network.Config
-	Load    Load
+	Sync time.Duration
+	// Unsynced leaves out the sync of the journals, as the configuration of a member
+	// can.
+	Unsynced bool
+	Network  network.Config
+	Load     Load
 	// Revive is how long after its end a process that ended itself is started
 	// again, as an operating system would; 0 is never.
 	Revive time.Duration

@@ -112,7 +112,7 @@ func (m *Node) launch() error {
 	}
 	cfg := node.Config{
 		Federation: w.federation.Config, Self: messages.PeerID(m.number), Secrets: w.federation.Secrets[m.number],
-		Incarnation: m.incarnation, Log: slog.New(slog.DiscardHandler),
+		Incarnation: m.incarnation, Log: slog.New(slog.DiscardHandler), UnsyncedJournal: w.cfg.Unsynced,
 		Exit: func(reason any) { m.ended("", reason) },
 		Ports: node.Ports{
 			System: machine.System, Timer: machine, Dispatcher: sched.Dispatcher(), Mailbox: machine.Mailbox,

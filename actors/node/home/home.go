@@ -51,7 +51,23 @@ type Settings struct {
 	// KeepEpochs is how many certified epochs are kept for members that were
 	// away: whoever missed more gets a snapshot. 10,000 if 0.
 	KeepEpochs uint64 `json:"keep_epochs,omitempty"`
+	// JournalSync says when what the member is about to say in consensus must have
+	// reached the disk: SyncAlways, which is also meant by "", or SyncNever.
+	JournalSync string `json:"journal_sync,omitempty"`
 }
+
+// The values of Settings.JournalSync.
+const (
+	// SyncAlways waits for the disk before anything is said: no crash makes the
+	// member contradict itself.
+	SyncAlways = "always"
+	// SyncNever leaves it to the operating system. That is as safe as long as
+	// only processes end. A machine that loses power forgets what it said
+	// last: the member then listens until it cannot contradict itself, if enough
+	// others remember. If more than f machines lose power at once, members may
+	// contradict themselves and end with different states.
+	SyncNever = "never"
+)
 
 // Bitcoin says how to reach a btcd node's RPC interface.
 type Bitcoin struct {
@@ -150,6 +166,9 @@ func Open(dir string) (Home, error) {
 	}
 	if err := json.Unmarshal(b, &h.Settings); err != nil {
 		return h, fmt.Errorf("%s: %w", filepath.Join(dir, settingsFile), err)
+	}
+	if s := h.Settings.JournalSync; s != "" && s != SyncAlways && s != SyncNever {
+		return h, fmt.Errorf("%s: journal_sync %q, want %q or %q", filepath.Join(dir, settingsFile), s, SyncAlways, SyncNever)
 	}
 	if b, err = os.ReadFile(filepath.Join(dir, federationFile)); err != nil {
 		return h, fmt.Errorf("member directory: %w", err)

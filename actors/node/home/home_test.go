@@ -10,6 +10,19 @@ import (
 	"minimint/actors/node/home"
 )
 
+// How the journal is synced is one of two words, or none.
+func TestJournalSync(t *testing.T) {
+	for value, valid := range map[string]bool{"": true, home.SyncAlways: true, home.SyncNever: true, "sometimes": false} {
+		dir := t.TempDir()
+		if err := home.Create(home.Home{Dir: dir, Federation: consensustest.Config(4), Settings: home.Settings{JournalSync: value}}); err != nil {
+			t.Fatal(err)
+		}
+		if h, err := home.Open(dir); (err == nil) != valid || valid && h.Settings.JournalSync != value {
+			t.Errorf("%q: %+v, %v", value, h.Settings, err)
+		}
+	}
+}
+
 // A member that is new has lost nothing; one whose data is gone after it has begun
 // has.
 func TestLost(t *testing.T) {

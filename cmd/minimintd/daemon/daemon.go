@@ -46,11 +46,16 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg.Log.Warn("this member has no data although it is not new: it gets the state from the others, and takes no part in consensus until it has found out where it may have been",
 			slog.String("directory", cfg.Home.DataDir()))
 	}
+	unsynced := cfg.Home.Settings.JournalSync == home.SyncNever
+	if unsynced {
+		cfg.Log.Warn("journal_sync is never: if this machine loses power the member forgets what it said last, and if more than f machines do so at once the federation may end with different states")
+	}
 	halted := make(chan any, 1)
 	settings := node.Config{
 		Federation: cfg.Home.Federation, Self: cfg.Home.Settings.Member, Secrets: secrets, DataDir: cfg.Home.DataDir(),
-		Past:   consensus.Past{Retain: cfg.Home.Settings.KeepEpochs, Lost: lost},
-		Listen: cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
+		Past:            consensus.Past{Retain: cfg.Home.Settings.KeepEpochs, Lost: lost},
+		UnsyncedJournal: unsynced,
+		Listen:          cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
 		Exit: func(reason any) {
 			select {
 			case halted <- reason:
