@@ -21,11 +21,13 @@
 // for again. If the journal cannot be read the actor panics, and its supervisor
 // decides; after a few times it must end the process.
 //
-// A journal that is missing although epochs were committed was lost. Then this
-// member may have said things that it no longer knows, and stays silent in the
+// A journal that is missing although epochs were committed was lost; one that holds
+// less than f+1 peers heard was restored from a backup, or its end was lost. Then
+// this member may have said things that it no longer knows, and stays silent in the
 // epochs where that is possible: it follows the outcomes of others until they
-// have passed. If more than f members lose theirs at once, their operators have
-// to find out together which of them said nothing; see Config.TrustEmptyJournal.
+// have passed. Peers are asked at every start of the process, before anything new is
+// said. If more than f members lose theirs at once, their operators have to find out
+// together which of them said nothing; see Config.TrustJournal.
 package hbbft
 
 import (
@@ -48,8 +50,7 @@ import (
 // every is how often the actor looks at the time.
 const every = 250 * time.Millisecond
 
-// Config is what the actor needs; all fields from Timer on are
-// optional.
+// Config is what the actor needs; all fields from Timer on are optional.
 type Config struct {
 	// Core says which member this is, in which federation, and how the core's
 	// cryptography works; see [Keys.Core]. Core.Silent is the actor's to set.
@@ -77,9 +78,10 @@ type Config struct {
 	// listens for two epochs; if more than f members lose power at once, members may
 	// contradict themselves and commit different outcomes.
 	Unsynced bool
-	// TrustEmptyJournal is the operator's word that this member said nothing in
-	// any open epoch although its state is not at the beginning.
-	TrustEmptyJournal bool
+	// TrustJournal is the operator's word that this member said nothing but what the
+	// journal holds in any open epoch, even if that is nothing and whatever others
+	// remember. It is for federations in which more than f members lost theirs.
+	TrustJournal bool
 }
 
 // Instance is the actor.
@@ -254,7 +256,7 @@ func (h *Instance) firstMark() mark {
 	m := h.told.committed
 	at := mark{position: honeybadger.Position{Next: m.Next, Certified: m.Next}}
 	copy(at.position.Absences[:], absences(m))
-	if (m.Next > 0 || m.Lost) && !h.cfg.TrustEmptyJournal {
+	if (m.Next > 0 || m.Lost) && !h.cfg.TrustJournal {
 		at.silent = m.Next + 2 // it spoke in no epoch beyond Next+1
 		h.log.Error("the journal is lost: this member keeps silent for a while", slog.Uint64("until_epoch", uint64(at.silent)))
 	}

@@ -153,15 +153,15 @@ func (h *Instance) remembers(ctx actor.Context) bool {
 		return false
 	}
 	if said := r.said(quorum.Some()); said > h.journal.said {
-		trusted := !h.journal.marked && h.cfg.TrustEmptyJournal
-		if !trusted && !(h.told.known && h.told.committed.Lost) {
+		if !h.cfg.TrustJournal && !(h.told.known && h.told.committed.Lost) {
 			h.report(ctx, said)
 			return false
 		}
-		if !trusted {
-			h.journal.mark.silent = max(h.journal.mark.silent, h.told.committed.Next+2)
-		}
+		h.journal.mark.silent = max(h.journal.mark.silent, h.told.committed.Next+2)
 		h.journal.said = said
+	}
+	if h.cfg.TrustJournal {
+		h.journal.mark.silent = 0
 	}
 	r.sure = true
 	return true
@@ -181,7 +181,9 @@ func (h *Instance) report(ctx actor.Context, said uint64) {
 // doubt takes the core away if enough peers turn out to have heard more than the
 // journal holds, of whom some could not tell before.
 func (h *Instance) doubt(ctx actor.Context) {
-	if h.recall.said(protocol.NewQuorum(h.cfg.Core.Members).Some()) <= h.journal.said {
+	said := h.recall.said(protocol.NewQuorum(h.cfg.Core.Members).Some())
+	if said <= h.journal.said || h.cfg.TrustJournal {
+		h.journal.said = max(said, h.journal.said)
 		return
 	}
 	h.core, h.pending = nil, honeybadger.Step{}

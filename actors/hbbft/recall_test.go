@@ -218,3 +218,41 @@ func TestLateRecall(t *testing.T) {
 		}
 	}
 }
+
+// TestTrustedJournal: more than f members were restored from backups and listen, so that
+// nothing goes on. Their operators' word lets them speak.
+func TestTrustedJournal(t *testing.T) {
+	f := newFederation(t, 4)
+	for _, nd := range f.nodes {
+		nd.boot()
+	}
+	f.nodes[0].give("before")
+	f.await(all, "before")
+	f.settle()
+	old := []backup{f.nodes[1].backup(), f.nodes[2].backup()}
+	f.nodes[0].give("since")
+	f.await(all, "since")
+	f.settle()
+	for i, nd := range f.nodes[1:3] {
+		nd.halt()
+		nd.restore(old[i])
+		nd.boot()
+	}
+	f.nodes[0].give("stuck")
+	for range 40 {
+		f.settle()
+		f.now = f.now.Add(time.Second)
+		for _, nd := range f.nodes {
+			nd.tick(f.now)
+		}
+	}
+	if f.nodes[0].has("stuck") {
+		t.Error("two members agree on something")
+	}
+	for _, nd := range f.nodes[1:3] {
+		nd.halt()
+		nd.config.TrustJournal = true
+		nd.boot()
+	}
+	f.await(all, "stuck")
+}

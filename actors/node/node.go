@@ -55,8 +55,8 @@ type Secrets struct {
 	Wallet []byte
 }
 
-// Config says which member to run. All fields but Past, UnsyncedJournal, Bitcoin,
-// Log, Twist and Ports are required.
+// Config says which member to run. Federation, Self, Secrets, DataDir, Listen,
+// Incarnation and Exit are required.
 type Config struct {
 	Federation *federation.Config
 	Self       messages.PeerID
@@ -68,6 +68,8 @@ type Config struct {
 	Past consensus.Past
 	// UnsyncedJournal trades safety for speed, see hbbft.Config.Unsynced.
 	UnsyncedJournal bool
+	// TrustJournal is an operator's word, see hbbft.Config.TrustJournal.
+	TrustJournal bool
 	// Listen is the socket for peers and clients, "host:port".
 	Listen string
 	// Incarnation must grow with every start, for instance the time in

@@ -90,7 +90,7 @@ func (n *Node) children() ([]child, error) {
 		{hbbftName, n.spawn.Props(hbbftPolicy, hbbft.New(hbbft.Config{
 			Core: core, Seal: crypto.Seal, Rand: n.cfg.Ports.Rand, Disk: n.disk, File: journalFile,
 			Consensus: n.pid(consensusName), Peers: peers, Clock: n.pid(clockName),
-			Timer: n.cfg.Ports.Timer, Unsynced: n.cfg.UnsyncedJournal,
+			Timer: n.cfg.Ports.Timer, Unsynced: n.cfg.UnsyncedJournal, TrustJournal: n.cfg.TrustJournal,
 			Fault: func(f protocol.Fault) { n.status.faulty(f.Peer, string(f.Kind)) },
 		}))},
 		{consensusName, n.spawn.Props(consensusPolicy, consensus.New(consensus.Config{

@@ -62,8 +62,11 @@ member finds that out from the others and listens for two epochs; if more than f
 contradict themselves and end with different states. The default is "always".
 
 A member whose data is gone, or was restored from an old backup, finds out too: it follows the others, and says nothing until
-it cannot contradict what it said before. So never run two copies of a member, and prefer no data to old data.`,
+it cannot contradict what it said before. So never run two copies of a member, and prefer no data to old data. If more than f
+members listen at once nothing goes on: they wait for epochs that need them. Then their operators have to agree that no more than
+f of them said anything that is lost, and start the others once with --trust-journal.`,
 				Flags: append(dirFlags(), &cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` that holds the passphrase of the secrets"}, &cli.StringFlag{Name: "log", Value: "info", Usage: "debug, info, warn or error"},
+					&cli.BoolFlag{Name: "trust-journal", Usage: "do not listen although others remember more than the journal holds; only after operators agreed, see above"},
 					&cli.StringFlag{Name: "cpu-profile", Usage: "write a CPU profile to `FILE` until the member stops, for go tool pprof"}),
 				Action: run,
 			},
@@ -110,7 +113,7 @@ func run(c *cli.Context) error {
 		defer stop()
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	return daemon.Run(c.Context, daemon.Config{Home: h, Passphrase: passphrase, Log: log})
+	return daemon.Run(c.Context, daemon.Config{Home: h, Passphrase: passphrase, Log: log, TrustJournal: c.Bool("trust-journal")})
 }
 
 // open reads the member's directory.

@@ -28,7 +28,9 @@ type Config struct {
 	Home       home.Home
 	Passphrase string
 	Log        *slog.Logger
-	Twist      func(*wire.ClientReply)
+	// TrustJournal is the operator's word, see hbbft.Config.TrustJournal.
+	TrustJournal bool
+	Twist        func(*wire.ClientReply)
 }
 
 // Run runs the member. It returns nil when ctx ends, and an error if the
@@ -54,8 +56,8 @@ func Run(ctx context.Context, cfg Config) error {
 	settings := node.Config{
 		Federation: cfg.Home.Federation, Self: cfg.Home.Settings.Member, Secrets: secrets, DataDir: cfg.Home.DataDir(),
 		Past:            consensus.Past{Retain: cfg.Home.Settings.KeepEpochs, Lost: lost},
-		UnsyncedJournal: unsynced,
-		Listen:          cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
+		UnsyncedJournal: unsynced, TrustJournal: cfg.TrustJournal,
+		Listen: cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
 		Exit: func(reason any) {
 			select {
 			case halted <- reason:
