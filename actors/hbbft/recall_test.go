@@ -169,7 +169,7 @@ func TestNothingIsSaidBeforeOthersAreHeard(t *testing.T) {
 		nd.boot()
 	}
 	f.nodes[0].give("first")
-	for range 40 {
+	for range 12 {
 		f.settle()
 		f.now = f.now.Add(time.Second)
 		for _, nd := range f.nodes {
@@ -239,7 +239,7 @@ func TestTrustedJournal(t *testing.T) {
 		nd.boot()
 	}
 	f.nodes[0].give("stuck")
-	for range 40 {
+	for range 12 {
 		f.settle()
 		f.now = f.now.Add(time.Second)
 		for _, nd := range f.nodes {

@@ -9,7 +9,8 @@
 // Everything but data/ is written once, at set-up. A backup of the three files
 // is enough to come back with an empty data/ directory: the member then gets the
 // state from the others, and is silent until it cannot contradict what it said in
-// its former life.
+// its former life. A backup of data/ is worth nothing: a member that starts with old
+// data finds out from the others, and is treated like one that has none.
 package home
 
 import (
