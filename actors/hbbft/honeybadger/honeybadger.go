@@ -243,6 +243,7 @@ type Core struct {
 	peers    roster
 	now      time.Time
 	patience time.Duration // since pulls were moved on
+	stuck    time.Duration // with work and without a commit
 }
 
 // New returns the core of a member at a position, with the journal that it left

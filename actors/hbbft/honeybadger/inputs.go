@@ -139,7 +139,7 @@ func (c *Core) Committed(next messages.Epoch, absences ...Absence) Step {
 		step.Join(c.Repeat())
 		return step
 	}
-	c.position, c.work = c.position.moved(next, absences), false
+	c.position, c.work, c.stuck = c.position.moved(next, absences), false, 0
 	c.certify()
 	step := Step{Sends: []Send{{Epoch: next, CanWait: true}}}
 	for _, peer := range c.peers.moved(next) {
@@ -168,6 +168,9 @@ func (c *Core) Tick(now time.Time) Step {
 	passed := min(max(now.Sub(c.now), 0), Burst*time.Second)
 	c.now = now
 	c.peers.refill(passed)
+	if c.stuck += passed; !c.pending() {
+		c.stuck = 0
+	}
 	step := c.tellAgain()
 	step.Behind = c.peers.stragglers(passed, c.position.Next)
 	if c.patience += passed; c.patience >= PullPatience {

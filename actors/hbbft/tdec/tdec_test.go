@@ -230,3 +230,22 @@ func TestMisuse(t *testing.T) {
 		}()
 	}
 }
+
+// TestLacks: a released proposal names those whose shares may open it.
+func TestLacks(t *testing.T) {
+	ciphertext := hbbfttest.Seal(slot.Label(), []byte("hi"))
+	d := newMember(4, 0)
+	expect := func(want string) {
+		t.Helper()
+		if got := fmt.Sprint(d.Lacks()); got != want {
+			t.Errorf("lacks %s, want %s", got, want)
+		}
+	}
+	expect("[]")
+	release(d, ciphertext)
+	expect("[decryption share of 1 of the members 1, 2 and 3]")
+	d.Handle(2, share([]byte("wrong")))
+	expect("[decryption share of 1 of the members 1 and 3]")
+	d.Handle(3, share(hbbfttest.ToyShare(3, ciphertext)))
+	expect("[]")
+}
