@@ -94,6 +94,9 @@ func newMember(t testing.TB) *member {
 		m.open(i)
 	}
 	m.send(m.hbbft, tohbbft.EpochCommitted{})
+	for i := 1; i < fuzzMembers; i++ { // nobody heard anything from this member before
+		m.send(m.hbbft, tohbbft.PeerFrame{From: messages.PeerID(i), Frame: frames.Frame{Heard: 1}})
+	}
 	return m
 }
 
