@@ -57,19 +57,29 @@ func TestStalledNamesTheCause(t *testing.T) {
 		tune func(*world)
 		want string
 	}{
-		{"everything of two members", without(two, anybody), nil,
-			"epoch 0 waits for echo of 1 of the members 2 and 3 (2 times); proposal of member 2; proposal of member 3"},
-		{"proposals of two members", without(two, anybody, "Value"), nil,
-			"epoch 0 waits for proposal of member 2; proposal of member 3"},
-		{"echoes of two members", without(two, me, "Echo", "Ready", "Input", "BVal", "Aux", "Term"), nil,
-			"epoch 0 waits for echo of 1 of the members 2 and 3 (4 times)"},
-		{"readys of two members, and an echo", either(without(two, me, "Ready", "Input", "BVal", "Aux", "Term"), without(last, me, "Echo")), nil,
-			"epoch 0 waits for ready of 1 of the members 2 and 3 (4 times)"},
+		{
+			"everything of two members", without(two, anybody), nil,
+			"epoch 0 waits for echo of 1 of the members 2 and 3 (2 times); proposal of member 2; proposal of member 3",
+		},
+		{
+			"proposals of two members", without(two, anybody, "Value"), nil,
+			"epoch 0 waits for proposal of member 2; proposal of member 3",
+		},
+		{
+			"echoes of two members", without(two, me, "Echo", "Ready", "Input", "BVal", "Aux", "Term"), nil,
+			"epoch 0 waits for echo of 1 of the members 2 and 3 (4 times)",
+		},
+		{
+			"readys of two members, and an echo", either(without(two, me, "Ready", "Input", "BVal", "Aux", "Term"), without(last, me, "Echo")), nil,
+			"epoch 0 waits for ready of 1 of the members 2 and 3 (4 times)",
+		},
 		{"votes of two members", without(two, me, votes...), nil, "epoch 0 waits for vote of 1 of the members 2 and 3 (4 times)"},
 		{"AUX of two members", either(without(two, me, "Aux", "Term"), without(last, me, "Input")), nil, "epoch 0 waits for aux of 1 of the members 2 and 3 (4 times)"},
 		{"shares of all others", without(three, me, "DecryptionShare"), nil, "epoch 0 waits for decryption share of 1 of the members 1, 2 and 3 (4 times)"},
-		{"its own contribution", func(packet) bool { return false }, func(w *world) { w.manual = true },
-			"epoch 0 waits for its own contribution; proposal of member 0; proposal of member 1; proposal of member 2; proposal of member 3"},
+		{
+			"its own contribution", func(packet) bool { return false }, func(w *world) { w.manual = true },
+			"epoch 0 waits for its own contribution; proposal of member 0; proposal of member 1; proposal of member 2; proposal of member 3",
+		},
 	} {
 		w := newWorld(t, 4).start()
 		if c.tune != nil {
