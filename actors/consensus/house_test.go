@@ -98,7 +98,7 @@ func (h *house) connect(i, j int) {
 				}
 			})
 		}),
-		Linked: func(messages.PeerID, bool) {}, Fault: func(id messages.PeerID, text string) { n.faults = append(n.faults, id); h.Log(i, id, text) },
+		Linked: func(messages.PeerID, bool) {}, Reset: func() {}, Fault: func(id messages.PeerID, text string) { n.faults = append(n.faults, id); h.Log(i, id, text) },
 	}))
 }
 

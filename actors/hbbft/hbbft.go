@@ -72,6 +72,9 @@ type Config struct {
 	Timer spawn.Timer
 	// Fault is told of every fault, within the actor's turn.
 	Fault func(protocol.Fault)
+	// Stalled is told at every tick for which no epoch was committed although there is
+	// work, and once with the zero Stall when that is over.
+	Stalled func(Stall)
 	// Unsynced leaves it to the operating system when the journal reaches the disk:
 	// nothing is lost when the process ends, but when the machine loses power this
 	// member forgets what it said last. If f+1 others remember, it finds out and
@@ -95,6 +98,7 @@ type Instance struct {
 	marked  bool // the position changed since it was last written
 	due     bool // a flush message is on its way
 	lingers bool // the timer of what can wait runs
+	stall   stall
 	log     *slog.Logger
 }
 
@@ -143,6 +147,7 @@ func (h *Instance) Receive(ctx actor.Context) {
 		} else {
 			h.tickListening(ctx)
 		}
+		h.watch()
 	case flush:
 		if h.core != nil {
 			h.flush(ctx)

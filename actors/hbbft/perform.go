@@ -53,6 +53,9 @@ func (h *Instance) flush(ctx actor.Context) {
 	for _, b := range step.Behind {
 		ctx.Send(h.cfg.Consensus, toconsensus.PeerBehind{Peer: b.Peer, Epoch: b.Epoch})
 	}
+	for _, peer := range step.Resets {
+		ctx.Send(h.cfg.Peers[peer], tohbbft.ResetLink{})
+	}
 	for _, f := range step.Faults {
 		h.log.Warn("peer misbehaves", slog.Uint64("peer", uint64(f.Peer)), slog.String("fault", string(f.Kind)),
 			epochOf(f.Epoch), slog.Uint64("proposer", uint64(f.Proposer)), slog.Bool("convicts", f.Kind.Transferable()))

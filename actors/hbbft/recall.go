@@ -3,6 +3,7 @@ package hbbft
 import (
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -127,8 +128,27 @@ func (h *Instance) ask(ctx actor.Context) {
 	}
 }
 
+// stalled says what a member without a core waits for, nil if it has not waited long or
+// for nothing.
+func (r *recall) stalled(next messages.Epoch, self messages.PeerID) *honeybadger.Stall {
+	s := &honeybadger.Stall{Epoch: next, For: time.Duration(r.waited) * every}
+	from := protocol.Missing(len(r.claims), func(p messages.PeerID) bool { return p == self || r.claims[p] > 0 })
+	switch need := protocol.NewQuorum(len(r.claims)).Live() - (len(r.claims) - len(from)); {
+	case s.For < honeybadger.StallAfter:
+		return nil
+	case r.reported:
+		s.Lacks = []protocol.Lack{{Of: protocol.Whereabouts}}
+	case need > 0:
+		s.Lacks = []protocol.Lack{{Of: protocol.Recollection, Need: need, From: from}}
+	}
+	return s
+}
+
 // tickListening lets time pass without a core.
 func (h *Instance) tickListening(ctx actor.Context) {
+	if h.told.halted {
+		return
+	}
 	if h.recall.waited++; h.recall.waited%askAgain == 0 && !h.recall.sure {
 		h.ask(ctx)
 	}
@@ -186,7 +206,7 @@ func (h *Instance) doubt(ctx actor.Context) {
 		h.journal.said = max(said, h.journal.said)
 		return
 	}
-	h.core, h.pending = nil, honeybadger.Step{}
+	h.core, h.pending, h.recall.waited = nil, honeybadger.Step{}, 0
 	h.recall.sure = false
 	h.wake(ctx)
 }

@@ -63,6 +63,7 @@ type Ports struct {
 type Transport interface {
 	Federate(self int, members []remote.Member)
 	Listen(net.Listener, remote.Admission) error
+	Disconnect(address string)
 	Close()
 }
 

@@ -2,7 +2,9 @@ package node
 
 import (
 	"sync"
+	"time"
 
+	"minimint/actors/hbbft"
 	"minimint/messages"
 	"minimint/messages/wire"
 )
@@ -17,6 +19,7 @@ type status struct {
 	mu    sync.Mutex
 	links []bool
 	fault []uint32
+	stall hbbft.Stall
 	// told is called with every fault.
 	told func(messages.PeerID, string)
 }
@@ -38,11 +41,19 @@ func (s *status) faulty(peer messages.PeerID, text string) {
 	s.fault[peer]++
 }
 
+// stalls takes what HBBFT says of a stall; the zero value ends it.
+func (s *status) stalls(stall hbbft.Stall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stall = stall
+}
+
 // report fills what only the node knows into an answer to a client.
 func (s *status) report(info *wire.Info) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info.Member, info.Version = uint32(s.self), Version
+	info.Stalled, info.StalledSeconds = s.stall.Text, uint64(s.stall.For/time.Second)
 	for i := range s.links {
 		if messages.PeerID(i) != s.self {
 			info.Peers = append(info.Peers, &wire.PeerInfo{Member: uint32(i), Connected: s.links[i], Faults: s.fault[i]})

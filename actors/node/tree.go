@@ -91,7 +91,7 @@ func (n *Node) children() ([]child, error) {
 			Core: core, Seal: crypto.Seal, Rand: n.cfg.Ports.Rand, Disk: n.disk, File: journalFile,
 			Consensus: n.pid(consensusName), Peers: peers, Clock: n.pid(clockName),
 			Timer: n.cfg.Ports.Timer, Unsynced: n.cfg.UnsyncedJournal, TrustJournal: n.cfg.TrustJournal,
-			Fault: func(f protocol.Fault) { n.status.faulty(f.Peer, string(f.Kind)) },
+			Fault: func(f protocol.Fault) { n.status.faulty(f.Peer, string(f.Kind)) }, Stalled: n.status.stalls,
 		}))},
 		{consensusName, n.spawn.Props(consensusPolicy, consensus.New(consensus.Config{
 			Federation: n.cfg.Federation.ID(), Era: n.cfg.Federation.Era, Self: n.cfg.Self, Members: n.cfg.Federation.Size(),
@@ -121,6 +121,7 @@ func (n *Node) peer(id messages.PeerID) actor.Producer {
 		Remote: actor.NewPID(remote.PeerAddress(int(id)), peer.Route),
 		HBBFT:  n.pid(hbbftName), Consensus: n.pid(consensusName),
 		Linked: n.status.linked, Fault: n.status.faulty,
+		Reset: func() { n.transport.Disconnect(remote.PeerAddress(int(id))) },
 	})
 }
 

@@ -1,7 +1,7 @@
 // Package peer is the actor of one remote member.
 //
 //	accepts  link events and what the member sends over the link (package wire),
-//	         tohbbft.Send from HBBFT, topeer.Message from the processor
+//	         tohbbft.Send and ResetLink from HBBFT, topeer.Message from the processor
 //	sends    tohbbft.PeerFrame to HBBFT, PeerUp to HBBFT and the processor, what
 //	         the member tells, asks and serves to the processor, wire messages over
 //	         the link
@@ -43,6 +43,8 @@ type Config struct {
 	Consensus *actor.PID
 	// Linked is told whether the link is up, for reports.
 	Linked func(messages.PeerID, bool)
+	// Reset ends the link, which is opened again.
+	Reset func()
 	// Fault is told of a fault of the member.
 	Fault func(messages.PeerID, string)
 }
@@ -80,6 +82,11 @@ func (p *Peer) Receive(ctx actor.Context) {
 		p.event(ctx, m)
 	case tohbbft.Send:
 		p.sendFrame(ctx, m.Frame)
+	case tohbbft.ResetLink:
+		if p.up {
+			ctx.Logger().Warn("nothing goes on, and nothing is heard of a peer: its link is opened anew", slog.Any("peer", p.cfg.Peer))
+			p.cfg.Reset()
+		}
 	case topeer.Message:
 		if p.up {
 			ctx.Send(p.cfg.Remote, outbound(m))

@@ -34,6 +34,7 @@ type rig struct {
 	other                    *consensustest.Probe // whoever sends
 	pid                      *actor.PID
 	linked                   []bool
+	resets                   int
 	faults                   []string
 }
 
@@ -49,6 +50,7 @@ func newRig(t testing.TB) *rig {
 			}
 			r.linked = append(r.linked, up)
 		},
+		Reset: func() { r.resets++ },
 		Fault: func(id messages.PeerID, text string) {
 			if id != 2 {
 				t.Errorf("fault of %d", id)
@@ -330,4 +332,19 @@ func FuzzMember(f *testing.F) {
 			t.Fatal("the actor restarted")
 		}
 	})
+}
+
+// A link is reset when HBBFT asks for it, if it is up: else it is being opened anyway.
+func TestResetLink(t *testing.T) {
+	r := newRig(t)
+	r.tell(&link.Up{Link: 7})
+	r.tell(tohbbft.ResetLink{})
+	if r.resets != 1 {
+		t.Errorf("%d resets of a link that is up", r.resets)
+	}
+	r.tell(&link.Down{Link: 7})
+	r.tell(tohbbft.ResetLink{})
+	if r.resets != 1 || len(r.faults) != 0 {
+		t.Errorf("%d resets, faults %q", r.resets, r.faults)
+	}
 }

@@ -54,6 +54,8 @@ type condition struct {
 	Assets      int64           `json:"assets_msat"`
 	Liabilities int64           `json:"liabilities_msat"`
 	Alarm       string          `json:"alarm,omitempty"`
+	Stalled     string          `json:"stalled,omitempty"`
+	StalledFor  uint64          `json:"stalled_seconds"`
 	Peers       []peerCondition `json:"peers"`
 }
 
@@ -75,6 +77,7 @@ func report(f *federation.Config, info *wire.Info) condition {
 	c := condition{
 		Member: info.GetMember(), Name: name(info.GetMember()), Version: info.GetVersion(), NextEpoch: info.GetNextEpoch(), Certified: info.GetCertifiedEpochs(),
 		Oldest: info.GetOldestEpoch(), StateHash: hash.String(), Assets: info.GetAssetsMsat(), Liabilities: info.GetLiabilitiesMsat(), Alarm: info.GetAlarm(),
+		Stalled: info.GetStalled(), StalledFor: info.GetStalledSeconds(),
 	}
 	for _, p := range info.GetPeers() {
 		c.Peers = append(c.Peers, peerCondition{Member: p.GetMember(), Name: name(p.GetMember()), Connected: p.GetConnected(), Faults: p.GetFaults()})
@@ -94,6 +97,9 @@ func show(w io.Writer, c condition) error {
 			link = "connected"
 		}
 		text += fmt.Sprintf("peer         %d (%s) %s, %d faults\n", p.Member, p.Name, link, p.Faults)
+	}
+	if c.Stalled != "" {
+		text += fmt.Sprintf("stalled      for %d s: %s\n", c.StalledFor, c.Stalled)
 	}
 	if c.Alarm != "" {
 		text += "ALARM        " + c.Alarm + "\n"

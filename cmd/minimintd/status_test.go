@@ -61,7 +61,7 @@ func TestStatus(t *testing.T) {
 func TestReport(t *testing.T) {
 	f := nodetest.New(mrand.NewChaCha8([32]byte{1}), nodetest.Terms{Tiers: []uint32{0}}, "a:1", "b:1", "c:1", "d:1")
 	info := &wire.Info{
-		Member: 1, NextEpoch: 9, CertifiedEpochs: 8, OldestEpoch: 3, StateHash: make([]byte, 32), Alarm: "something is wrong",
+		Member: 1, NextEpoch: 9, CertifiedEpochs: 8, OldestEpoch: 3, StateHash: make([]byte, 32), Alarm: "something is wrong", Stalled: "epoch 9 waits", StalledSeconds: 5,
 		Peers: []*wire.PeerInfo{{Member: 0, Connected: true}, {Member: 2, Faults: 7}, {Member: 99}},
 	}
 	var out bytes.Buffer
@@ -71,6 +71,7 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{
 		"member       1 (member 1)", "9 committed, 8 certified, kept from 3 on", "peer         0 (member 0) connected, 0 faults",
 		"peer         2 (member 2) not connected, 7 faults", "ALARM        something is wrong",
+		"stalled      for 5 s: epoch 9 waits",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

@@ -64,6 +64,9 @@ type Halt struct{}
 // Send asks a peer actor to pass a frame on; it may be lost if the link is down.
 type Send struct{ Frame frames.Frame }
 
+// ResetLink asks a peer actor to end its link, which is then opened anew.
+type ResetLink struct{}
+
 func (WorkPending) toHBBFT()    {}
 func (Contribution) toHBBFT()   {}
 func (EpochCommitted) toHBBFT() {}

@@ -1067,6 +1067,8 @@ type Info struct {
 	CertifiedEpochs uint64                 `protobuf:"varint,9,opt,name=certified_epochs,json=certifiedEpochs,proto3" json:"certified_epochs,omitempty"` // epochs below have a certificate here
 	OldestEpoch     uint64                 `protobuf:"varint,10,opt,name=oldest_epoch,json=oldestEpoch,proto3" json:"oldest_epoch,omitempty"`            // outcomes below are forgotten here
 	Alarm           string                 `protobuf:"bytes,11,opt,name=alarm,proto3" json:"alarm,omitempty"`                                            // why this member has stopped, if it has
+	Stalled         string                 `protobuf:"bytes,12,opt,name=stalled,proto3" json:"stalled,omitempty"`                                        // what it waits for, if there is work and no epoch is committed
+	StalledSeconds  uint64                 `protobuf:"varint,13,opt,name=stalled_seconds,json=stalledSeconds,proto3" json:"stalled_seconds,omitempty"`   // for how long; 0 while all is well
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1176,6 +1178,20 @@ func (x *Info) GetAlarm() string {
 		return x.Alarm
 	}
 	return ""
+}
+
+func (x *Info) GetStalled() string {
+	if x != nil {
+		return x.Stalled
+	}
+	return ""
+}
+
+func (x *Info) GetStalledSeconds() uint64 {
+	if x != nil {
+		return x.StalledSeconds
+	}
+	return 0
 }
 
 type AuditLine struct {
@@ -1370,7 +1386,7 @@ const file_messages_wire_client_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1a\n" +
 	"\bprevious\x18\x02 \x01(\fR\bprevious\x124\n" +
 	"\aheaders\x18\x03 \x03(\v2\x1a.minimint.wire.EpochHeaderR\aheaders\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\fR\tsignature\"\x85\x03\n" +
+	"\tsignature\x18\x04 \x01(\fR\tsignature\"\xc8\x03\n" +
 	"\x04Info\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\rR\x06member\x12\x1d\n" +
 	"\n" +
@@ -1386,7 +1402,9 @@ const file_messages_wire_client_proto_rawDesc = "" +
 	"\x10certified_epochs\x18\t \x01(\x04R\x0fcertifiedEpochs\x12!\n" +
 	"\foldest_epoch\x18\n" +
 	" \x01(\x04R\voldestEpoch\x12\x14\n" +
-	"\x05alarm\x18\v \x01(\tR\x05alarm\"\x83\x01\n" +
+	"\x05alarm\x18\v \x01(\tR\x05alarm\x12\x18\n" +
+	"\astalled\x18\f \x01(\tR\astalled\x12'\n" +
+	"\x0fstalled_seconds\x18\r \x01(\x04R\x0estalledSeconds\"\x83\x01\n" +
 	"\tAuditLine\x12\x16\n" +
 	"\x06module\x18\x01 \x01(\tR\x06module\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\tR\x04line\x12\x1f\n" +

@@ -205,6 +205,9 @@ type Step struct {
 	Behind   []Notice         // peers that lack the outcome of Epoch, which is over, and cannot know
 	Ahead    []Notice         // peers that say they have the outcomes before Epoch, out of our reach
 	Faults   []protocol.Fault
+	// Resets are peers that are waited for in vain, and of whom nothing at all was heard:
+	// their links should be opened anew, since they may only seem to be up.
+	Resets []messages.PeerID
 }
 
 // Join appends a later step to s.
@@ -216,11 +219,12 @@ func (s *Step) Join(later Step) {
 	s.Behind = append(s.Behind, later.Behind...)
 	s.Ahead = append(s.Ahead, later.Ahead...)
 	s.Faults = append(s.Faults, later.Faults...)
+	s.Resets = append(s.Resets, later.Resets...)
 }
 
 // CanWait reports whether all of the step can wait, see [Send].
 func (s *Step) CanWait() bool {
-	if len(s.Outcomes)+len(s.Wanted)+len(s.Behind)+len(s.Ahead)+len(s.Faults) > 0 {
+	if len(s.Outcomes)+len(s.Wanted)+len(s.Behind)+len(s.Ahead)+len(s.Faults)+len(s.Resets) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(s.Sends, func(s Send) bool { return !s.CanWait })
@@ -228,7 +232,7 @@ func (s *Step) CanWait() bool {
 
 // Empty reports whether the step asks for nothing.
 func (s *Step) Empty() bool {
-	return len(s.Records)+len(s.Sends)+len(s.Outcomes)+len(s.Wanted)+len(s.Behind)+len(s.Ahead)+len(s.Faults) == 0
+	return len(s.Records)+len(s.Sends)+len(s.Outcomes)+len(s.Wanted)+len(s.Behind)+len(s.Ahead)+len(s.Faults)+len(s.Resets) == 0
 }
 
 // Core is one member's HoneyBadgerBFT. It is not safe for concurrent use.
@@ -244,6 +248,7 @@ type Core struct {
 	now      time.Time
 	patience time.Duration // since pulls were moved on
 	stuck    time.Duration // with work and without a commit
+	asked    time.Duration // of that, when others were asked to repeat themselves
 }
 
 // New returns the core of a member at a position, with the journal that it left

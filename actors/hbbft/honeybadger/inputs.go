@@ -45,6 +45,7 @@ func (c *Core) Handle(from messages.PeerID, f frames.Frame) Step {
 		}
 		return Step{Faults: []protocol.Fault{{Peer: from, Kind: protocol.WrongContext, Epoch: f.Epoch}}}
 	}
+	c.peers[from].quiet = 0
 	step := c.located(from, f.Next)
 	if f.Again {
 		c.peers[from].again = true
@@ -168,10 +169,8 @@ func (c *Core) Tick(now time.Time) Step {
 	passed := min(max(now.Sub(c.now), 0), Burst*time.Second)
 	c.now = now
 	c.peers.refill(passed)
-	if c.stuck += passed; !c.pending() {
-		c.stuck = 0
-	}
-	step := c.tellAgain()
+	step := c.unstick(passed)
+	step.Join(c.tellAgain())
 	step.Behind = c.peers.stragglers(passed, c.position.Next)
 	if c.patience += passed; c.patience >= PullPatience {
 		c.patience = 0

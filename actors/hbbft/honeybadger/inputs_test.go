@@ -318,7 +318,7 @@ func TestJoin(t *testing.T) {
 		e, p := messages.Epoch(i), messages.PeerID(i)
 		*s = honeybadger.Step{
 			Records: []honeybadger.Record{{Epoch: e}}, Sends: []honeybadger.Send{{Epoch: e}}, Outcomes: []honeybadger.Outcome{{Epoch: e}},
-			Wanted: []messages.Epoch{e}, Behind: []honeybadger.Notice{{Peer: p}}, Ahead: []honeybadger.Notice{{Epoch: e}}, Faults: []protocol.Fault{{Peer: p}},
+			Wanted: []messages.Epoch{e}, Behind: []honeybadger.Notice{{Peer: p}}, Ahead: []honeybadger.Notice{{Epoch: e}}, Faults: []protocol.Fault{{Peer: p}}, Resets: []messages.PeerID{p},
 		}
 	}
 	both := one

@@ -19,6 +19,8 @@ type peer struct {
 	credit  time.Duration  // for starting epochs alone: a second each
 	patient time.Duration  // for being told again: a second each
 	faults  int            // told outside epochs
+	quiet   time.Duration  // since anything was heard of it
+	link    time.Duration  // since its link was reset
 	// distrusted is the first epoch in which its shares are used again.
 	distrusted messages.Epoch
 }

@@ -14,6 +14,18 @@ import (
 // stall.
 const StallAfter = 3 * time.Second
 
+// AskAfter is how often, in a stall, members that are waited for are asked to say again
+// what they said. Nothing should be lost on a link that stays up; if it was, this
+// heals it.
+const AskAfter = 10 * time.Second
+
+// A link is reset if nothing came over it for quietAfter in a stall, and at most
+// every resetAfter.
+const (
+	quietAfter = 10 * time.Second
+	resetAfter = 30 * time.Second
+)
+
 // maxLacks bounds how much a stall tells in words.
 const maxLacks = 6
 
@@ -31,6 +43,41 @@ func (c *Core) Stalled() *Stall {
 		return nil
 	}
 	return &Stall{Epoch: c.position.Next, For: c.stuck, Lacks: c.Lacks()}
+}
+
+// unstick lets time pass, and does what may help in a stall. Members are asked, and
+// links reset; what was said stands.
+func (c *Core) unstick(passed time.Duration) Step {
+	for i := range c.peers {
+		c.peers[i].quiet += passed
+		c.peers[i].link += passed
+	}
+	if c.stuck += min(passed, time.Second); !c.pending() { // a member that slept has not waited
+		c.stuck = 0
+	}
+	s := c.Stalled()
+	if s == nil {
+		c.asked = 0
+		return Step{}
+	}
+	var step Step
+	again := c.stuck-c.asked >= AskAfter
+	if again {
+		c.asked = c.stuck
+	}
+	for _, id := range s.Members() {
+		if id == c.cfg.Self {
+			continue
+		}
+		if again {
+			step.Sends = append(step.Sends, c.hello(id, true))
+		}
+		if p := &c.peers[id]; min(p.quiet, c.stuck) >= quietAfter && p.link >= resetAfter {
+			p.link = 0
+			step.Resets = append(step.Resets, id)
+		}
+	}
+	return step
 }
 
 // pending reports whether an outcome of Next is to be expected.

@@ -171,3 +171,49 @@ func TestStallText(t *testing.T) {
 		t.Errorf("%v, members %v", s, s.Members())
 	}
 }
+
+// TestUnstick: in a stall those who are waited for are asked to say again what they
+// said, and links over which nothing comes are reset; none of it where all goes well, or
+// idle, and no more often than it may help.
+func TestUnstick(t *testing.T) {
+	s := newStage(t)
+	second := func(from ...messages.PeerID) (asked, reset []messages.PeerID) {
+		for _, p := range from {
+			s.core.Handle(p, frames.Frame{Epoch: 2, Next: 2})
+		}
+		s.now = s.now.Add(time.Second)
+		step := s.core.Tick(s.now)
+		for _, send := range step.Sends {
+			if send.Again {
+				asked = append(asked, *send.To)
+			}
+		}
+		return asked, step.Resets
+	}
+	for range 60 {
+		if asked, reset := second(); asked != nil || reset != nil {
+			t.Fatalf("idle: %v are asked, %v reset", asked, reset)
+		}
+	}
+	s.take(s.core.Work())
+	s.take(s.core.Propose(2, s.sealed(0, "mine")))
+	asked, reset := map[messages.PeerID]int{}, map[messages.PeerID]int{}
+	for i := range 64 {
+		a, r := second(1)
+		for _, p := range a {
+			asked[p]++
+		}
+		for _, p := range r {
+			reset[p]++
+		}
+		if i < 9 && len(a) > 0 || i < 9 && len(r) > 0 {
+			t.Errorf("after %d s %v are asked, %v reset", i+1, a, r)
+		}
+	}
+	if want := map[messages.PeerID]int{1: 6, 2: 6, 3: 6}; !reflect.DeepEqual(asked, want) {
+		t.Errorf("asked are %v", asked)
+	}
+	if want := map[messages.PeerID]int{2: 2, 3: 2}; !reflect.DeepEqual(reset, want) {
+		t.Errorf("reset are %v", reset)
+	}
+}

@@ -22,7 +22,7 @@ type Lack struct {
 // LackKind says what is lacking.
 type LackKind string
 
-// What protocols wait for. The first ones come from peers, the last three from this
+// What protocols wait for. The first ones come from peers, the last ones from this
 // member itself.
 const (
 	Outcome         LackKind = "outcome" // that others have already
@@ -36,6 +36,7 @@ const (
 	ConfVote        LackKind = "conf"
 	CoinShare       LackKind = "coin share"
 	DecryptionShare LackKind = "decryption share"
+	Whereabouts     LackKind = "knowledge of where the others are"
 	Silence         LackKind = "end of its silence"
 	Contribution    LackKind = "its own contribution"
 	Commit          LackKind = "its own commit"
