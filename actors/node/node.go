@@ -129,7 +129,7 @@ func Launch(cfg Config) (n *Node, up <-chan error, err error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Ports = cfg.Ports.orReal()
-	n = &Node{cfg: cfg, status: newStatus(cfg.Self, cfg.Federation.Size(), cfg.Ports.Fault)}
+	n = &Node{cfg: cfg, status: newStatus(cfg.Self, cfg.Federation.Size(), cfg.Ports)}
 	if err := n.open(); err != nil {
 		return nil, nil, errors.Join(err, n.close())
 	}

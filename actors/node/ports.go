@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/clock"
+	"minimint/actors/hbbft"
 	"minimint/actors/hbbft/honeybadger"
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/module/contract"
@@ -56,6 +57,8 @@ type Ports struct {
 	// Fault is told of every fault of a member that this node finds, on the
 	// goroutine of the actor that found it. Optional.
 	Fault func(messages.PeerID, string)
+	// Stalled is hbbft.Config.Stalled. Optional.
+	Stalled func(hbbft.Stall)
 }
 
 // A Transport carries messages between actor systems. *remote.Hub is the real
@@ -112,6 +115,9 @@ func (p Ports) orReal() Ports {
 	}
 	if p.Fault == nil {
 		p.Fault = func(messages.PeerID, string) {}
+	}
+	if p.Stalled == nil {
+		p.Stalled = func(hbbft.Stall) {}
 	}
 	return p
 }

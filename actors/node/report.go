@@ -20,12 +20,12 @@ type status struct {
 	links []bool
 	fault []uint32
 	stall hbbft.Stall
-	// told is called with every fault.
-	told func(messages.PeerID, string)
+	// Ports are told of every fault and stall.
+	ports Ports
 }
 
-func newStatus(self messages.PeerID, n int, told func(messages.PeerID, string)) *status {
-	return &status{self: self, links: make([]bool, n), fault: make([]uint32, n), told: told}
+func newStatus(self messages.PeerID, n int, ports Ports) *status {
+	return &status{self: self, links: make([]bool, n), fault: make([]uint32, n), ports: ports}
 }
 
 func (s *status) linked(peer messages.PeerID, up bool) {
@@ -35,7 +35,7 @@ func (s *status) linked(peer messages.PeerID, up bool) {
 }
 
 func (s *status) faulty(peer messages.PeerID, text string) {
-	s.told(peer, text)
+	s.ports.Fault(peer, text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault[peer]++
@@ -43,6 +43,7 @@ func (s *status) faulty(peer messages.PeerID, text string) {
 
 // stalls takes what HBBFT says of a stall; the zero value ends it.
 func (s *status) stalls(stall hbbft.Stall) {
+	s.ports.Stalled(stall)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stall = stall

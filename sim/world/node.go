@@ -11,6 +11,7 @@ import (
 	"minimint/actors/chain/fake"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
+	"minimint/actors/hbbft"
 	"minimint/actors/node"
 	"minimint/actors/remote"
 	"minimint/actors/spawn"
@@ -35,6 +36,7 @@ type Node struct {
 	incarnation uint64
 	planned     bool // the disk was made to fail and has failed, in this incarnation
 	next        messages.Epoch
+	stall       hbbft.Stall
 	reached     messages.Epoch // the highest next, also before a backup was restored
 
 	machine *sched.Machine // nil while it is down
@@ -53,13 +55,16 @@ func (m *Node) Store() storage.Store { return m.disk.Store() }
 // Next returns the first epoch that it has not committed.
 func (m *Node) Next() messages.Epoch { return m.next }
 
+// Stall returns what it says of why it does not go on; the zero value if it does.
+func (m *Node) Stall() hbbft.Stall { return m.stall }
+
 // Restart starts it, unless it runs.
 func (m *Node) Restart() {
 	if m.machine != nil {
 		return
 	}
 	m.incarnation++
-	m.planned = false
+	m.planned, m.stall = false, hbbft.Stall{}
 	m.machine = m.world.loop.Machine(m.number)
 	m.trace("starts")
 	if m.faulty != nil && m.faulty.Process != nil {
@@ -135,6 +140,7 @@ func (m *Node) launch() error {
 				}
 				return c, err
 			},
+			Stalled: func(s hbbft.Stall) { m.stall = s },
 			Fault: func(p messages.PeerID, kind string) {
 				for _, o := range w.observers {
 					o.Blamed(Blame{Node: m.number, Peer: int(p), Kind: kind})
