@@ -190,7 +190,7 @@ func (p *probe) free() {
 
 func (p *probe) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
+	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting, *spawn.Lost:
 		return
 	case *wrapperspb.BytesValue:
 		<-p.let

@@ -9,7 +9,7 @@
 //	…
 //	ctx.SpawnNamed(sys.Props(spawn.Restart(backoff), newPeer), "peer-2")
 //
-// Nothing else may call actor.PropsFrom*, for four reasons:
+// Nothing else may call actor.PropsFrom*, for five reasons:
 //
 //   - The simulator supplies its own mailbox and dispatcher (Config.Mailbox,
 //     Config.Dispatcher). A single actor on the stock ones would make runs
@@ -19,7 +19,10 @@
 //     to ten times, read the wall clock, and some end the process.
 //   - Every panic is logged with its stack, once, and goes on to the
 //     supervisor. A panic while stopping or restarting is only logged: the
-//     library would otherwise bring a stopped actor back.
+//     library would otherwise bring a stopped actor back. The next incarnation
+//     is told which message was lost, see [Lost].
+//   - A message to an actor that is just being made waits until it is. The
+//     library would panic in the sender, and the actor would never run.
 //   - Deliveries from a link are unwrapped, and their credit is given back when
 //     the handler is done or has panicked.
 package spawn
@@ -57,6 +60,8 @@ type Config struct {
 	// Middleware runs around every message, inside the unwrapping of deliveries
 	// and outside the actor. Optional.
 	Middleware []actor.ReceiverMiddleware
+	// Sending runs around every message that an actor sends. Optional.
+	Sending []actor.SenderMiddleware
 	// Observe is told of every failure after it was decided. Optional.
 	Observe func(Failure)
 }
@@ -92,12 +97,17 @@ func (s *System) Props(p Policy, produce actor.Producer) *actor.Props {
 		actor.WithReceiverMiddleware(s.cfg.Middleware...),
 		actor.WithSupervisor(strategy{s}),
 	}
+	if len(s.cfg.Sending) > 0 {
+		opts = append(opts, actor.WithSenderMiddleware(s.cfg.Sending...))
+	}
 	if s.cfg.Dispatcher != nil {
 		opts = append(opts, actor.WithDispatcher(s.cfg.Dispatcher))
 	}
-	if s.cfg.Mailbox != nil {
-		opts = append(opts, actor.WithMailbox(s.cfg.Mailbox))
+	boxes := s.cfg.Mailbox
+	if boxes == nil {
+		boxes = actor.Unbounded()
 	}
+	opts = append(opts, actor.WithMailbox(gated(boxes)))
 	return actor.PropsFromProducer(produce, opts...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -295,7 +296,7 @@ func TestPanicsInLifecycle(t *testing.T) {
 	if len(r.failures) != 0 {
 		t.Fatalf("a failure was reported: %+v", <-r.failures)
 	}
-	for _, want := range []string{"spawn_test: rigged", "*actor.Stopping", "goroutine", "receive.go"} {
+	for _, want := range []string{"spawn_test: rigged", "*actor.Stopping", "spawn_test.go", "(*child).Receive"} {
 		if !strings.Contains(r.log.String(), want) {
 			t.Errorf("the log lacks %q", want)
 		}
@@ -452,6 +453,7 @@ func TestDeliveryGivesCreditBack(t *testing.T) {
 
 func TestPortsOfTheSimulatorAreUsed(t *testing.T) {
 	var boxes, handled int
+	var sent []string
 	r := newRig(t, func(c *Config) {
 		c.Dispatcher = actor.NewSynchronizedDispatcher(100)
 		unbounded := actor.Unbounded()
@@ -464,12 +466,211 @@ func TestPortsOfTheSimulatorAreUsed(t *testing.T) {
 				next(ctx, env)
 			}
 		}}
+		c.Sending = []actor.SenderMiddleware{func(next actor.SenderFunc) actor.SenderFunc {
+			return func(ctx actor.SenderContext, target *actor.PID, env *actor.MessageEnvelope) {
+				sent = append(sent, ctx.Self().Id+" to "+target.Id)
+				next(ctx, target, env)
+			}
+		}}
 	})
 	pid, _ := r.spawnChild(t, StopOnly(), nil)
 	r.as.Root.Send(pid, &Delivery{Message: "in the sender's goroutine", Release: func() {}})
 	r.as.Root.Stop(pid)
-	if boxes != 1 || handled != 1 {
-		t.Fatalf("%d mailboxes, %d handled", boxes, handled)
+	if boxes != 1 || handled != 1 || len(sent) != 0 {
+		t.Fatalf("%d mailboxes, %d handled, sent %q", boxes, handled, sent)
+	}
+	other := r.as.Root.Spawn(r.RootProps(StopOnly(), func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if pid, ok := ctx.Message().(*actor.PID); ok {
+				ctx.Request(pid, "hello")
+			}
+		})
+	}))
+	r.as.Root.Send(other, pid)
+	if len(sent) != 1 || sent[0] != other.Id+" to child" {
+		t.Fatalf("sent %q", sent)
+	}
+	r.as.Root.Stop(other)
+}
+
+// What an incarnation failed over is told to the next one, with its sender, once;
+// also if that one fails before it is told, and not again if it fails over that.
+func TestLost(t *testing.T) {
+	r := newRig(t)
+	var failing atomic.Bool
+	pid, seen := r.spawnChild(t, Restart(quick), func(m any) bool {
+		switch m.(type) {
+		case *actor.Started, *Lost:
+			return failing.Load()
+		}
+		return false
+	})
+	expect[*actor.Started](seen)
+	sender := actor.NewPID("nonhost", "asker")
+	failing.Store(true)
+	r.as.Root.RequestWithCustomSender(pid, &Delivery{Message: boom{}, Release: func() {}}, sender)
+	r.as.Root.Send(pid, "kept")
+	r.timer.advance((<-r.failures).Delay) // over boom
+	f := <-r.failures                     // over Started
+	if f.Message != "*actor.Started" {
+		t.Fatalf("%+v", f)
+	}
+	failing.Store(false)
+	r.timer.advance(f.Delay)
+	if m, n := expect[*Lost](seen); n != 3 || m.Message != (boom{}) {
+		t.Fatalf("incarnation %d was told %+v", n, m)
+	}
+	if m, n := expect[string](seen); n != 3 || m != "kept" {
+		t.Fatal("the queue comes after what was lost")
+	}
+
+	r.as.Root.Send(pid, boom{})
+	f = <-r.failures
+	failing.Store(true)
+	r.timer.advance(f.Delay)
+	f = <-r.failures // over Started
+	r.as.Root.Send(pid, "still kept")
+	failing.Store(false)
+	r.timer.advance(f.Delay)
+	expect[*Lost](seen)
+	expect[string](seen)
+	if err := r.as.Root.StopFuture(pid).Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The actor sees the sender of what was lost, and fails over it at most once.
+func TestLostOnce(t *testing.T) {
+	r := newRig(t)
+	told := make(chan *actor.PID, 10)
+	pid := r.as.Root.Spawn(r.RootProps(Restart(quick), func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case boom:
+				panic("spawn_test: boom")
+			case *Lost:
+				told <- ctx.Sender()
+				panic(m)
+			case chan struct{}:
+				close(m)
+			}
+		})
+	}))
+	r.as.Root.RequestWithCustomSender(pid, boom{}, actor.NewPID("nonhost", "asker"))
+	r.timer.advance((<-r.failures).Delay)
+	if who := <-told; who.GetId() != "asker" {
+		t.Fatalf("lost by %v", who)
+	}
+	r.timer.advance((<-r.failures).Delay)
+	handled := make(chan struct{})
+	r.as.Root.Send(pid, handled)
+	<-handled
+	if len(told) != 0 {
+		t.Fatal("told twice")
+	}
+	if err := r.as.Root.StopFuture(pid).Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// When the world fails, no policy starts the actor again.
+func TestHaltExits(t *testing.T) {
+	why := errors.New("no space")
+	for _, p := range []Policy{Restart(quick), StopOnly(), RestartThenStop(3, quick), ExitAfter(5, quick)} {
+		r := newRig(t)
+		pid := r.as.Root.Spawn(r.RootProps(p, func() actor.Actor {
+			return actor.ReceiveFunc(func(ctx actor.Context) {
+				if _, ok := ctx.Message().(boom); ok {
+					Halt(why)
+				}
+			})
+		}))
+		r.as.Root.Send(pid, boom{})
+		e, f := <-r.exits, <-r.failures
+		if trouble, ok := e.reason.(Trouble); !ok || !errors.Is(trouble, why) {
+			t.Fatalf("exit because of %v", e.reason)
+		}
+		if f.Decision != Exited || f.Stack != "" || strings.Contains(r.log.String(), "panicked") {
+			t.Errorf("%+v\n%s", f, r.log)
+		}
+		if err := r.as.Root.StopFuture(pid).Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+type secret [32]byte
+
+//go:noinline
+func careless(s secret, where int) { panic(where + len(s)) }
+
+// A report says where, and not with which words on the stack.
+func TestStackHoldsNoArguments(t *testing.T) {
+	r := newRig(t)
+	pid := r.as.Root.Spawn(r.RootProps(StopOnly(), func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(boom); ok {
+				careless(secret(bytes.Repeat([]byte{0xa7}, 32)), 0xdada)
+			}
+		})
+	}))
+	r.as.Root.Send(pid, boom{})
+	f := <-r.failures
+	if !strings.HasPrefix(f.Stack, "runtime.gopanic\n") || !strings.Contains(f.Stack, "spawn.careless\n") || !strings.Contains(f.Stack, "spawn_test.go:") || f.Message != "spawn.boom" {
+		t.Errorf("%s\n%s", f.Message, f.Stack)
+	}
+	for _, leak := range []string{"a7", "dada"} {
+		if strings.Contains(f.Stack, leak) {
+			t.Errorf("the stack holds %s:\n%s", leak, f.Stack)
+		}
+	}
+}
+
+// What reaches nobody may be money: its type is logged, and what else an actor
+// says as it is.
+func TestLoggerShowsNoMessages(t *testing.T) {
+	out := &lockedBuffer{}
+	as := actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond), Logger(slog.New(slog.NewTextHandler(out, nil)).With("at", "here")))
+	as.Root.Send(as.NewLocalPID("nobody"), &bearer{"worth a lot"})
+	as.Logger().WithGroup("g").Info("said", slog.String("message", "a text"))
+	as.Shutdown()
+	if got := out.String(); strings.Contains(got, "worth") || !strings.Contains(got, "*spawn.bearer") || !strings.Contains(got, "a text") || !strings.Contains(got, "at=here") {
+		t.Error(got)
+	}
+}
+
+type bearer struct{ note string }
+
+// Whoever sends to an actor between the moment at which its name is known and
+// the one at which it is complete is heard, after Started and in order.
+func TestMessagesToAnActorInTheMaking(t *testing.T) {
+	r := newRig(t)
+	seen := make(chan saw, 100)
+	props := r.RootProps(StopOnly(), func() actor.Actor { return &child{1, seen, nil} })
+	props.Configure(actor.WithOnInit(func(ctx actor.Context) {
+		r.as.Root.Send(ctx.Self(), "first")
+		r.as.Root.Send(ctx.Self(), "second")
+	}))
+	pid, err := r.as.Root.SpawnNamed(props, "child")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.as.Root.Send(pid, "third")
+	if _, ok := (<-seen).message.(*actor.Started); !ok {
+		t.Error("not started first")
+	}
+	for _, want := range []string{"first", "second", "third"} {
+		if got := (<-seen).message; got != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+	// Stopped before it is complete.
+	early := r.RootProps(StopOnly(), func() actor.Actor { return &child{2, seen, nil} })
+	early.Configure(actor.WithOnInit(func(ctx actor.Context) { r.as.Root.Stop(ctx.Self()) }))
+	r.as.Root.Spawn(early)
+	expect[*actor.Stopped](seen)
+	if err := r.as.Root.StopFuture(pid).Wait(); err != nil {
+		t.Fatal(err)
 	}
 }
 

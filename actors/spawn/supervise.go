@@ -35,7 +35,9 @@ func (d Decision) String() string {
 // Failure describes one failure of one actor.
 type Failure struct {
 	Child    string // PID id
-	Reason   any    // what it panicked with
+	Reason   any    // what it panicked with; a Trouble if the world failed
+	Message  string // type of the message that it handled
+	Stack    string // where it panicked, without arguments; "" for a Trouble
 	Failures int    // in a row, this one included
 	Decision Decision
 	Delay    time.Duration // until the restart
@@ -49,6 +51,11 @@ type record struct {
 	// restart and forget cancel the pending restart and the pending reset of
 	// failures; they may be called again when they are over.
 	restart, forget func()
+	// message and stack are of the newest failure.
+	message, stack string
+	// lost is the message of the newest failure, until an incarnation has been
+	// told. Only the actor's own goroutine uses it.
+	lost *actor.MessageEnvelope
 	// gone is set when the actor begins to stop: no restart is due any more.
 	gone bool
 	// ending is set while an incarnation waits for the end of its children, buried
@@ -108,10 +115,14 @@ func (g strategy) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, chil
 // one. It runs under s.mu.
 func (s *System) decide(rec *record, f *Failure, sup actor.Supervisor, child *actor.PID) {
 	rec.failures++
-	f.Failures = rec.failures
+	f.Failures, f.Message, f.Stack = rec.failures, rec.message, rec.stack
 	rec.forget()
 	p := rec.policy
+	_, trouble := f.Reason.(Trouble)
 	switch {
+	case trouble:
+		f.Decision = Exited
+		return
 	case p.restarts == unlimited || rec.failures <= p.restarts:
 		f.Decision = Restarted
 		f.Delay = p.backoff.Delay(rec.failures, s.cfg.Rand)
