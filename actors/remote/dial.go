@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -170,7 +169,7 @@ type attempt struct {
 func (a *attempt) run(ctx context.Context) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			a.hub.log.Error("dialling panicked", slog.Any("reason", reason), slog.String("stack", string(debug.Stack())))
+			a.hub.log.Error("dialling panicked", slog.Any("reason", reason), slog.String("stack", spawn.Stack()))
 			err = link.Refuse(link.Code_CODE_INTERNAL, "internal error")
 		}
 	}()

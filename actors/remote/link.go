@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -122,16 +121,30 @@ func (c *channel) run(up func()) ending {
 		c.tellDown()
 		return c.why
 	}
+	c.protect("events", func() { c.live(up) })
+	c.delivering.Lock()
+	c.over = true
+	c.delivering.Unlock()
+	c.hub.release(c)
+	c.protect("end", func() {
+		c.watch.end(c.hub.system)
+		c.tellDown()
+	})
+	return c.why
+}
+
+// live tells the owner what happens, from Up until the channel has failed.
+func (c *channel) live(up func()) {
 	c.tell(&link.Up{Address: c.gate.Address(), Link: c.number, Incarnation: c.other.GetIncarnation()})
 	up()
 	c.hub.follow(c)
 	c.hub.routines.Add(2)
 	go c.serve("read", c.read)
 	go c.serve("write", c.write)
-	for open := true; open; {
+	for {
 		select {
 		case <-c.stop:
-			open = false
+			return
 		case <-c.turn:
 			c.flow.Lock()
 			changes := c.flow.changes
@@ -142,26 +155,25 @@ func (c *channel) run(up func()) ending {
 			}
 		}
 	}
-	c.delivering.Lock()
-	c.over = true
-	c.delivering.Unlock()
-	c.hub.release(c)
-	c.watch.end(c.hub.system)
-	c.tellDown()
-	return c.why
 }
 
-// serve runs one half of the channel and keeps its panics in.
+// serve runs one half of the channel.
 func (c *channel) serve(name string, half func()) {
 	defer c.hub.routines.Done()
+	c.protect(name, half)
+}
+
+// protect keeps the panics of a part of the channel in: they end it. Whatever
+// waits for the channel's end must not wait for ever.
+func (c *channel) protect(name string, part func()) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			c.hub.log.Error("link panicked", slog.String("link", c.gate.Address()), slog.String("half", name),
-				slog.Any("reason", reason), slog.String("stack", string(debug.Stack())))
+			c.hub.log.Error("link panicked", slog.String("link", c.gate.Address()), slog.String("part", name),
+				slog.Any("reason", reason), slog.String("stack", spawn.Stack()))
 			c.fail(link.Refuse(link.Code_CODE_INTERNAL, "internal error"), true)
 		}
 	}()
-	half()
+	part()
 }
 
 // tell sends an event to the owner.
@@ -169,11 +181,11 @@ func (c *channel) tell(e link.Event) { c.hub.tell(c.gate, e) }
 
 // tellDown tells the last event. The channel has failed.
 func (c *channel) tellDown() {
+	defer close(c.ended)
 	c.flow.Lock()
 	out := c.flow.out.State()
 	c.flow.Unlock()
 	c.hub.tellDown(c.gate, c.number, c.why, out.Waiting+int(out.Sent-out.Acknowledged))
-	close(c.ended)
 }
 
 // read receives frames until the stream ends or breaks a rule.

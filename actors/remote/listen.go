@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"runtime/debug"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -14,6 +13,7 @@ import (
 
 	"minimint/actors/remote/gate"
 	"minimint/actors/remote/identity"
+	"minimint/actors/spawn"
 	"minimint/messages/link"
 )
 
@@ -111,7 +111,7 @@ func (d *door) handle(st grpc.ServerStream) (err error) {
 	defer d.hub.routines.Done()
 	defer func() {
 		if reason := recover(); reason != nil {
-			d.hub.log.Error("accepting a link panicked", slog.Any("reason", reason), slog.String("stack", string(debug.Stack())))
+			d.hub.log.Error("accepting a link panicked", slog.Any("reason", reason), slog.String("stack", spawn.Stack()))
 			err = statusOf(link.Refuse(link.Code_CODE_INTERNAL, "internal error"))
 		}
 	}()
