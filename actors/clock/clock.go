@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"minimint/actors/spawn"
 	"minimint/messages/timing"
 )
 
@@ -64,6 +65,11 @@ func (c *clock) Receive(ctx actor.Context) {
 		}
 	case *timing.Subscribe:
 		c.subscribe(ctx, m)
+	case *spawn.Lost:
+		// Nobody subscribes twice, and without ticks an actor waits for ever.
+		if s, ok := m.Message.(*timing.Subscribe); ok {
+			c.subscribe(ctx, s)
+		}
 	case *actor.Terminated:
 		c.drop(m.Who)
 	case due:

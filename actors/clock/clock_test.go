@@ -126,6 +126,28 @@ func TestSubscriptionsOutliveARestartOfTheClock(t *testing.T) {
 	})
 }
 
+// A subscription over which a clock failed is nobody's but the next one's.
+func TestSubscriptionSurvivesTheFailureOverIt(t *testing.T) {
+	failing := true
+	inBubble(t, func(t *testing.T, w *world) {
+		produce := Producer()
+		w.clock = w.as.Root.Spawn(w.sys.RootProps(spawn.Restart(spawn.Backoff{Min: time.Second, Max: time.Second}), func() actor.Actor {
+			whole := produce()
+			return actor.ReceiveFunc(func(ctx actor.Context) {
+				if _, ok := ctx.Message().(*timing.Subscribe); ok && failing {
+					failing = false
+					panic("clock_test: told to")
+				}
+				whole.Receive(ctx)
+			})
+		}))
+		_, ticks := w.subscriber(10 * time.Second)
+		w.pass(time.Second) // its back-off
+		w.pass(20 * time.Second)
+		check(t, "restarted", ticks, 11, 21)
+	})
+}
+
 func TestTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ran := make(chan string, 2)
