@@ -11,8 +11,9 @@
 // statement about all this that the member signs when the commit is durable. What
 // is announced after that carries only the epoch. A submission is answered
 // when the transaction stands in the pool's file; many submissions share one
-// sync. On a restart everything is read back from store and file, and whoever
-// works with the processor says again what it lost.
+// sync. On a restart everything is read back from store and file, whoever
+// works with the processor says again what it lost, and whoever waits for an
+// acknowledgement gets it, by what the file holds.
 //
 // Shares of statements become certificates (package certificate), which are
 // written with the next commit, or at a tick if there is none. A member that is
@@ -20,10 +21,8 @@
 // they have forgotten them a whole state (package snapshot). A member that finds
 // out that n−f others signed something else than it has stops for good: see halt.
 //
-// A commit that failed leaves the store unusable until it is opened again, so a
-// panic that follows from one repeats itself at the restart: the supervisor must
-// end the process at the second failure in a row, and the next process finds out
-// whether the commit survived.
+// A disk that fails is no reason to try again: nobody knows what it has kept.
+// The processor ends its process (spawn.Halt), and the next one finds out.
 package consensus
 
 import (
@@ -37,6 +36,7 @@ import (
 	"minimint/actors/consensus/certificate"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/statement"
 	"minimint/messages/timing"
@@ -92,7 +92,7 @@ type Processor struct {
 	position    history.Position
 	refusals    history.Refusals
 	intake      *intake
-	unsynced    []acknowledgement
+	unsynced    *acknowledgements
 	agenda      agenda
 	subscribers subscribers
 	notary      notary
@@ -108,7 +108,8 @@ func New(cfg Config) actor.Producer {
 	if cfg.Past.Retain == 0 {
 		cfg.Past.Retain = DefaultRetain
 	}
-	return func() actor.Actor { return &Processor{cfg: cfg} }
+	var unsynced acknowledgements
+	return func() actor.Actor { return &Processor{cfg: cfg, unsynced: &unsynced} }
 }
 
 // Receive implements actor.Actor.
@@ -178,12 +179,12 @@ func (p *Processor) decide(ctx actor.Context, msg toconsensus.Message) {
 	}
 }
 
-// start reads everything back. A failure here panics: the supervisor tries
-// once more and then ends the process, since a member must not guess its state.
+// start reads everything back, and ends the process if it cannot: a member must
+// not guess its state.
 func (p *Processor) start(ctx actor.Context) {
 	p.log = ctx.Logger()
 	if err := p.load(); err != nil {
-		panic(fmt.Sprintf("consensus: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: %w", err))
 	}
 	p.remote = newRemote(p.cfg, p.position)
 	ctx.Send(p.cfg.Clock, &timing.Subscribe{PID: ctx.Self(), Every: every})
@@ -193,6 +194,7 @@ func (p *Processor) start(ctx actor.Context) {
 		return
 	}
 	p.tellHBBFT(ctx)
+	p.answerForFormer(ctx)
 	p.workPending(ctx)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
+	"minimint/actors/spawn"
 	"minimint/crypto/domain"
 	"minimint/messages"
 	"minimint/messages/outcome"
@@ -75,7 +76,7 @@ func (p *Processor) apply(ctx actor.Context, epochs ...epoch) {
 		return
 	}
 	if err != nil {
-		panic(fmt.Sprintf("consensus: epoch %d: %v", epochs[0].outcome.Epoch, err))
+		spawn.Halt(fmt.Errorf("consensus: epoch %d: %w", epochs[0].outcome.Epoch, err))
 	}
 	p.remote.peers.Advance(p.position.Next, p.position.Previous)
 	p.agenda.clear()
@@ -100,7 +101,8 @@ func (p *Processor) apply(ctx actor.Context, epochs ...epoch) {
 }
 
 // commit applies epochs to overlays and writes all that follows from them in one
-// transaction of the store. Memory changes only after that.
+// transaction of the store. Memory changes only after that. The error is a
+// divergence or the store's; an epoch that must not be committed panics (H64).
 func (p *Processor) commit(epochs []epoch) error {
 	snap, err := p.cfg.Store.View()
 	if err != nil {
@@ -137,7 +139,7 @@ func (p *Processor) applyTo(below *storage.Overlay, e *epoch, next *history.Posi
 	ov := storage.NewOverlay(below)
 	var err error
 	if e.result, err = p.cfg.Transition.Apply(ov, e.outcome, p.intake.verified.has); err != nil {
-		return err
+		panic(fmt.Sprintf("consensus: epoch %d: %v", e.outcome.Epoch, err))
 	}
 	transition.NotePresence(ov, e.outcome)
 	next.Follow(ov.Changes())

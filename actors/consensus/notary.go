@@ -8,6 +8,7 @@ import (
 
 	"minimint/actors/consensus/certificate"
 	"minimint/actors/consensus/history"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/statement"
 	"minimint/messages/toconsensus"
@@ -140,7 +141,7 @@ func (p *Processor) keepProofs(ctx actor.Context) {
 	}
 	err := p.cfg.Store.Update(func(tx storage.Tx) error { p.notary.pending.write(tx); return nil })
 	if err != nil {
-		panic(fmt.Sprintf("consensus: write certificates: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: write certificates: %w", err))
 	}
 	p.notary.pending = pending{}
 }
@@ -156,7 +157,7 @@ func (p *Processor) halt(ctx actor.Context, a history.Alarm) {
 		return nil
 	})
 	if err != nil {
-		panic(fmt.Sprintf("consensus: write the alarm %q: %v", a.Text, err))
+		spawn.Halt(fmt.Errorf("consensus: write the alarm %q: %w", a.Text, err))
 	}
 	p.notary.alarm, p.notary.pending = &a, pending{}
 	p.alarm(ctx)

@@ -8,6 +8,7 @@ import (
 	"minimint/actors/consensus/certificate"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/snapshot"
+	"minimint/actors/spawn"
 	"minimint/messages/statement"
 	"minimint/messages/toconsensus"
 	"minimint/messages/topeer"
@@ -84,7 +85,7 @@ func (p *Processor) renewOffer(ctx actor.Context) {
 	}
 	view, err := p.cfg.Store.View()
 	if err != nil {
-		panic(fmt.Sprintf("consensus: open snapshot: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: open snapshot: %w", err))
 	}
 	s, ok := history.FindStatement(view, p.position.Next-1)
 	if !ok {

@@ -9,6 +9,7 @@ import (
 	"minimint/actors/consensus/catchup"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/snapshot"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/outcome"
 	"minimint/messages/statement"
@@ -75,7 +76,7 @@ func (p *Processor) tellHBBFT(ctx actor.Context) {
 	}
 	snap, err := p.cfg.Store.View()
 	if err != nil {
-		panic(fmt.Sprintf("consensus: open snapshot: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: open snapshot: %w", err))
 	}
 	defer snap.Release()
 	m := where(snap, p.position.Next, p.cfg.Members)
@@ -160,7 +161,7 @@ func (p *Processor) headers(ctx actor.Context, m toconsensus.HeadersServed) {
 func (p *Processor) contradicted(ctx actor.Context, by statement.Certificate) {
 	snap, err := p.cfg.Store.View()
 	if err != nil {
-		panic(fmt.Sprintf("consensus: open snapshot: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: open snapshot: %w", err))
 	}
 	own, _ := history.FindStatement(snap, p.position.Next-1)
 	snap.Release()
@@ -282,7 +283,7 @@ func (p *Processor) install(ctx actor.Context, s *snapshot.State) {
 		return nil
 	})
 	if err != nil {
-		panic(fmt.Sprintf("consensus: install the snapshot after epoch %d: %v", said.Epoch, err))
+		spawn.Halt(fmt.Errorf("consensus: install the snapshot after epoch %d: %w", said.Epoch, err))
 	}
 	p.log.Info("snapshot installed", slog.Uint64("epoch", uint64(next.Next)), slog.String("state", next.StateHash().String()))
 	p.remote.offer.withdraw()
@@ -290,7 +291,7 @@ func (p *Processor) install(ctx actor.Context, s *snapshot.State) {
 	p.remote.peers.Advance(next.Next, next.Previous)
 	p.intake.close()
 	if err := p.load(); err != nil {
-		panic(fmt.Sprintf("consensus: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: %w", err))
 	}
 	p.agenda.clear()
 	for _, id := range p.subscribers.list {

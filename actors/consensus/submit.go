@@ -7,6 +7,7 @@ import (
 
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/toconsensus"
 	"minimint/messages/transaction"
@@ -18,9 +19,15 @@ type flush struct{}
 
 // acknowledgement is an answer that waits for that sync.
 type acknowledgement struct {
-	to     *actor.PID
-	answer toconsensus.Submitted
+	to      *actor.PID
+	witness messages.WitnessID
+	answer  toconsensus.Submitted
 }
+
+// acknowledgements are those that wait. They outlive an incarnation that fails
+// over something else, so that nobody waits in vain for an answer: what they say
+// is decided by the file that the next one reads.
+type acknowledgements struct{ list []acknowledgement }
 
 // submit pools a transaction. It answers at once with a rejection, or after
 // the sync that makes the transaction survive a crash.
@@ -30,10 +37,10 @@ func (p *Processor) submit(ctx actor.Context, m toconsensus.Submit) {
 		ctx.Respond(answer)
 		return
 	}
-	if len(p.unsynced) == 0 {
+	if len(p.unsynced.list) == 0 {
 		ctx.Send(ctx.Self(), flush{})
 	}
-	p.unsynced = append(p.unsynced, acknowledgement{to: ctx.Sender(), answer: answer})
+	p.unsynced.list = append(p.unsynced.list, acknowledgement{to: ctx.Sender(), witness: m.Transaction.WitnessID(), answer: answer})
 }
 
 // admit checks a transaction against the committed state and puts it into pool
@@ -45,7 +52,7 @@ func (p *Processor) admit(tx *transaction.Transaction) *messages.Rejection {
 	}
 	snap, err := p.cfg.Store.View()
 	if err != nil {
-		panic(fmt.Sprintf("consensus: open snapshot: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: open snapshot: %w", err))
 	}
 	defer snap.Release()
 	if _, ok := transition.FindAccepted(snap, tx.ID()); ok {
@@ -59,7 +66,7 @@ func (p *Processor) admit(tx *transaction.Transaction) *messages.Rejection {
 	}
 	rejection, err := p.intake.add(tx, p.position.Next)
 	if err != nil {
-		panic(fmt.Sprintf("consensus: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: %w", err))
 	}
 	return rejection
 }
@@ -67,11 +74,29 @@ func (p *Processor) admit(tx *transaction.Transaction) *messages.Rejection {
 // flush makes what was pooled durable, answers, and wakes HBBFT.
 func (p *Processor) flush(ctx actor.Context) {
 	if err := p.intake.sync(); err != nil {
-		panic(fmt.Sprintf("consensus: %v", err))
+		spawn.Halt(fmt.Errorf("consensus: %w", err))
 	}
-	for _, a := range p.unsynced {
+	p.answerAll(ctx)
+	p.workPending(ctx)
+}
+
+// answerAll gives the answers that wait; everything that is pooled is durable.
+func (p *Processor) answerAll(ctx actor.Context) {
+	for len(p.unsynced.list) > 0 {
+		a := p.unsynced.list[0]
+		p.unsynced.list = p.unsynced.list[1:] // nobody is answered twice
 		ctx.Send(a.to, a.answer)
 	}
-	p.unsynced = nil
-	p.workPending(ctx)
+	p.unsynced.list = nil
+}
+
+// answerForFormer answers whoever a former incarnation left waiting. What it did
+// not get into the file, or what is decided by now, is to be submitted again.
+func (p *Processor) answerForFormer(ctx actor.Context) {
+	for i := range p.unsynced.list {
+		if a := &p.unsynced.list[i]; !p.intake.pool.Has(a.witness) {
+			a.answer.Rejection = messages.RejectForNow(messages.RejectBusy, "this node was interrupted; submit the transaction again")
+		}
+	}
+	p.answerAll(ctx)
 }

@@ -1,6 +1,7 @@
 package consensus_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -36,8 +37,8 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// A submission that cannot be made durable is not acknowledged, and a disk that
-// recovers costs one restart.
+// A submission that cannot be made durable is not acknowledged: a disk that fails
+// ends the process, and the next one goes on.
 func TestNoAcknowledgementWithoutSync(t *testing.T) {
 	for at := 1; at <= 2; at++ { // the append, the sync
 		n := started(t, 1)
@@ -46,9 +47,53 @@ func TestNoAcknowledgementWithoutSync(t *testing.T) {
 			t.Errorf("change %d of the disk failed, answers %+v", at, got)
 		}
 		n.stage.Pass(time.Second)
+		if len(n.stage.Exits) != 1 || !strings.Contains(n.stage.Exits[0], "pool") {
+			t.Fatalf("change %d of the disk failed, exits %v", at, n.stage.Exits)
+		}
+		n.stage.Exits = nil
+		n.restart(uint64(at))
 		n.accepted(consensustest.Deposit('d', 2, 100))
 		n.alive()
 	}
+}
+
+// Whoever waits for an acknowledgement while the processor fails over something
+// else is answered by the next incarnation, by what the file holds.
+func TestFailureBetweenSubmissionAndAcknowledgement(t *testing.T) {
+	stage := consensustest.NewStage()
+	defer stage.Close()
+	n := newNode(t, stage, 1)
+	n.start()
+	n.agree(items("open"))
+	answers := stage.Probe(nil)
+	tx, other := consensustest.Deposit('d', 1, 100), consensustest.Deposit('d', 2, 100)
+	told := false
+	busy := stage.Probe(func(any) { // the processor finds all this in its mailbox
+		if told {
+			return
+		}
+		told = true
+		stage.Send(answers, n.pid, toconsensus.Submit{Request: 1, Transaction: tx})
+		stage.Send(answers, n.pid, toconsensus.Submit{Request: 2, Transaction: other})
+		stage.Send(answers, n.pid, toconsensus.Agreed{Outcome: made(1, txs(other))})
+		stage.Send(answers, n.pid, toconsensus.Agreed{Outcome: made(2, items("panic"))})
+	})
+	stage.Send(busy, n.pid, toconsensus.Subscribe{})
+	if got := answers.Take(); len(got) != 0 {
+		t.Fatalf("answered by an incarnation that failed: %+v", got)
+	}
+	stage.Pass(time.Second)
+	got := consensustest.Of[toconsensus.Submitted](answers.Take())
+	if len(got) != 2 || got[0].Request != 1 || got[0].Rejection != nil || got[0].From != 1 {
+		t.Fatalf("answers %+v", got)
+	}
+	if r := got[1].Rejection; got[1].Request != 2 || r == nil || r.Final { // decided meanwhile
+		t.Errorf("answer %+v", got[1])
+	}
+	if n.accepted(other); !n.pooled()[tx.WitnessID()] {
+		t.Error("an acknowledged transaction is lost")
+	}
+	n.alive()
 }
 
 func TestSubmissions(t *testing.T) {

@@ -3,9 +3,9 @@ package hbbft_test
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -123,8 +123,8 @@ func newFederation(t testing.TB, n int) *federation {
 	f.spawn = spawn.New(spawn.Config{
 		Timer: soon{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Exit: func(child string, reason any) {
-			if why := fmt.Sprint(reason); !strings.Contains(why, disk.ErrCrashed.Error()) { // without a disk it should
-				f.fail <- child + " gives up: " + why
+			if err, ok := reason.(error); !ok || !errors.Is(err, disk.ErrCrashed) && !errors.Is(err, disk.ErrInjected) { // without a disk it should
+				f.fail <- fmt.Sprint(child, " gives up: ", reason)
 			}
 			f.exits <- child
 		},

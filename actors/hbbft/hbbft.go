@@ -157,18 +157,33 @@ func (h *Instance) Receive(ctx actor.Context) {
 		if h.core != nil && !h.due {
 			h.flush(ctx)
 		}
-	case tohbbft.Message:
-		h.told.note(m)
-		if h.told.halted {
-			h.core, h.pending = nil, honeybadger.Step{} // what was not said yet is never said
-		} else if h.core != nil {
-			h.take(ctx, h.decide(m))
-			if f, ok := m.(tohbbft.PeerFrame); ok && f.Frame.Heard > 0 {
-				h.doubt(ctx)
-			}
-		} else {
-			h.listen(ctx, m)
+	case *spawn.Lost:
+		switch word := m.Message.(type) {
+		case tohbbft.EpochCommitted:
+			h.accept(ctx, word)
+		case tohbbft.WorkPending:
+			h.accept(ctx, word)
+		case tohbbft.Halt:
+			h.accept(ctx, word)
 		}
+	case tohbbft.Message:
+		h.accept(ctx, m)
+	}
+}
+
+// accept takes what others send. The words of the processor are taken also by the
+// incarnation after one that failed over them, since they are not repeated.
+func (h *Instance) accept(ctx actor.Context, m tohbbft.Message) {
+	h.told.note(m)
+	if h.told.halted {
+		h.core, h.pending = nil, honeybadger.Step{} // what was not said yet is never said
+	} else if h.core != nil {
+		h.take(ctx, h.decide(m))
+		if f, ok := m.(tohbbft.PeerFrame); ok && f.Frame.Heard > 0 {
+			h.doubt(ctx)
+		}
+	} else {
+		h.listen(ctx, m)
 	}
 }
 
@@ -200,7 +215,11 @@ func (h *Instance) decide(msg tohbbft.Message) honeybadger.Step {
 		h.hear(m)
 		return h.core.Handle(m.From, m.Frame)
 	case tohbbft.PeerUp:
-		return h.core.Resync(m.Peer)
+		step := h.core.Resync(m.Peer)
+		if m.Missed {
+			step.Join(h.core.Missed(m.Peer))
+		}
+		return step
 	case tohbbft.Halt:
 		return honeybadger.Step{}
 	default:
@@ -214,7 +233,7 @@ func (h *Instance) start(ctx actor.Context) {
 	h.log = ctx.Logger()
 	var err error
 	if h.journal, err = openJournal(h.cfg); err != nil {
-		panic(fmt.Sprintf("hbbft: %v", err))
+		spawn.Halt(fmt.Errorf("hbbft: %w", err))
 	}
 	for i, heard := range h.journal.mark.heard {
 		h.recall.heard[i] = max(h.recall.heard[i], heard)

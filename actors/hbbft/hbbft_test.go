@@ -58,24 +58,37 @@ func TestNothingIsSaidWithoutADisk(t *testing.T) {
 	}
 }
 
-// TestDiskErrors: an error at any change of the disk panics the actor, and its
-// next incarnation goes on from the journal.
+// TestDiskErrors: an error at any change of the disk ends the process, and the
+// next one goes on from the journal, also if the machine was started anew.
 func TestDiskErrors(t *testing.T) {
 	f := newFederation(t, 4)
 	for _, nd := range f.nodes {
 		nd.boot()
 	}
+	nd := f.nodes[1]
 	for change := 1; change <= 16; change++ {
-		f.nodes[1].disk.FailOnce(change)
+		nd.disk.FailOnce(change)
 		what := fmt.Sprintf("work %d", change)
-		f.nodes[1].give(what)
-		f.nodes[3].give("other " + what)
-		f.await([]int{0, 2, 3}, "other "+what)
-		f.nodes[1].pending() // the message that met the error is lost
+		nd.give(what)
+		for round, gone := 0, false; !gone; round++ { // it writes in every epoch
+			other := fmt.Sprintf("other %d, %d", change, round)
+			f.nodes[3].give(other)
+			f.await([]int{0, 2, 3}, other)
+			select {
+			case <-f.exits:
+				gone = true
+			default:
+			}
+		}
+		nd.halt()
+		if change%2 == 0 {
+			nd.disk.Crash(uint64(change))
+		}
+		nd.boot()
 		f.await(all, what)
 		f.settle()
-		if last := f.nodes[0].lastOf(1); last.Next != f.nodes[1].where().Next {
-			t.Errorf("error at change %d: it says that it is at %d, its processor is at %d", change, last.Next, f.nodes[1].where().Next)
+		if last := f.nodes[0].lastOf(1); last.Next != nd.where().Next {
+			t.Errorf("error at change %d: it says that it is at %d, its processor is at %d", change, last.Next, nd.where().Next)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/hbbft/honeybadger"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/messages/outcome"
@@ -37,7 +38,7 @@ func (h *Instance) flush(ctx actor.Context) {
 	h.pending, h.due = honeybadger.Step{}, false
 	h.journal.mark.position, h.journal.mark.heard = h.core.Position(), h.recall.heard
 	if err := h.journal.write(step.Records, h.marked, h.core.Journal); err != nil {
-		panic(fmt.Sprintf("hbbft: %v", err))
+		spawn.Halt(fmt.Errorf("hbbft: %w", err))
 	}
 	h.marked = false
 	h.send(ctx, step.Sends)

@@ -21,6 +21,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/messages/link"
@@ -75,11 +76,16 @@ func (p *Peer) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		// After a restart the link may be up without a new event. If it is not,
-		// what is sent gets lost, as it may anyway.
+		// what is sent gets lost, as it may anyway. The frame over which the former
+		// incarnation failed is lost too, and its sender does not know.
 		p.up = true
-		p.resync(ctx)
+		p.resync(ctx, true)
 	case link.Event:
 		p.event(ctx, m)
+	case *spawn.Lost:
+		if e, ok := m.Message.(link.Event); ok {
+			p.event(ctx, e) // it does not come again
+		}
 	case tohbbft.Send:
 		p.sendFrame(ctx, m.Frame)
 	case tohbbft.ResetLink:
@@ -104,14 +110,14 @@ func (p *Peer) event(ctx actor.Context, e link.Event) {
 		p.up, p.link = true, m.Link
 		p.cfg.Linked(p.cfg.Peer, true)
 		ctx.Logger().Info("peer is connected", slog.Any("peer", p.cfg.Peer))
-		p.resync(ctx)
+		p.resync(ctx, false)
 	case *link.Down:
 		p.down(ctx, m)
 	case *link.Congested:
 		p.up = false
 	case *link.Writable:
 		p.up = true
-		p.resync(ctx)
+		p.resync(ctx, false)
 	}
 }
 
@@ -131,9 +137,10 @@ func (p *Peer) down(ctx actor.Context, m *link.Down) {
 	p.cfg.Linked(p.cfg.Peer, false)
 }
 
-// resync has HBBFT and the processor say again what they said of what is open.
-func (p *Peer) resync(ctx actor.Context) {
-	ctx.Send(p.cfg.HBBFT, tohbbft.PeerUp{Peer: p.cfg.Peer})
+// resync has HBBFT and the processor say again what they said of what is open,
+// and HBBFT ask for what was missed here.
+func (p *Peer) resync(ctx actor.Context, missed bool) {
+	ctx.Send(p.cfg.HBBFT, tohbbft.PeerUp{Peer: p.cfg.Peer, Missed: missed})
 	ctx.Send(p.cfg.Consensus, toconsensus.PeerUp{Peer: p.cfg.Peer})
 }
 

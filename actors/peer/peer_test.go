@@ -119,6 +119,24 @@ func TestFollowsItsLink(t *testing.T) {
 	}
 }
 
+// An event that was lost with an incarnation counts for the next one, and what
+// the member said meanwhile is asked for.
+func TestLostEvent(t *testing.T) {
+	r := newRig(t)
+	if up := consensustest.Of[tohbbft.PeerUp](r.hbbft.Take()); len(up) != 1 || !up[0].Missed {
+		t.Errorf("at the start HBBFT is told %+v", up)
+	}
+	r.tell(&spawn.Lost{Message: &link.Up{Link: 3}})
+	if up := consensustest.Of[tohbbft.PeerUp](r.hbbft.Take()); len(up) != 1 || up[0].Missed {
+		t.Errorf("when the link comes up HBBFT is told %+v", up)
+	}
+	r.tell(&spawn.Lost{Message: &link.Down{Link: 3}})
+	r.tell(&spawn.Lost{Message: tohbbft.Send{}})
+	if r.passes() || !slices.Equal(r.linked, []bool{true, false}) {
+		t.Errorf("reported %v", r.linked)
+	}
+}
+
 // A member that breaks the protocol of the link has made a fault; that a link is
 // lost is none.
 func TestFaultsOfTheLink(t *testing.T) {

@@ -55,7 +55,12 @@ type PeerFrame struct {
 
 // PeerUp says that the link to a peer came up or became writable again: the
 // instance answers with everything that it said in the open epochs.
-type PeerUp struct{ Peer messages.PeerID }
+type PeerUp struct {
+	Peer messages.PeerID
+	// Missed says that something that the peer said may have been lost on this
+	// side, without the peer knowing: it is asked to say everything again.
+	Missed bool
+}
 
 // Halt ends this member's part in consensus for good: the processor found out that
 // its state is not what the others agreed on. Nothing is said from then on.

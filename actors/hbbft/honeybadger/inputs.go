@@ -101,6 +101,12 @@ func (c *Core) Resync(peer messages.PeerID) Step {
 	return c.repeat(peer, false)
 }
 
+// Missed says that something that a peer said may have been lost on the way to
+// this core: the peer is asked to repeat what it said in open epochs.
+func (c *Core) Missed(peer messages.PeerID) Step {
+	return Step{Sends: []Send{c.hello(peer, true)}}
+}
+
 func (c *Core) repeat(peer messages.PeerID, again bool) Step {
 	step := Step{Sends: []Send{c.hello(peer, again)}}
 	for _, e := range c.epochs {
