@@ -22,6 +22,7 @@ import (
 
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/contract"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/timing"
 	"minimint/messages/toconsensus"
@@ -71,6 +72,8 @@ func (h *Host) Receive(ctx actor.Context) {
 		}
 	case toconsensus.EpochCommitted:
 		h.propose(ctx)
+	case *spawn.Lost:
+		h.excuse(ctx, m.Message)
 	case tomodule.Message:
 		h.decide(ctx, m)
 	}
@@ -88,6 +91,21 @@ func (h *Host) decide(ctx actor.Context, msg tomodule.Message) {
 	default:
 		panic(fmt.Sprintf("module: message of unknown type %T", msg))
 	}
+}
+
+// excuse answers a question over which the former incarnation failed, so that
+// nobody waits for it. The same question might fail again.
+func (h *Host) excuse(ctx actor.Context, lost any) {
+	switch m := lost.(type) {
+	case tomodule.Query:
+		ctx.Respond(tomodule.Answered{Request: m.Request, Rejection: cannotAnswer()})
+	case tomodule.Describe:
+		ctx.Respond(tomodule.Described{Request: m.Request})
+	}
+}
+
+func cannotAnswer() *messages.Rejection {
+	return messages.RejectForNow(messages.RejectBusy, "this node cannot answer now; ask another")
 }
 
 // propose tells the processor what this member's module wants in its next
@@ -125,7 +143,7 @@ func (h *Host) answer(ctx actor.Context, m tomodule.Query) tomodule.Answered {
 		reply.Body = nil
 		if !errors.As(err, &reply.Rejection) {
 			ctx.Logger().Error("query failed", slog.String("module", string(h.cfg.Module.Kind())), slog.String("method", fmt.Sprintf("%.40q", m.Method)), slog.Any("error", err))
-			reply.Rejection = messages.RejectForNow(messages.RejectBusy, "this node cannot answer now; ask another")
+			reply.Rejection = cannotAnswer()
 		}
 	}
 	return reply

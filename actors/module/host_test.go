@@ -264,3 +264,20 @@ func TestModuleWithoutExtras(t *testing.T) {
 		t.Errorf("describe: %+v", d)
 	}
 }
+
+// A question over which an incarnation failed is answered by the next, which does
+// not try it again: whoever asked can ask another node at once.
+func TestExcusesLostQuestions(t *testing.T) {
+	r := newRig(t, &consensustest.Vault{})
+	got := r.ask(&spawn.Lost{Message: tomodule.Query{Request: 7, Method: "item"}})
+	if a, ok := got[0].(tomodule.Answered); len(got) != 1 || !ok || a.Request != 7 || a.Rejection == nil || a.Rejection.Final {
+		t.Errorf("a query: %+v", got)
+	}
+	got = r.ask(&spawn.Lost{Message: tomodule.Describe{Request: 8, At: make([]messages.OutPoint, 2)}})
+	if d, ok := got[0].(tomodule.Described); len(got) != 1 || !ok || d.Request != 8 || d.Outputs != nil {
+		t.Errorf("a question about outputs: %+v", got)
+	}
+	if got = r.ask(&spawn.Lost{Message: toconsensus.EpochCommitted{}}); len(got) != 0 {
+		t.Errorf("no question: %+v", got)
+	}
+}
