@@ -53,6 +53,7 @@ import (
 	"minimint/actors/setup/attempt"
 	"minimint/actors/setup/keystore"
 	"minimint/actors/setup/setupwire"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/link"
 	"minimint/messages/timing"
@@ -66,6 +67,12 @@ const Route = "setup"
 
 // every is how often members tell each other what they have.
 const every = 2 * time.Second
+
+// Policy says what follows a panic of the actor: it begins again, from its
+// journal, as often as it takes; the others wait for it.
+func Policy() spawn.Policy {
+	return spawn.Restart(spawn.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second})
+}
 
 // Config is what the actor needs. All fields but Clock are required.
 type Config struct {

@@ -125,8 +125,7 @@ func (p *participant) begin(system *actor.ActorSystem, spawner *spawn.System, te
 	if err != nil {
 		return nil, err
 	}
-	policy := spawn.RestartThenStop(1, spawn.Backoff{})
-	return system.Root.SpawnNamed(spawner.RootProps(policy, produce), ceremonyName(p.id))
+	return system.Root.SpawnNamed(spawner.RootProps(setup.Policy(), produce), ceremonyName(p.id))
 }
 
 // journalFile is where a participant keeps its progress until it is done.
