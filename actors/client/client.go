@@ -120,6 +120,9 @@ var (
 	ErrNotJoined = errors.New("this client has not joined a federation")
 	// ErrClosed says that the client was closed.
 	ErrClosed = errors.New("the client is closed")
+	// ErrInterrupted says that a bug has interrupted what was asked for. It may
+	// have begun all the same: the operations tell.
+	ErrInterrupted = errors.New("the client was interrupted by a bug; look at the operations before trying again")
 	// ErrParked says that an operation has stopped because of a bug or a broken
 	// store. Its record is safe; opening the client again resumes it.
 	ErrParked = errors.New("the operation has stopped; it goes on when the client is opened again")
@@ -169,9 +172,7 @@ func Open(cfg Config) (*Client, error) {
 	}
 	once := spawn.Restart(carrier.RestartPause)
 	c.door = cfg.System.Root.Spawn(cfg.Spawn.RootProps(once, func() actor.Actor { return (*door)(c) }))
-	c.user = cfg.System.Root.Spawn(cfg.Spawn.RootProps(once, func() actor.Actor {
-		return &userClient{base: c.world, door: c.door}
-	}))
+	c.user = cfg.System.Root.Spawn(cfg.Spawn.RootProps(once, newUserClient(c.world, c.door)))
 	return c, nil
 }
 

@@ -9,19 +9,28 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/client/carrier"
+	"minimint/actors/spawn"
 )
 
 // door is the actor between the façade's goroutines and the client's actors.
 //
-//	accepts  answer, carrier.Changed and parked from UserClient
+//	accepts  answer, carrier.Changed, parked and resumed from UserClient
 //
 // It only wakes who waits: whoever wants to know more reads the store.
 type door Client
 
 // Receive implements actor.Actor.
 func (d *door) Receive(ctx actor.Context) {
+	if lost, ok := ctx.Message().(*spawn.Lost); ok {
+		d.hear(lost.Message) // somebody waits for it
+		return
+	}
+	d.hear(ctx.Message())
+}
+
+func (d *door) hear(message any) {
 	c := (*Client)(d)
-	switch m := ctx.Message().(type) {
+	switch m := message.(type) {
 	case answer:
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -33,6 +42,20 @@ func (d *door) Receive(ctx actor.Context) {
 		c.news(m.ID, false)
 	case parked:
 		c.news(m.id, true)
+	case resumed:
+		c.resumed()
+	}
+}
+
+// resumed wakes everybody: no operation is parked any more, and news may be lost.
+func (c *Client) resumed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.parked)
+	for _, list := range c.watching {
+		for _, ch := range list {
+			wake(ch)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func Join(ctx context.Context, cfg Config, invite federation.Invite, words strin
 		return Joined{}, err
 	}
 	found := make(chan Joined, 1)
-	pid := cfg.System.Root.Spawn(cfg.Spawn.RootProps(spawn.StopOnly(), func() actor.Actor {
+	pid := cfg.System.Root.Spawn(cfg.Spawn.RootProps(spawn.Restart(carrier.RestartPause), func() actor.Actor {
 		return &joiner{cfg: cfg, invite: invite, session: session, found: found, configs: make([]*federation.Config, len(invite.Members))}
 	}))
 	defer func() { _ = cfg.System.Root.StopFuture(pid).Wait() }()

@@ -8,6 +8,7 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/storage"
 )
@@ -15,7 +16,7 @@ import (
 // MintClient is the actor that owns the notes: only it takes some out of the
 // store or puts some in, always together with the record that says why.
 //
-//	accepts  carrier.Prepare, Settle and Release from operations
+//	accepts  carrier.Load, Prepare, Settle and Release from operations
 //	sends    the answers to who asked, or carrier.Lost, carrier.Changed to UserClient
 //
 // Should it fail over a request, its next incarnation tells the operation, which
@@ -23,13 +24,7 @@ import (
 //
 // While nobody asks it grinds tweaks, a few at a time, so that transactions do
 // not have to wait for one.
-type mintClient struct {
-	w      *world
-	serves *served
-}
-
-// served is who gets the answer to the request at hand; it outlives incarnations.
-type served struct{ pid *actor.PID }
+type mintClient struct{ w *world }
 
 const (
 	stock      = 4       // tweaks that are kept ready
@@ -43,23 +38,22 @@ type grind struct{}
 func (m *mintClient) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *actor.Started:
-		if m.serves.pid != nil {
-			ctx.Send(m.serves.pid, carrier.Lost{})
-			m.serves.pid = nil
-		}
 		ctx.Send(ctx.Self(), grind{})
 	case grind:
 		m.grind(ctx)
-	case carrier.Prepare, carrier.Settle, carrier.Release:
-		m.serves.pid = ctx.Sender()
-		m.serve(ctx, msg)
-		m.serves.pid = nil
-	}
-}
-
-// serve answers an operation.
-func (m *mintClient) serve(ctx actor.Context, request any) {
-	switch msg := request.(type) {
+	case *spawn.Lost:
+		switch msg.Message.(type) {
+		case carrier.Load, carrier.Prepare, carrier.Settle, carrier.Release:
+			ctx.Respond(carrier.Lost{})
+		}
+	case carrier.Load:
+		snap, err := m.w.Store.View()
+		if err != nil { // no answer will be better
+			ctx.Respond(carrier.Lost{})
+			return
+		}
+		defer snap.Release()
+		ctx.Respond(carrier.Loaded{Op: book.Operation(snap, msg.ID)})
 	case carrier.Prepare:
 		m.prepare(ctx, msg)
 	case carrier.Settle:
@@ -141,8 +135,12 @@ func (m *mintClient) markParent(tx storage.Tx, op *clientwire.Operation) {
 
 // grind looks for one tweak for a moment, and comes back if more are wanted.
 func (m *mintClient) grind(ctx actor.Context) {
-	have := 0
-	m.w.View(func(r storage.Reader) { have = book.Tweaks(r) })
+	snap, err := m.w.Store.View()
+	if err != nil { // whoever needs a tweak will say so
+		return
+	}
+	have := book.Tweaks(snap)
+	snap.Release()
 	if have >= stock {
 		return
 	}

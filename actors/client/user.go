@@ -35,8 +35,8 @@ type world struct {
 //
 //	accepts  call from the door, deposits from WalletClient, carrier.Changed from
 //	         below, timing.Tick
-//	sends    answer, carrier.Changed and parked to the door, carrier.Recall to
-//	         operations, recorded to WalletClient
+//	sends    answer, carrier.Changed, parked and resumed to the door, carrier.Recall
+//	         to operations, recorded to WalletClient
 type userClient struct {
 	base     world  // without the actors
 	w        *world // of this incarnation and its children
@@ -44,7 +44,12 @@ type userClient struct {
 	ending   bool              // this incarnation: its carriers stop because it does
 	running  map[string]uint64 // operation by PID id of its carrier
 	carriers map[uint64]*actor.PID
-	waiting  []lingerer
+	waiting  *lingerers
+}
+
+func newUserClient(base world, door *actor.PID) actor.Producer {
+	waiting := new(lingerers)
+	return func() actor.Actor { return &userClient{base: base, door: door, waiting: waiting} }
 }
 
 // A call is a request of the façade; it gets one answer.
@@ -72,17 +77,21 @@ type (
 	lingering struct{ id uint64 }
 )
 
-// deposits are claims to begin, all that there is up to a height of the chain;
-// recorded is the answer.
+// deposits are claims to begin, all that there is for so many addresses up to a
+// height of the chain; recorded is the answer.
 type (
 	deposits struct {
-		found []*clientwire.Operation
-		to    uint32
+		found   []*clientwire.Operation
+		to      uint32
+		watched int
 	}
 	recorded struct{}
 )
 
-// lingerer is a call that waits for the end of a carrier.
+// lingerers are the calls that wait for the end of a carrier. They outlive an
+// incarnation.
+type lingerers struct{ list []lingerer }
+
 type lingerer struct {
 	id, number uint64
 	to         *actor.PID
@@ -90,6 +99,10 @@ type lingerer struct {
 
 // parked tells the door that an operation has stopped without an end.
 type parked struct{ id uint64 }
+
+// resumed tells the door that all operations that are not over go on, and that
+// news may have been lost.
+type resumed struct{}
 
 // Receive implements actor.Actor.
 func (u *userClient) Receive(ctx actor.Context) {
@@ -104,6 +117,10 @@ func (u *userClient) Receive(ctx actor.Context) {
 		u.call(ctx, m)
 	case deposits:
 		u.deposits(ctx, m)
+	case *spawn.Lost:
+		if c, ok := m.Message.(call); ok {
+			ctx.Respond(answer{number: c.number, err: ErrInterrupted})
+		}
 	case carrier.Changed:
 		ctx.Send(u.door, m)
 	case *actor.Terminated:
@@ -119,8 +136,7 @@ func (u *userClient) start(ctx actor.Context) {
 	u.w = &fresh
 	u.w.User = ctx.Self()
 	ctx.Send(u.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: time.Second})
-	serves := new(served)
-	u.w.Mint = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor { return &mintClient{w: u.w, serves: serves} }))
+	u.w.Mint = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor { return &mintClient{w: u.w} }))
 	if u.w.Lock != nil {
 		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), newWalletClient(u.w)))
 	}
@@ -132,6 +148,21 @@ func (u *userClient) start(ctx actor.Context) {
 	})
 	for _, op := range pending {
 		u.carry(ctx, op)
+	}
+	ctx.Send(u.door, resumed{})
+	u.dismiss(ctx)
+}
+
+// dismiss answers the calls that wait for carriers that have gone.
+func (u *userClient) dismiss(ctx actor.Context) {
+	for i := 0; i < len(u.waiting.list); {
+		l := u.waiting.list[i]
+		if u.carriers[l.id] != nil {
+			i++
+			continue
+		}
+		ctx.Send(l.to, answer{number: l.number, id: l.id})
+		u.waiting.list = slices.Delete(u.waiting.list, i, i+1)
 	}
 }
 
@@ -165,12 +196,7 @@ func (u *userClient) ended(ctx actor.Context, who *actor.PID) {
 		}
 		snap.Release()
 	}
-	u.waiting = slices.DeleteFunc(u.waiting, func(l lingerer) bool {
-		if l.id == id {
-			ctx.Send(l.to, answer{number: l.number, id: id})
-		}
-		return l.id == id
-	})
+	u.dismiss(ctx)
 }
 
 func (u *userClient) call(ctx actor.Context, m call) {
@@ -182,7 +208,7 @@ func (u *userClient) call(ctx actor.Context, m call) {
 		reply.id, reply.err = u.cancel(ctx, body.id)
 	case lingering:
 		if u.carriers[body.id] != nil {
-			u.waiting = append(u.waiting, lingerer{id: body.id, number: m.number, to: ctx.Sender()})
+			u.waiting.list = append(u.waiting.list, lingerer{id: body.id, number: m.number, to: ctx.Sender()})
 			return
 		}
 	case depositWanted:
@@ -231,7 +257,9 @@ func (u *userClient) deposits(ctx actor.Context, m deposits) {
 			book.PutClaim(tx, c.GetOutpoint(), op.GetId())
 			fresh = append(fresh, op)
 		}
-		book.PutScanned(tx, m.to)
+		if len(addresses(tx)) == m.watched { // otherwise there is one that was not looked for
+			book.PutScanned(tx, m.to)
+		}
 	})
 	for _, op := range fresh {
 		u.begun(ctx, op)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -33,7 +34,8 @@ type Blocks interface {
 // walletClient is the actor that hands out deposit addresses and watches all of
 // them.
 //
-//	accepts  call{depositWanted}, scanned and tipSeen from its scanner, recorded, Tick
+//	accepts  call{depositWanted}; scanned, tipSeen and ready from its scanner;
+//	         recorded from UserClient; Tick
 //	sends    deposits to UserClient when it has found some, answer
 //
 // Any number of deposits to one address are found, each once; an address keeps
@@ -41,13 +43,17 @@ type Blocks interface {
 type walletClient struct {
 	w       *world
 	scanner *actor.PID // nil without Blocks
-	busy    bool
-	waiting []waitingCall // for the height of the chain
+	busy    bool       // the scanner is not ready, or searches
+	waiting *waitingCalls
 }
+
+// waitingCalls wait for the height of the chain. They outlive an incarnation.
+type waitingCalls struct{ list []waitingCall }
 
 type waitingCall struct {
 	number uint64
 	from   *actor.PID
+	served bool // its address was written, perhaps
 }
 
 // rescan is how many blocks below the last known tip are searched again, since
@@ -55,7 +61,8 @@ type waitingCall struct {
 const rescan = 12
 
 func newWalletClient(w *world) actor.Producer {
-	return func() actor.Actor { return &walletClient{w: w} }
+	waiting := new(waitingCalls)
+	return func() actor.Actor { return &walletClient{w: w, waiting: waiting} }
 }
 
 // Receive implements actor.Actor.
@@ -63,13 +70,15 @@ func (c *walletClient) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		if c.w.blocks != nil {
+			c.busy = true
 			blocks := c.w.blocks
 			c.scanner = ctx.Spawn(c.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor {
 				return &scanner{blocks: blocks, lock: c.w.Lock, log: c.w.Log}
 			}))
 			ctx.Send(c.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: lines.Tick})
-			c.scan(ctx)
 		}
+	case ready:
+		c.ready(ctx)
 	case *timing.Tick:
 		c.scan(ctx)
 	case call:
@@ -77,8 +86,13 @@ func (c *walletClient) Receive(ctx actor.Context) {
 			ctx.Respond(c.deposit(ctx, m.number, c.w.birthday))
 			return
 		}
-		c.waiting = append(c.waiting, waitingCall{number: m.number, from: ctx.Sender()})
+		c.waiting.list = append(c.waiting.list, waitingCall{number: m.number, from: ctx.Sender()})
 		ctx.Request(c.scanner, tipWanted{})
+	case *spawn.Lost:
+		if q, ok := m.Message.(call); ok {
+			c.forget(q.number)
+			ctx.Respond(answer{number: q.number, err: ErrInterrupted})
+		}
 	case tipSeen:
 		c.tipSeen(ctx, m)
 	case scanned:
@@ -89,16 +103,36 @@ func (c *walletClient) Receive(ctx actor.Context) {
 	}
 }
 
+// ready asks the scanner for what its former incarnation, or that of this actor,
+// has not answered.
+func (c *walletClient) ready(ctx actor.Context) {
+	c.busy = false
+	c.scan(ctx)
+	for len(c.waiting.list) > 0 && c.waiting.list[0].served {
+		ctx.Send(c.waiting.list[0].from, answer{number: c.waiting.list[0].number, err: ErrInterrupted})
+		c.waiting.list = c.waiting.list[1:]
+	}
+	if len(c.waiting.list) > 0 {
+		ctx.Request(c.scanner, tipWanted{})
+	}
+}
+
 // tipSeen makes the addresses that wait for the height of the chain.
 func (c *walletClient) tipSeen(ctx actor.Context, m tipSeen) {
-	for _, q := range c.waiting {
+	for len(c.waiting.list) > 0 {
+		q := &c.waiting.list[0]
 		a := answer{number: q.number, err: m.err}
 		if m.err == nil {
+			q.served = true
 			a = c.deposit(ctx, q.number, max(m.height, 1))
 		}
 		ctx.Send(q.from, a)
+		c.waiting.list = c.waiting.list[1:]
 	}
-	c.waiting = nil
+}
+
+func (c *walletClient) forget(number uint64) {
+	c.waiting.list = slices.DeleteFunc(c.waiting.list, func(q waitingCall) bool { return q.number == number })
 }
 
 // deposit makes a fresh address, which cannot be paid to below a height.
@@ -134,11 +168,10 @@ func (c *walletClient) scan(ctx actor.Context) {
 		return
 	}
 	m := scan{first: ^uint32(0)}
-	for _, op := range book.Operations(snap) {
-		if d := op.GetDeposit(); d != nil {
-			m.watched = append(m.watched, watched{operation: op.GetId(), index: d.GetIndex(), key: c.key(d.GetIndex())})
-			m.first = min(m.first, d.GetFromHeight())
-		}
+	for _, op := range addresses(snap) {
+		d := op.GetDeposit()
+		m.watched = append(m.watched, watched{operation: op.GetId(), index: d.GetIndex(), key: c.key(d.GetIndex())})
+		m.first = min(m.first, d.GetFromHeight())
 	}
 	m.from = max(m.first, book.Scanned(snap)+1)
 	snap.Release()
@@ -146,6 +179,11 @@ func (c *walletClient) scan(ctx actor.Context) {
 		c.busy = true
 		ctx.Request(c.scanner, m)
 	}
+}
+
+// addresses are the operations that made the addresses, which are watched for ever.
+func addresses(r storage.Reader) []*clientwire.Operation {
+	return slices.DeleteFunc(book.Operations(r), func(op *clientwire.Operation) bool { return op.GetDeposit() == nil })
 }
 
 // scanned takes what was found; each deposit becomes an operation of its own. How far
@@ -157,20 +195,25 @@ func (c *walletClient) scanned(ctx actor.Context, m scanned) {
 		c.busy = false
 		c.w.Log.Warn("cannot look for deposits", slog.Any("error", m.err))
 	case m.to > 0:
-		ctx.Request(c.w.User, deposits{found: m.found, to: m.to})
+		ctx.Request(c.w.User, deposits{found: m.found, to: m.to, watched: m.watched})
 	default:
 		c.busy = false
 	}
 }
 
 // scanner is the worker that waits for the bitcoin node, so that nobody else has
-// to. It accepts scan and tipWanted and answers each.
+// to. It says when it is ready, at first and after a failure that lost a question;
+// it accepts scan and tipWanted and answers each.
 type scanner struct {
 	blocks Blocks
 	lock   *descriptor.Descriptor
 	log    *slog.Logger
 	tip    chainhash.Hash // of the chain that was searched to its end
+	count  int            // addresses that it was searched for
 }
+
+// ready is the first message of every incarnation of a scanner.
+type ready struct{}
 
 // watched is one address.
 type watched struct {
@@ -189,9 +232,10 @@ type scan struct {
 // scanned answers scan: everything up to height to was searched; 0 says that
 // there was nothing new.
 type scanned struct {
-	to    uint32
-	found []*clientwire.Operation
-	err   error
+	to      uint32
+	watched int // how many addresses were looked for
+	found   []*clientwire.Operation
+	err     error
 }
 
 // tipWanted asks for the height of the chain; tipSeen is the answer.
@@ -209,6 +253,8 @@ const scanStep = 32
 // Receive implements actor.Actor.
 func (s *scanner) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		ctx.Send(ctx.Parent(), ready{})
 	case tipWanted:
 		height, err := s.blocks.Tip()
 		if err != nil {
@@ -229,12 +275,12 @@ func (s *scanner) scan(m scan) scanned {
 	if err != nil {
 		return scanned{err: fmt.Errorf("ask the bitcoin node for block %d: %w", tip, err)}
 	}
-	if best == s.tip {
+	if best == s.tip && len(m.watched) == s.count {
 		return scanned{}
 	}
 	// The newest blocks may have been replaced.
 	from := max(m.first, min(m.from, max(tip, rescan)-rescan+1))
-	out := scanned{to: min(tip, from+scanStep-1)}
+	out := scanned{to: min(tip, from+scanStep-1), watched: len(m.watched)}
 	for height := from; height <= out.to; height++ {
 		found, err := s.block(height, m.watched)
 		if err != nil {
@@ -243,7 +289,7 @@ func (s *scanner) scan(m scan) scanned {
 		out.found = append(out.found, found...)
 	}
 	if out.to == tip {
-		s.tip = best
+		s.tip, s.count = best, len(m.watched)
 	}
 	return out
 }

@@ -1,9 +1,9 @@
 // Package carrier is the actor of one operation: it carries it from its record to
 // an end with a reason.
 //
-//	accepts  Heard and Reach from its lines, Prepared, Refused, Settled and Lost
-//	         from MintClient, Recall from UserClient, timing.Tick
-//	sends    Ask to its lines, Prepare, Settle and Release to MintClient,
+//	accepts  Heard and Reach from its lines, Loaded, Prepared, Refused, Settled
+//	         and Lost from MintClient, Recall from UserClient, timing.Tick
+//	sends    Ask to its lines, Load, Prepare, Settle and Release to MintClient,
 //	         Changed to UserClient
 //
 // Whatever it knows beyond the record can be learnt again, so after a crash it
@@ -39,9 +39,9 @@ type carrier struct {
 	w  *World
 	id uint64
 
-	op       *clientwire.Operation
-	talk     []*actor.PID // lines, by member
-	down     []bool       // by member
+	op       *clientwire.Operation // nil until it is loaded
+	talk     []*actor.PID          // lines, by member
+	down     []bool                // by member
 	readings []*reading
 	cases    []*attemptCase // by attempt
 	harvest  *purse.Harvest // of the accepted attempt
@@ -84,7 +84,33 @@ func New(w *World, id uint64) actor.Producer {
 func (c *carrier) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		c.load(ctx)
+		ctx.Request(c.w.Mint, Load{ID: c.id})
+	case Loaded:
+		if c.op == nil { // a former incarnation may have asked too
+			c.load(ctx, m.Op)
+		}
+	case Lost: // what is written is known only to the store
+		if c.op == nil || c.busy { // otherwise it was answered before
+			panic(fmt.Sprintf("carrier: MintClient failed over operation %d", c.id))
+		}
+	case Recall:
+		c.recalled = true
+		c.advance(ctx)
+	case *spawn.Lost:
+		if _, ok := m.Message.(Recall); ok {
+			c.recalled = true // the user wishes it once
+			c.advance(ctx)
+		}
+	default:
+		if c.op != nil { // otherwise it was meant for a former incarnation
+			c.carryOn(ctx, m)
+		}
+	}
+}
+
+// carryOn takes what comes once the record is there.
+func (c *carrier) carryOn(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
 	case *timing.Tick:
 		c.tick(ctx, m)
 	case lines.Reach:
@@ -98,11 +124,6 @@ func (c *carrier) Receive(ctx actor.Context) {
 		c.refused(ctx, m)
 	case Settled:
 		c.settled(ctx, m.Op)
-	case Lost: // what is written is known only to the store
-		panic(fmt.Sprintf("carrier: MintClient failed over operation %d", c.id))
-	case Recall:
-		c.recalled = true
-		c.advance(ctx)
 	}
 }
 
@@ -115,8 +136,8 @@ func (c *carrier) takeBack(ctx actor.Context, op *clientwire.Operation) {
 	}
 }
 
-func (c *carrier) load(ctx actor.Context) {
-	c.w.View(func(r storage.Reader) { c.op = book.Operation(r, c.id) })
+func (c *carrier) load(ctx actor.Context, op *clientwire.Operation) {
+	c.op = op
 	if c.op.GetState() != clientwire.State_STATE_PENDING {
 		ctx.Stop(ctx.Self())
 		return
@@ -143,7 +164,7 @@ func (c *carrier) dial(ctx actor.Context) {
 
 // advance does what comes next: prepare an attempt, or carry those there are.
 func (c *carrier) advance(ctx actor.Context) {
-	if c.busy || c.over {
+	if c.op == nil || c.busy || c.over {
 		return
 	}
 	if c.harvest != nil {

@@ -71,6 +71,15 @@ func (w *World) TryUpdate(fn func(storage.Tx) error) error {
 	return refusal
 }
 
+// Load asks MintClient for the record of an operation; the answer is Loaded. It
+// is the first thing that every incarnation of a carrier asks: MintClient answers
+// in order, so that nothing which a former incarnation asked for is carried out,
+// or answered, after Loaded.
+type Load struct{ ID uint64 }
+
+// Loaded brings a record as it is stored.
+type Loaded struct{ Op *clientwire.Operation }
+
 // Prepare asks MintClient for the next attempt of an operation; the answer is
 // Prepared, Refused, or Settled if the operation could be ended at once.
 type Prepare struct {

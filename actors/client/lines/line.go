@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/federation"
 	"minimint/messages/link"
@@ -19,12 +20,18 @@ type line struct {
 	peer    messages.PeerID
 	member  federation.Member
 
-	to       *actor.PID
-	up       bool
-	open     []question
-	next     uint64
+	to *actor.PID
+	up bool
+	*questions
 	failures int
 	pause    int // ticks until the next attempt
+}
+
+// questions outlive an incarnation: the operation asks each but once. Numbers do
+// too, so that a reply to a former one is not taken for another's.
+type questions struct {
+	open []question
+	next uint64
 }
 
 // question is a request that has no answer yet.
@@ -70,7 +77,8 @@ const (
 
 // New returns the producer of a line to a member.
 func New(session Session, peer messages.PeerID, member federation.Member) actor.Producer {
-	return func() actor.Actor { return &line{session: session, peer: peer, member: member} }
+	kept := new(questions)
+	return func() actor.Actor { return &line{session: session, peer: peer, member: member, questions: kept} }
 }
 
 // Receive implements actor.Actor.
@@ -90,6 +98,10 @@ func (l *line) Receive(ctx actor.Context) {
 		l.tick(ctx)
 	case Ask:
 		l.ask(ctx, m)
+	case *spawn.Lost:
+		if q, ok := m.Message.(Ask); ok {
+			l.ask(ctx, q)
+		}
 	case *wire.ClientReply:
 		l.reply(ctx, m)
 	}
@@ -150,11 +162,12 @@ func (l *line) send(ctx actor.Context, q *question) {
 	ctx.Request(l.to, r)
 }
 
+// reply hands an answer on, and only then forgets the question.
 func (l *line) reply(ctx actor.Context, m *wire.ClientReply) {
 	for i, q := range l.open {
 		if q.request.GetId() == m.GetId() && m.GetId() != 0 {
-			l.open = append(l.open[:i], l.open[i+1:]...)
 			ctx.Send(ctx.Parent(), Heard{Peer: l.peer, Key: q.key, Reply: m})
+			l.open = append(l.open[:i], l.open[i+1:]...)
 			return
 		}
 	}

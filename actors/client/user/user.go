@@ -46,6 +46,9 @@ type Config struct {
 	Blocks func(*chaincfg.Params) (client.Blocks, error)
 	// Now is the time of records until the clock's first tick. Optional.
 	Now time.Time
+	// Adapt changes what the client's actors run on: simulation and tests put
+	// timers and middleware underneath. Optional.
+	Adapt func(*spawn.Config)
 }
 
 // A User is an open client. Its methods may be called from any goroutine.
@@ -112,11 +115,15 @@ func newRig(cfg *Config, create bool) (*rig, error) {
 		return nil, err
 	}
 	r := &rig{store: store}
-	r.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return cfg.Log }))
-	r.spawn = spawn.New(spawn.Config{
+	r.system = actor.NewActorSystem(spawn.Logger(cfg.Log))
+	run := spawn.Config{
 		Timer: clock.Timer{}, Rand: cfg.Rand, Log: cfg.Log,
 		Exit: func(child string, reason any) { panic(fmt.Sprintf("user: actor %s: %v", child, reason)) },
-	})
+	}
+	if cfg.Adapt != nil {
+		cfg.Adapt(&run)
+	}
+	r.spawn = spawn.New(run)
 	forever := spawn.Restart(spawn.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second})
 	r.clock = r.system.Root.Spawn(r.spawn.RootProps(forever, clock.Producer()))
 	r.links = &links{system: r.system, rand: cfg.Rand, log: cfg.Log}
