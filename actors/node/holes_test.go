@@ -18,6 +18,7 @@ import (
 	"minimint/actors/module/wallet/descriptor"
 	"minimint/actors/module/wallet/pegin"
 	"minimint/actors/module/wallet/walletwire"
+	"minimint/actors/node/nodetest"
 	"minimint/messages/canonical"
 	"minimint/messages/transaction"
 	"minimint/messages/wire"
@@ -30,15 +31,15 @@ import (
 // although nobody submits it again or ever told the others of it.
 func TestH52PooledTransactionIsDecidedAfterAFullRestart(t *testing.T) {
 	h := newHouse(t, 4)
-	holders := []*client{h.connect(0), h.connect(1)}
+	holders := []*nodetest.Caller{h.connect(0), h.connect(1)}
 	tx := h.claim()
 	for _, c := range holders {
-		c.awaitBlock(h.chain.Height() - 2)
+		awaitBlock(c, h.chain.Height()-2)
 	}
 	h.stop(2)
 	h.stop(3)
 	for i, c := range holders {
-		if r := c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Submit{Submit: &wire.Submit{Transaction: tx.Bytes()}}}); r.GetSubmitted() == nil {
+		if r := c.Ask(&wire.ClientRequest{Request: &wire.ClientRequest_Submit{Submit: &wire.Submit{Transaction: tx.Bytes()}}}); r.GetSubmitted() == nil {
 			t.Fatalf("node %d answers %v", i, r)
 		}
 	}
@@ -48,7 +49,7 @@ func TestH52PooledTransactionIsDecidedAfterAFullRestart(t *testing.T) {
 		h.start(i)
 	}
 	for i := range h.nodes {
-		h.connect(i).awaitAccepted(tx)
+		awaitAccepted(h.connect(i), tx)
 	}
 }
 
@@ -57,7 +58,7 @@ func TestH52PooledTransactionIsDecidedAfterAFullRestart(t *testing.T) {
 // they were.
 func TestH53EpochsGoOnAfterAFullRestart(t *testing.T) {
 	h := newHouse(t, 4)
-	connect := func() (all []*client) {
+	connect := func() (all []*nodetest.Caller) {
 		for i := range h.nodes {
 			all = append(all, h.connect(i))
 		}
@@ -74,7 +75,7 @@ func TestH53EpochsGoOnAfterAFullRestart(t *testing.T) {
 		}
 		clients := connect()
 		for i, c := range clients {
-			if got := c.info().GetNextEpoch(); got < before {
+			if got := c.Info().GetNextEpoch(); got < before {
 				t.Errorf("node %d starts at epoch %d after %d", i, got, before)
 			}
 		}
@@ -125,7 +126,7 @@ func (h *house) claim() *transaction.Transaction {
 	return tx
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -133,35 +134,35 @@ func must(t *testing.T, err error) {
 }
 
 // awaitBlock asks until the federation has agreed on a height.
-func (c *client) awaitBlock(height uint32) {
-	c.t.Helper()
+func awaitBlock(c *nodetest.Caller, height uint32) {
+	c.Helper()
 	for deadline := time.Now().Add(patience); ; {
-		r := c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Query{Query: &wire.Query{Module: string(wallet.Kind), Method: "height"}}})
+		r := c.Ask(&wire.ClientRequest{Request: &wire.ClientRequest_Query{Query: &wire.Query{Module: string(wallet.Kind), Method: "height"}}})
 		seen := new(walletwire.Height)
-		must(c.t, canonical.Unmarshal(r.GetAnswer().GetBody(), seen, 100))
+		must(c, canonical.Unmarshal(r.GetAnswer().GetBody(), seen, 100))
 		if seen.GetHeight() >= height {
 			return
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("agreed on height %d, want %d", seen.GetHeight(), height)
+			c.Fatalf("agreed on height %d, want %d", seen.GetHeight(), height)
 		}
 	}
 }
 
 // awaitAccepted asks until a transaction is accepted.
-func (c *client) awaitAccepted(tx *transaction.Transaction) {
-	c.t.Helper()
+func awaitAccepted(c *nodetest.Caller, tx *transaction.Transaction) {
+	c.Helper()
 	id, witness := tx.ID(), tx.WitnessID()
 	for deadline := time.Now().Add(patience); ; {
-		r := c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Await{Await: &wire.Await{Txid: id[:], WitnessId: witness[:], WaitMs: 1000}}})
+		r := c.Ask(&wire.ClientRequest{Request: &wire.ClientRequest_Await{Await: &wire.Await{Txid: id[:], WitnessId: witness[:], WaitMs: 1000}}})
 		if accepted := r.GetStatus().GetAccepted(); accepted != nil {
 			if len(accepted.GetOutputs()) != len(tx.Outputs()) || bytes.Equal(accepted.GetOutputs()[0].GetShare(), nil) {
-				c.t.Errorf("accepted with outputs %v", accepted.GetOutputs())
+				c.Errorf("accepted with outputs %v", accepted.GetOutputs())
 			}
 			return
 		}
 		if r.GetStatus() == nil || time.Now().After(deadline) {
-			c.t.Fatalf("status %v", r)
+			c.Fatalf("status %v", r)
 		}
 	}
 }

@@ -78,7 +78,8 @@ type Config struct {
 	// Bitcoin is this member's bitcoin node; without one the member votes for
 	// no blocks, and everything else goes on.
 	Bitcoin chain.Backend
-	// Exit is called when the node must not go on; the process should end.
+	// Exit is called with a *Halt when the node must not go on: the process
+	// should end. It must not wait for the node.
 	Exit func(reason any)
 	Log  *slog.Logger
 	// Twist changes replies to clients before they are sent. Only nodes that
@@ -100,6 +101,7 @@ type Node struct {
 	wallet     *wallet.Module
 	status     *status
 	root       *actor.PID
+	halted     chan *Halt // the first; has room
 	sessions   atomic.Uint64
 	listener   net.Listener
 }
@@ -111,7 +113,12 @@ func Start(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := <-up; err != nil {
+	select {
+	case err = <-up:
+	case h := <-n.halted:
+		err = fmt.Errorf("node: %w", h)
+	}
+	if err != nil {
 		n.Stop()
 		return nil, err
 	}
@@ -129,7 +136,7 @@ func Launch(cfg Config) (n *Node, up <-chan error, err error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Ports = cfg.Ports.orReal()
-	n = &Node{cfg: cfg, status: newStatus(cfg.Self, cfg.Federation.Size(), cfg.Ports)}
+	n = &Node{cfg: cfg, status: newStatus(cfg.Self, cfg.Federation.Size(), cfg.Ports), halted: make(chan *Halt, 1)}
 	if err := n.open(); err != nil {
 		return nil, nil, errors.Join(err, n.close())
 	}
@@ -156,6 +163,35 @@ func (n *Node) open() error {
 	return nil
 }
 
+// supervision makes what runs the actors and what follows when one must not go
+// on.
+func (n *Node) supervision() *spawn.System {
+	p := n.cfg.Ports
+	cfg := spawn.Config{
+		Timer: p.Timer, Rand: p.Rand, Log: n.cfg.Log, Dispatcher: p.Dispatcher, Mailbox: p.Mailbox, Observe: p.Failed,
+		Exit: func(string, any) {}, // Observe knows more
+	}
+	p.Adapt(&cfg)
+	observe := cfg.Observe
+	cfg.Observe = func(f spawn.Failure) {
+		observe(f)
+		if f.Decision == spawn.Exited {
+			n.halt(haltOf(f))
+		}
+	}
+	return spawn.New(cfg)
+}
+
+// halt tells whoever runs the node that it must not go on.
+func (n *Node) halt(h *Halt) {
+	n.cfg.Log.Error("the node must not go on", slog.String("actor", h.Actor), slog.Any("reason", h.Reason))
+	select {
+	case n.halted <- h:
+	default: // it halts already
+	}
+	n.cfg.Exit(h)
+}
+
 // run makes the actor system and the tree.
 func (n *Node) run() (up <-chan error, err error) {
 	p := n.cfg.Ports
@@ -164,13 +200,7 @@ func (n *Node) run() (up <-chan error, err error) {
 		return nil, fmt.Errorf("node: the secrets are not those of member %d (%s)", n.cfg.Self, n.cfg.Federation.Members[n.cfg.Self].Name)
 	}
 	n.system = p.System(n.cfg.Log)
-	n.spawn = spawn.New(spawn.Config{
-		Timer: p.Timer, Rand: p.Rand, Log: n.cfg.Log, Dispatcher: p.Dispatcher, Mailbox: p.Mailbox, Observe: p.Failed,
-		Exit: func(child string, reason any) {
-			n.cfg.Log.Error("the node must not go on", slog.String("actor", child), slog.Any("reason", reason))
-			n.cfg.Exit(reason)
-		},
-	})
+	n.spawn = n.supervision()
 	n.transport = p.Transport(remote.Config{
 		System: n.system, Identity: own, Party: gate.Party{Federation: n.cfg.Federation.ID(), Incarnation: n.cfg.Incarnation},
 		Timer: p.Timer, Rand: p.Rand, Log: n.cfg.Log,

@@ -3,7 +3,6 @@ package node_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	mrand "math/rand/v2"
@@ -12,22 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"github.com/btcsuite/btcd/chaincfg"
-	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/chain/fake"
-	"minimint/actors/clock"
 	"minimint/actors/consensus"
 	"minimint/actors/consensus/history"
 	"minimint/actors/node"
 	"minimint/actors/node/nodetest"
-	"minimint/actors/remote"
-	"minimint/actors/remote/gate"
-	"minimint/actors/remote/identity"
-	"minimint/actors/spawn"
 	"minimint/messages"
-	"minimint/messages/link"
 	"minimint/messages/wire"
 	"minimint/storage"
 	"minimint/storage/bolt"
@@ -109,93 +100,25 @@ func logger(t *testing.T, i int) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), nil)).With("node", i)
 }
 
-// client is a link to one node.
-type client struct {
-	t       *testing.T
-	system  *actor.ActorSystem
-	node    *actor.PID
-	replies chan *wire.ClientReply
-	next    uint64
-}
-
-func (h *house) connect(i int) *client {
+// connect opens a link to one node.
+func (h *house) connect(i int) *nodetest.Caller {
 	h.t.Helper()
-	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
-	spawner := spawn.New(spawn.Config{Timer: clock.Timer{}, Rand: rand.Reader, Exit: func(string, any) {}, Log: slog.New(slog.DiscardHandler)})
-	own, err := identity.Generate(rand.Reader)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	hub := remote.New(remote.Config{
-		System: system, Identity: own, Party: gate.Party{Federation: h.federation.Config.ID(), Incarnation: 1},
-		Timer: clock.Timer{}, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
-	})
-	c := &client{t: h.t, system: system, replies: make(chan *wire.ClientReply, 64)}
-	inbox, err := system.Root.SpawnNamed(spawner.RootProps(spawn.StopOnly(), func() actor.Actor { return inbox(c.replies) }), "inbox")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	member := h.federation.Config.Members[i]
-	target := remote.Target{
-		Socket: member.Address, Key: identity.PinOf(member.Identity),
-		Policy: gate.Policy{
-			Owner: inbox.Id, Routes: map[string]string{"client": inbox.Id}, Receives: []proto.Message{&wire.ClientReply{}}, Sender: "session",
-			Limits: gate.PeerLimits(), Overflow: gate.CloseLink,
-		},
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := hub.Dial(ctx, target); err != nil {
-		h.t.Fatalf("dial node %d: %v", i, err)
-	}
-	c.node = actor.NewPID(target.Address(), "session")
-	h.t.Cleanup(func() { hub.Close(); system.Shutdown() })
-	return c
-}
-
-type inbox chan *wire.ClientReply
-
-func (i inbox) Receive(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *wire.ClientReply:
-		i <- m
-	case link.Event:
-	}
-}
-
-func (c *client) ask(r *wire.ClientRequest) *wire.ClientReply {
-	c.t.Helper()
-	c.next++
-	r.Id = c.next
-	c.system.Root.Send(c.node, r)
-	select {
-	case m := <-c.replies:
-		if m.GetId() != r.GetId() {
-			c.t.Fatalf("reply to %d, want %d", m.GetId(), r.GetId())
-		}
-		return m
-	case <-time.After(patience):
-		c.t.Fatal("no reply")
-		return nil
-	}
-}
-
-func (c *client) info() *wire.Info {
-	c.t.Helper()
-	return c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Info{Info: &wire.InfoWanted{}}}).GetInfo()
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	h.t.Cleanup(cancel)
+	return nodetest.Dial(ctx, h.t, h.federation.Config, i)
 }
 
 // awaitEpoch asks until the node has committed epochs up to next.
-func (c *client) awaitEpoch(next uint64) *wire.Info {
-	c.t.Helper()
+func awaitEpoch(c *nodetest.Caller, next uint64) *wire.Info {
+	c.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		info := c.info()
+		info := c.Info()
 		if info.GetNextEpoch() >= next {
 			return info
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("node %d is at epoch %d, want %d", info.GetMember(), info.GetNextEpoch(), next)
+			c.Fatalf("node %d is at epoch %d, want %d", info.GetMember(), info.GetNextEpoch(), next)
 		}
 	}
 }
@@ -207,7 +130,7 @@ func TestH49FederationsOfEverySizeAgree(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			h := newHouse(t, n)
-			var clients []*client
+			var clients []*nodetest.Caller
 			for i := range n {
 				clients = append(clients, h.connect(i))
 			}
@@ -218,14 +141,14 @@ func TestH49FederationsOfEverySizeAgree(t *testing.T) {
 }
 
 // sameState waits until all nodes have the same state, at epoch next or later.
-func (h *house) sameState(clients []*client, next uint64) uint64 {
+func (h *house) sameState(clients []*nodetest.Caller, next uint64) uint64 {
 	h.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
 		infos := make([]*wire.Info, len(clients))
 		same := true
 		for i, c := range clients {
-			infos[i] = c.awaitEpoch(next)
+			infos[i] = awaitEpoch(c, next)
 			same = same && infos[i].GetNextEpoch() == infos[0].GetNextEpoch()
 		}
 		if same {
@@ -244,7 +167,7 @@ func (h *house) sameState(clients []*client, next uint64) uint64 {
 
 func TestNodeReturnsAndCatchesUp(t *testing.T) {
 	h := newHouse(t, 4)
-	clients := []*client{h.connect(0), h.connect(1), h.connect(2)}
+	clients := []*nodetest.Caller{h.connect(0), h.connect(1), h.connect(2)}
 	h.chain.Mine(4)
 	first := h.sameState(clients, 1)
 	h.stop(3)
@@ -257,7 +180,7 @@ func TestNodeReturnsAndCatchesUp(t *testing.T) {
 }
 
 // rounds makes the federation agree on something so many times.
-func (h *house) rounds(clients []*client, n int) uint64 {
+func (h *house) rounds(clients []*nodetest.Caller, n int) uint64 {
 	h.t.Helper()
 	next := h.sameState(clients, 0)
 	for range n {
@@ -277,23 +200,23 @@ func TestMemberWithoutDataComesBack(t *testing.T) {
 		h.past[i].Retain = 3
 		h.start(i)
 	}
-	clients := []*client{h.connect(0), h.connect(1), h.connect(2)}
+	clients := []*nodetest.Caller{h.connect(0), h.connect(1), h.connect(2)}
 	h.rounds(append(clients, h.connect(3)), 2)
 	h.stop(3)
 	away := h.rounds(clients, 6)
 	h.dirs[3], h.past[3].Lost = t.TempDir(), true
 	h.start(3)
 	clients = append(clients, h.connect(3))
-	if h.sameState(clients, away); clients[3].info().GetOldestEpoch() == 0 {
+	if h.sameState(clients, away); clients[3].Info().GetOldestEpoch() == 0 {
 		t.Error("it got outcomes that the others have forgotten")
 	}
 	h.rounds(clients, 3)
 	h.stop(2)
-	last := h.rounds([]*client{clients[0], clients[1], clients[3]}, 2)
+	last := h.rounds([]*nodetest.Caller{clients[0], clients[1], clients[3]}, 2)
 	deadline := time.Now().Add(patience)
-	for clients[3].info().GetCertifiedEpochs() < last {
+	for clients[3].Info().GetCertifiedEpochs() < last {
 		if time.Now().After(deadline) {
-			t.Fatalf("certified are %d of %d epochs", clients[3].info().GetCertifiedEpochs(), last)
+			t.Fatalf("certified are %d of %d epochs", clients[3].Info().GetCertifiedEpochs(), last)
 		}
 	}
 }
@@ -302,26 +225,26 @@ func TestMemberWithoutDataComesBack(t *testing.T) {
 // more; the others do not need it.
 func TestDivergedMemberIsSeen(t *testing.T) {
 	h := newHouse(t, 4)
-	clients := []*client{h.connect(0), h.connect(1), h.connect(2)}
+	clients := []*nodetest.Caller{h.connect(0), h.connect(1), h.connect(2)}
 	h.rounds(append(clients, h.connect(3)), 2)
 	h.stop(3)
 	twist(t, filepath.Join(h.dirs[3], node.StoreFile))
 	h.start(3)
 	bad := h.connect(3)
 	deadline := time.Now().Add(patience)
-	for bad.info().GetAlarm() == "" {
+	for bad.Info().GetAlarm() == "" {
 		h.rounds(clients, 1)
 		if time.Now().After(deadline) {
 			t.Fatal("no alarm")
 		}
 	}
-	stopped := bad.info().GetNextEpoch()
+	stopped := bad.Info().GetNextEpoch()
 	h.rounds(clients, 2)
-	if got := bad.info(); got.GetNextEpoch() != stopped {
+	if got := bad.Info(); got.GetNextEpoch() != stopped {
 		t.Errorf("it went on from epoch %d to %d", stopped, got.GetNextEpoch())
 	}
 	for _, c := range clients {
-		if got := c.info().GetAlarm(); got != "" {
+		if got := c.Info().GetAlarm(); got != "" {
 			t.Errorf("another member: %s", got)
 		}
 	}

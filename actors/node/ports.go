@@ -38,6 +38,9 @@ type Ports struct {
 	Dispatcher actor.Dispatcher
 	Mailbox    actor.MailboxProducer
 	Failed     func(spawn.Failure)
+	// Adapt changes what actors run on, last of all: a rig that makes them fail
+	// puts its middleware in. Optional.
+	Adapt func(*spawn.Config)
 	// Clock produces the actor that answers timing.Subscribe.
 	Clock actor.Producer
 	// Rand must be unpredictable and safe for many goroutines.
@@ -83,7 +86,7 @@ type Cryptography struct {
 func (p Ports) orReal() Ports {
 	if p.System == nil {
 		p.System = func(log *slog.Logger) *actor.ActorSystem {
-			return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
+			return actor.NewActorSystem(spawn.Logger(log))
 		}
 	}
 	if p.Timer == nil {
@@ -112,6 +115,12 @@ func (p Ports) orReal() Ports {
 	}
 	if p.Cryptography == nil {
 		p.Cryptography = func(keys func() (Cryptography, error)) (Cryptography, error) { return keys() }
+	}
+	if p.Failed == nil {
+		p.Failed = func(spawn.Failure) {}
+	}
+	if p.Adapt == nil {
+		p.Adapt = func(*spawn.Config) {}
 	}
 	if p.Fault == nil {
 		p.Fault = func(messages.PeerID, string) {}

@@ -170,3 +170,31 @@ func reported(h *house, u *user.User, id uint64) {
 		h.Errorf("reports %q do not name member 2", op.GetReports())
 	}
 }
+
+// An address that is made while the chain is searched for the former ones is
+// looked for as well, also if no block comes for a long time.
+func TestAddressMadeDuringASearch(t *testing.T) {
+	h := nodetest.NewHouse(t, 4)
+	u := h.User()
+	u.Fund(30_000) // so that there is something to search for
+	asked, paid := make(chan struct{}), make(chan struct{})
+	height := h.Set(&nodetest.Trap{Party: "user", Actor: "client.scanner", Message: "client.tipWanted", Do: func() { <-asked }})
+	id := make(chan uint64, 1)
+	go func() {
+		n, err := u.Deposit(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		id <- n
+	}()
+	h.Caught(height)
+	h.Set(&nodetest.Trap{Party: "user", Actor: "client.scanner", Message: "client.scan", Do: func() { <-paid }})
+	search := h.Set(&nodetest.Trap{Party: "user", Actor: "client.walletClient", At: nodetest.Handled, Message: "*timing.Tick", Times: 2, Do: func() {}})
+	h.Caught(search) // it was sent out, without the new address
+	close(asked)
+	n := <-id
+	u.Pay(n, 20_000)
+	h.Mine(10)
+	close(paid)
+	u.Done(n, nil)
+}

@@ -1,5 +1,9 @@
 // Package nodetest makes whole federations for tests and simulation: with keys
 // from a dealer that knows all secrets, which no real federation has.
+//
+// [New] only deals. [NewHouse] runs the federation as well, with wallets, in one
+// process, and can make any actor of it panic at any message, or take the power
+// from any member. [NewCeremony] does the same with a key ceremony.
 package nodetest
 
 import (
