@@ -22,12 +22,31 @@ func main() {
 	defer stop()
 	if err := app().RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "minimintd:", err)
-		code := 1
-		var exit cli.ExitCoder
-		if errors.As(err, &exit) {
-			code = exit.ExitCode()
-		}
-		os.Exit(code)
+		os.Exit(exitCode(err))
+	}
+}
+
+// Exit codes. Whatever starts members again relies on them: after a bug or a
+// failure of the machine a person has to look first.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+	exitBug     = 3
+	exitMachine = 4
+)
+
+func exitCode(err error) int {
+	var halt *daemon.HaltError
+	var usage cli.ExitCoder
+	switch {
+	case errors.As(err, &halt) && halt.World() != nil:
+		return exitMachine
+	case errors.As(err, &halt):
+		return exitBug
+	case errors.As(err, &usage):
+		return usage.ExitCode()
+	default:
+		return exitFailure
 	}
 }
 
@@ -44,10 +63,11 @@ Examples:
    minimintd status --dir ~/minimint/member-0
    minimintd invite --dir ~/minimint/member-0
 
-Exit codes: 0 stopped by a signal, 1 failure, 2 wrong usage.`,
+Exit codes: 0 stopped by a signal, 1 cannot start, 2 wrong usage, 3 halted by a bug, 4 halted because the disk failed.
+Do not start a member again by itself after 3 and 4 (systemd: RestartPreventExitStatus=3 4): it says what to do.`,
 		// Errors are printed by main, once.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
+		OnUsageError:   badUsage,
 		Commands: []*cli.Command{
 			{
 				Name:  "run",
@@ -64,17 +84,22 @@ contradict themselves and end with different states. The default is "always".
 A member whose data is gone, or was restored from an old backup, finds out too: it follows the others, and says nothing until
 it cannot contradict what it said before. So never run two copies of a member, and prefer no data to old data. If more than f
 members listen at once nothing goes on: they wait for epochs that need them. Then their operators have to agree that no more than
-f of them said anything that is lost, and start the others once with --trust-journal.`,
+f of them said anything that is lost, and start the others once with --trust-journal.
+
+One that cannot trust its memory or its disk halts, and leaves a report in its directory, halt-TIME.txt, which holds no
+secrets.`,
 				Flags: append(dirFlags(), &cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` that holds the passphrase of the secrets"}, &cli.StringFlag{Name: "log", Value: "info", Usage: "debug, info, warn or error"},
 					&cli.BoolFlag{Name: "trust-journal", Usage: "do not listen although others remember more than the journal holds; only after operators agreed, see above"},
 					&cli.StringFlag{Name: "cpu-profile", Usage: "write a CPU profile to `FILE` until the member stops, for go tool pprof"}),
-				Action: run,
+				OnUsageError: badUsage,
+				Action:       run,
 			},
 			{
-				Name:   "invite",
-				Usage:  "print the invite code of the federation",
-				Flags:  dirFlags(),
-				Action: invite,
+				Name:         "invite",
+				Usage:        "print the invite code of the federation",
+				Flags:        dirFlags(),
+				OnUsageError: badUsage,
+				Action:       invite,
 			},
 			{
 				Name:  "status",
@@ -88,6 +113,9 @@ state is not what the others agreed on.`,
 	}
 }
 
+// badUsage says so by its exit code. The library asks every command for its own.
+func badUsage(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, exitUsage) }
+
 func dirFlags() []cli.Flag {
 	return []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "the member's `DIRECTORY`", EnvVars: []string{"MINIMINT_MEMBER_DIR"}}}
 }
@@ -95,7 +123,7 @@ func dirFlags() []cli.Flag {
 func run(c *cli.Context) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.String("log"))); err != nil {
-		return cli.Exit(fmt.Errorf("--log %q: want debug, info, warn or error", c.String("log")), 2)
+		return cli.Exit(fmt.Errorf("--log %q: want debug, info, warn or error", c.String("log")), exitUsage)
 	}
 	h, err := open(c)
 	if err != nil {
@@ -119,7 +147,7 @@ func run(c *cli.Context) error {
 // open reads the member's directory.
 func open(c *cli.Context) (home.Home, error) {
 	if c.String("dir") == "" {
-		return home.Home{}, cli.Exit("name the member's directory with --dir", 2)
+		return home.Home{}, cli.Exit("name the member's directory with --dir", exitUsage)
 	}
 	return home.Open(c.String("dir"))
 }

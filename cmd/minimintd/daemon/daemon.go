@@ -33,8 +33,9 @@ type Config struct {
 	Twist        func(*wire.ClientReply)
 }
 
-// Run runs the member. It returns nil when ctx ends, and an error if the
-// member cannot start or must not go on.
+// Run runs the member. It returns nil when ctx ends, a *HaltError if the member
+// must not go on, which may be found out at its start, and any other error if it
+// cannot start.
 func Run(ctx context.Context, cfg Config) error {
 	secrets, err := cfg.Home.Secrets(cfg.Passphrase)
 	if err != nil {
@@ -52,7 +53,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if unsynced {
 		cfg.Log.Warn("journal_sync is never: if this machine loses power the member forgets what it said last, and if more than f machines do so at once the federation may end with different states")
 	}
-	halted := make(chan any, 1)
+	ends := make(chan *node.Halt, 1)
 	settings := node.Config{
 		Federation: cfg.Home.Federation, Self: cfg.Home.Settings.Member, Secrets: secrets, DataDir: cfg.Home.DataDir(),
 		Past:            consensus.Past{Retain: cfg.Home.Settings.KeepEpochs, Lost: lost},
@@ -60,7 +61,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Listen: cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
 		Exit: func(reason any) {
 			select {
-			case halted <- reason:
+			case ends <- reason.(*node.Halt):
 			default: // it halts already
 			}
 		},
@@ -72,7 +73,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	n, err := node.Start(settings)
 	if err != nil {
-		return err
+		return halted(cfg.Home.Dir, err)
 	}
 	if err := cfg.Home.Started(); err != nil {
 		n.Stop()
@@ -85,9 +86,9 @@ func Run(ctx context.Context, cfg Config) error {
 	case <-ctx.Done():
 		n.Stop()
 		return nil
-	case reason := <-halted:
+	case h := <-ends:
 		// Nothing is stopped in good order: what is in memory is not trusted.
-		return fmt.Errorf("the member halts rather than go on with a state that it cannot trust: %v; its log says more", reason)
+		return halted(cfg.Home.Dir, h)
 	}
 }
 
