@@ -235,7 +235,7 @@ type theatre struct {
 
 // part is the rows of one actor.
 func (th *theatre) part(actor string, table []row) {
-	th.whole.Run(actor, func(t *testing.T) {
+	th.whole.Run(strings.ReplaceAll(actor, " ", "-"), func(t *testing.T) {
 		for _, r := range table {
 			t.Run(strings.ReplaceAll(r.name, " ", "-"), func(t *testing.T) { th.play(t, r) })
 		}
@@ -266,6 +266,8 @@ func TestSupervision(t *testing.T) {
 	th.part("peer", peerRows())
 	th.part("hbbft", hbbftRows())
 	th.part("consensus", consensusRows())
+	th.part("proofs", proofRows())
+	th.part("catching up", catchUpRows())
 	th.part("module", moduleRows())
 	th.part("chain", chainRows())
 	th.part("session", sessionRows())

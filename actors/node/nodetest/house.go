@@ -6,14 +6,18 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/chain/fake"
+	"minimint/actors/consensus"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/wallet"
 	"minimint/actors/node"
+	"minimint/actors/remote"
+	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/storage"
 	"minimint/storage/disk"
@@ -36,12 +40,31 @@ type Member struct {
 	Bitcoin    *fake.Node
 	Disk       *disk.Memory
 	Store      *memory.Store
-	Full       atomic.Bool  // the disk has no room
+	Full       atomic.Bool // the disk has no room
+	Past       consensus.Past
 	halts      []*node.Halt // of its process
 	house      *House
 	id         messages.PeerID
 	party      *party
 	starts     uint64
+}
+
+// retain is how many epochs members keep for others: few, so that one that has lost
+// its data needs a snapshot.
+const retain = 16
+
+// brisk shortens the pauses between attempts to link up, and how long a link must
+// hold to count. The deadline of a handshake stays: machines may be slow.
+type brisk struct{ spawn.Timer }
+
+const handshake = 10 * time.Second
+
+// After implements spawn.Timer.
+func (b brisk) After(d time.Duration, fn func()) (cancel func()) {
+	if d != handshake {
+		d /= 10
+	}
+	return b.Timer.After(d, fn)
 }
 
 // NewHouse starts a federation of n.
@@ -62,7 +85,8 @@ func NewHouse(t testing.TB, n int) *House {
 	}
 	for i := range addresses {
 		h.Members = append(h.Members, &Member{
-			Bitcoin: h.Chain.Node(), Disk: disk.NewMemory(), Store: memory.New(), house: h, id: messages.PeerID(i),
+			Bitcoin: h.Chain.Node(), Disk: disk.NewMemory(), Store: memory.New(), Past: consensus.Past{Retain: retain},
+			house: h, id: messages.PeerID(i),
 		})
 		h.Start(i)
 	}
@@ -105,7 +129,12 @@ func (h *House) TryStart(i int) error {
 		Ports: node.Ports{
 			Storage: func(string) (storage.Store, disk.Disk, error) { return m.Store, roomy{m.Disk, &m.Full}, nil },
 			Adapt:   p.adapt,
+			Transport: func(cfg remote.Config) node.Transport {
+				cfg.Timer = brisk{cfg.Timer}
+				return remote.New(cfg)
+			},
 		},
+		Past: m.Past,
 		Exit: func(reason any) {
 			h.event(func() {
 				if !p.dead {
@@ -150,6 +179,14 @@ func (m *Member) Away(fn func()) {
 	m.Store = m.Store.Clone()
 	fn()
 	h.Start(i)
+}
+
+// Lose is Bury, after which all data are gone.
+func (h *House) Lose(i int) {
+	h.Helper()
+	h.Bury(i, 1)
+	m := h.Members[i]
+	m.Disk, m.Store, m.Past.Lost = disk.NewMemory(), memory.New(), true
 }
 
 // Bury is Revive without the start.
