@@ -77,7 +77,6 @@ func (c *Core) located(from messages.PeerID, next messages.Epoch) Step {
 		step.Ahead = append(step.Ahead, Notice{from, next})
 	}
 	c.certify()
-	c.peers[from].lags = c.peers[from].next < c.position.Certified
 	return step
 }
 
@@ -85,6 +84,9 @@ func (c *Core) located(from messages.PeerID, next messages.Epoch) Step {
 func (c *Core) certify() {
 	over := c.peers.over(c.cfg.Self, c.position.Next, c.quorum.Live())
 	c.position.Certified = max(c.position.Certified, over)
+	for i := range c.peers {
+		c.peers[i].lags = messages.PeerID(i) != c.cfg.Self && c.peers[i].next < c.position.Certified
+	}
 	for len(c.epochs) > 0 && c.epochs[0].number < c.position.Certified {
 		c.epochs = c.epochs[1:]
 	}

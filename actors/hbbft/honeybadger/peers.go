@@ -13,7 +13,7 @@ type peer struct {
 	ahead   messages.Epoch // its Next when the caller was told that it is ahead
 	behind  messages.Epoch // its Next when the caller was told that it is behind, plus one
 	lagging time.Duration  // for how long it has lacked an outcome that is over
-	lags    bool           // it was heard to lack one
+	lags    bool           // by what it has told it lacks one
 	ignored messages.Epoch // newest epoch of its statements that did not count
 	again   bool           // it asked to be told again and waits for its credit
 	credit  time.Duration  // for starting epochs alone: a second each
@@ -67,7 +67,9 @@ func (r roster) over(self messages.PeerID, next messages.Epoch, live int) messag
 // help. It reports whether the peer turned out to be further.
 func (r roster) heard(from messages.PeerID, next, reach messages.Epoch) (ahead bool) {
 	p := &r[from]
-	p.next = max(p.next, next)
+	if next > p.next {
+		p.next, p.lagging = next, 0
+	}
 	if next <= reach || next <= p.ahead {
 		return false
 	}
@@ -76,8 +78,9 @@ func (r roster) heard(from messages.PeerID, next, reach messages.Epoch) (ahead b
 }
 
 // stragglers names peers that have lacked the outcome of the last epoch, which
-// is over, for longer than what is on its way explains. Whoever is further
-// behind learns so from our Next, and asks.
+// is over, for longer than what is on its way explains. They need not have said so
+// since: one that waits for votes of that epoch, which nobody has any more, says
+// nothing. Whoever is further behind learns so from our Next, and asks.
 func (r roster) stragglers(passed time.Duration, next messages.Epoch) []Notice {
 	var list []Notice
 	for i := range r {

@@ -16,6 +16,8 @@ import (
 // lossy delivers everything but what is lost, and lets time pass until members have
 // had enough of it to call it a stall. Member 0 does not learn how far others are.
 func (w *world) lossy(lost func(packet) bool) {
+	w.stuck = true
+	defer func() { w.stuck = false }()
 	for range 8 {
 		for len(w.queue) > 0 {
 			w.drop(lost)

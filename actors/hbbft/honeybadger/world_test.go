@@ -38,6 +38,8 @@ type world struct {
 	log     *strings.Builder
 	// manual leaves outcomes and wishes to the test.
 	manual bool
+	// stuck keeps from members that others found out that they are behind.
+	stuck bool
 	// crash, if set, says whether a member dies after kept of its next records
 	// became durable.
 	crash func(self messages.PeerID, records int) (kept int, dies bool)
@@ -269,7 +271,7 @@ func (w *world) drop(lost func(packet) bool) { w.queue = slices.DeleteFunc(w.que
 func (w *world) catchUp() {
 	for i, m := range w.members {
 		for _, b := range m.behind {
-			if w.members[b.Peer].core != nil {
+			if w.members[b.Peer].core != nil && !w.stuck {
 				w.members[b.Peer].ahead = append(w.members[b.Peer].ahead, honeybadger.Notice{Peer: messages.PeerID(i)})
 			}
 		}
