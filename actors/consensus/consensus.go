@@ -93,6 +93,7 @@ type Processor struct {
 	refusals    history.Refusals
 	intake      *intake
 	unsynced    *acknowledgements
+	memory      *memory
 	agenda      agenda
 	subscribers subscribers
 	notary      notary
@@ -109,7 +110,8 @@ func New(cfg Config) actor.Producer {
 		cfg.Past.Retain = DefaultRetain
 	}
 	var unsynced acknowledgements
-	return func() actor.Actor { return &Processor{cfg: cfg, unsynced: &unsynced} }
+	var past memory
+	return func() actor.Actor { return &Processor{cfg: cfg, unsynced: &unsynced, memory: &past} }
 }
 
 // Receive implements actor.Actor.
@@ -186,7 +188,7 @@ func (p *Processor) start(ctx actor.Context) {
 	if err := p.load(); err != nil {
 		spawn.Halt(fmt.Errorf("consensus: %w", err))
 	}
-	p.remote = newRemote(p.cfg, p.position)
+	p.remote = newRemote(p.cfg, p.position, p.memory)
 	ctx.Send(p.cfg.Clock, &timing.Subscribe{PID: ctx.Self(), Every: every})
 	p.log.Info("consensus starts", slog.Uint64("epoch", uint64(p.position.Next)), slog.Int("pooled", p.intake.pool.Len()))
 	if p.notary.alarm != nil {

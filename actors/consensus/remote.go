@@ -40,21 +40,31 @@ type remote struct {
 	fetch    *snapshot.Fetch
 	offer    *offer // nil if no snapshot is on offer
 	looked   bool   // all peers were asked where they are
-	lost     bool   // HBBFT was not told anything yet: see Past.Lost
-	wasLost  bool   // this incarnation began so
-	busy     bool   // a proceed message is on its way
-	idle     int    // ticks since the last commit
+	*memory
+	busy bool // a proceed message is on its way
+	idle int  // ticks since the last commit
 }
 
-func newRemote(cfg Config, at history.Position) remote {
+// memory is what a member knows of the data that it lost. It outlives an incarnation:
+// the store is not empty any more after a snapshot, and others may be further still.
+type memory struct {
+	known   bool // whether it was lost
+	lost    bool // HBBFT was not told anything yet: see Past.Lost
+	wasLost bool // it began so
+}
+
+func newRemote(cfg Config, at history.Position, m *memory) remote {
+	if !m.known {
+		lost := cfg.Past.Lost && at.Next == 0
+		*m = memory{known: true, lost: lost, wasLost: lost}
+	}
 	return remote{
+		memory: m,
 		peers: catchup.New(catchup.Config{
 			Federation: cfg.Federation, Era: cfg.Era, Self: cfg.Self, Members: cfg.Members, Key: cfg.Key,
 		}, at.Next, at.Previous),
 		requests: catchup.NewRequests[toconsensus.Message](cfg.Members),
 		fetch:    snapshot.NewFetch(cfg.Members, cfg.Era, cfg.Key),
-		lost:     cfg.Past.Lost && at.Next == 0,
-		wasLost:  cfg.Past.Lost && at.Next == 0,
 	}
 }
 

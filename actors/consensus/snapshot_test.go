@@ -386,6 +386,12 @@ func TestLostDataDirectory(t *testing.T) {
 		if told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(told) != 0 || n.position().Next != 30 {
 			t.Errorf("two of three have answered, at epoch %d HBBFT was told %v", n.position().Next, told)
 		}
+		n.tell(toconsensus.Agreed{Outcome: made(30, items("panic"))})
+		n.stage.Pass(time.Second)
+		n.tick(1)
+		if told := consensustest.Of[tohbbft.EpochCommitted](n.hbbft.Take()); len(told) != 0 {
+			t.Errorf("another incarnation forgot that data were lost: HBBFT was told %v", told)
+		}
 		n.tick(40)
 		n.learn(by, 1, 2, 3)
 		n.tick(60)
