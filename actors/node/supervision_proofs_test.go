@@ -76,7 +76,6 @@ func catchUpRows() []row {
 		bare("a snapshot", "node 3", consensus, nodetest.Handling, "toconsensus.SnapshotServed"),
 		bare("a snapshot, later", "node 3", consensus, nodetest.Handled, "toconsensus.SnapshotServed"),
 		bare("a snapshot on its way in", "node 3", peers, nodetest.Handling, "*wire.SnapshotReply"),
-		bare("a snapshot on its way out", "node [012]", "node/peer-3", nodetest.Handling, "topeer.ServeSnapshot"),
 	}
 }
 

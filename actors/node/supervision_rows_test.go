@@ -103,6 +103,7 @@ func hbbftRows() []row {
 		once("a contribution", nodetest.Handling, "tohbbft.Contribution"),
 		once("work", nodetest.Handling, "tohbbft.WorkPending"),
 		once("a tick", nodetest.Handling, "*timing.Tick"),
+		once("what can wait", nodetest.Handling, "hbbft.waited"),
 		{name: "everywhere", traps: []nodetest.Trap{everywhere(hbbft, nodetest.Handling, "tohbbft.PeerFrame")}},
 		{name: "everywhere, with an outcome", traps: []nodetest.Trap{everywhere(hbbft, nodetest.Sending, "toconsensus.Agreed")}},
 		{name: "everywhere, a commit", traps: []nodetest.Trap{everywhere(hbbft, nodetest.Handling, "tohbbft.EpochCommitted")}},
