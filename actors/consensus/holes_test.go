@@ -15,6 +15,8 @@ import (
 	"minimint/actors/consensus/pool"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
+	"minimint/messages/toconsensus"
+	"minimint/messages/tohbbft"
 	"minimint/messages/transaction"
 	"minimint/storage"
 	"minimint/storage/wal"
@@ -124,4 +126,26 @@ func TestH11PoolOfOneNote(t *testing.T) {
 		t.Errorf("%d ways to spend one deposit wait", held)
 	}
 	n.accepted(consensustest.Deposit('d', 2, 100)) // others are not kept out
+}
+
+// H43: the original proposed for an epoch before it had applied the one before, so what it
+// owed by then was missing, and it was banned. Here a contribution is what this member owes
+// after the newest commit, and none is given to an epoch beyond it.
+func TestH43ContributionFollowsTheCommit(t *testing.T) {
+	n := started(t, 4)
+	next := n.position().Next
+	n.hbbft.Take()
+	n.tell(toconsensus.WantContribution{Epoch: next + 1})
+	if got := consensustest.Of[tohbbft.Contribution](n.hbbft.Take()); len(got) != 0 {
+		t.Errorf("contributes %+v to an epoch whose predecessor is not committed", got)
+	}
+	n.tell(toconsensus.ModuleItems{Kind: consensustest.Kind, Items: [][]byte{[]byte("owed before")}})
+	n.agree(txs())
+	if got := n.contribution(); len(got.Items) != 0 {
+		t.Errorf("contributes what was owed before the commit: %+v", got.Items)
+	}
+	n.tell(toconsensus.ModuleItems{Kind: consensustest.Kind, Items: [][]byte{[]byte("owed after")}})
+	if got := n.contribution(); len(got.Items) != 1 || string(got.Items[0].Body) != "owed after" {
+		t.Errorf("contributes %+v", got.Items)
+	}
 }

@@ -366,3 +366,27 @@ func TestResetLink(t *testing.T) {
 		t.Errorf("%d resets, faults %q", r.resets, r.faults)
 	}
 }
+
+// H46: the original queued without bound what an absent peer had not acknowledged. Here
+// nothing is kept for it: when it is back, HBBFT and the processor are asked once each to say
+// again what is still of use.
+func TestH46NothingIsQueuedForAnAbsentPeer(t *testing.T) {
+	r := newRig(t)
+	r.tell(&link.Up{Link: 7})
+	for round, events := range [][2]any{
+		{&link.Down{Link: 7}, &link.Up{Link: 8}},
+		{&link.Congested{Link: 8}, &link.Writable{Link: 8}},
+	} {
+		r.tell(events[0])
+		r.resyncs()
+		r.remote.Take()
+		for i := range 20_000 {
+			r.tell(tohbbft.Send{Frame: frames.Frame{Epoch: messages.Epoch(i)}})
+			r.tell(topeer.AskOutcomes{From: messages.Epoch(i)})
+		}
+		r.tell(events[1])
+		if sent, asked := len(r.remote.Take()), r.resyncs(); sent != 0 || asked != 1 {
+			t.Errorf("round %d: %d messages were kept, and it is asked %d times to repeat", round, sent, asked)
+		}
+	}
+}
