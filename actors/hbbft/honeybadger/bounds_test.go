@@ -59,7 +59,7 @@ func random(w *world, r *rand.Rand, from messages.PeerID, epoch messages.Epoch) 
 
 // digest writes a step into a hash, in its order.
 func digest(h hash.Hash, self messages.PeerID, step honeybadger.Step) {
-	fmt.Fprintf(h, "%d %+v %+v %+v %+v %+v %+v", self, step.Records, step.Outcomes, step.Wanted, step.Behind, step.Ahead, step.Faults)
+	fmt.Fprintf(h, "%d %+v %+v %+v %+v %+v %+v %v", self, step.Records, step.Outcomes, step.Wanted, step.Behind, step.Ahead, step.Faults, step.Resets)
 	for _, s := range step.Sends {
 		to := -1
 		if s.To != nil {

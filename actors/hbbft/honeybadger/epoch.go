@@ -49,7 +49,7 @@ func newEpoch(c *Core, number messages.Epoch) *epoch {
 	e.subset = acs.New(acs.Config{
 		Quorum: c.quorum, Self: c.cfg.Self, Epoch: c.cfg.slot(number),
 		Signer: c.cfg.Signer, Verifier: c.cfg.Verifier, Coin: c.cfg.Coin, Absent: absent,
-		Distrusted: e.distrusted, Reborn: number <= c.born+1,
+		Distrusted: e.distrusted, Reborn: number <= c.born+Ahead,
 	})
 	if c.cfg.Encryption.At(number) {
 		e.decryptions = make([]*tdec.Decryption, n)

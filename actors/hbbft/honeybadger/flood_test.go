@@ -247,6 +247,13 @@ func TestBoundsAreThoseOfTheDesign(t *testing.T) {
 		"epochs without a liar's shares":                {honeybadger.Distrust, 64},
 		"milliseconds to answer a Pull":                 {int(honeybadger.PullPatience.Milliseconds()), 1000},
 		"rounds ahead":                                  {aba.Window, 16},
+		"rounds at all":                                 {aba.Rounds, 1024},
+		"epochs ahead":                                  {honeybadger.Ahead, 1},
+		"bytes of a frame":                              {frames.MaxFrame, 1 << 20},
+		"bytes of a proposal":                           {frames.MaxPayload, 256 << 10},
+		"bytes of a share":                              {frames.MaxShare, 256},
+		"statements of a frame that are no bits":        {frames.MaxItems, 1024},
+		"rounds of a frame":                             {frames.MaxRounds, 16},
 	} {
 		if is[0] != is[1] {
 			t.Errorf("%s: %d, the design says %d", name, is[0], is[1])

@@ -57,8 +57,11 @@ const (
 	// Lookback is how many committed epochs may not be over when the next one
 	// is opened.
 	Lookback = 1
-	// MaxOpen is the number of epochs that have state at any time.
-	MaxOpen = Lookback + 3
+	// Ahead is how many epochs beyond Next have statements that count.
+	Ahead = 1
+	// MaxOpen is the number of epochs that have state at any time: committed ones, one
+	// more while it is committed, Next, and those beyond it.
+	MaxOpen = Lookback + 2 + Ahead
 	// Burst is how many epochs one peer alone may start in a row; it gets one
 	// more per second.
 	Burst = 5
@@ -275,7 +278,7 @@ func New(cfg Config, position Position, journal []Record) (*Core, Step) {
 // are over, before anything else is said in these epochs.
 func (c *Core) restore() Step {
 	var step Step
-	for number := c.position.Certified; number <= c.position.Next+1; number++ {
+	for number := c.position.Certified; number <= c.position.Next+Ahead; number++ {
 		if own := recordsOf(c.restored, number); own != nil && c.takesPart(number) && find(c.epochs, number) == nil {
 			step.Join(c.epoch(number).restore(own))
 		}
@@ -298,7 +301,7 @@ func recordsOf(records []Record, number messages.Epoch) []Record {
 
 // takesPart reports whether statements about an epoch count, and are made.
 func (c *Core) takesPart(number messages.Epoch) bool {
-	return number >= max(c.position.Certified, c.cfg.Silent) && number <= c.position.Next+1 && c.position.absence(number).Known
+	return number >= max(c.position.Certified, c.cfg.Silent) && number <= c.position.Next+Ahead && c.position.absence(number).Known
 }
 
 // epoch returns the state of an epoch that this member takes part in.

@@ -127,7 +127,7 @@ func (r roster) moved(next messages.Epoch) []messages.PeerID {
 	var list []messages.PeerID
 	for i := range r {
 		r[i].faults = 0
-		if r[i].ignored != 0 && r[i].ignored <= next+1 {
+		if r[i].ignored != 0 && r[i].ignored <= next+Ahead {
 			r[i].ignored = 0
 			list = append(list, messages.PeerID(i))
 		}
