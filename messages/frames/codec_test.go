@@ -69,7 +69,8 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := frames.Frame{
 			Era: messages.Era(rapid.Uint32().Draw(t, "era")), Epoch: messages.Epoch(rapid.Uint64().Draw(t, "epoch")),
-			Next: messages.Epoch(rapid.Uint64().Draw(t, "next")), Again: rapid.Bool().Draw(t, "again"), Statements: statements(t),
+			Next: messages.Epoch(rapid.Uint64().Draw(t, "next")), Again: rapid.Bool().Draw(t, "again"),
+			Said: rapid.Uint64().Draw(t, "said"), Heard: rapid.Uint64().Draw(t, "heard"), Statements: statements(t),
 		}
 		var got []frames.Statement
 		for i, part := range frames.Split(f) {
@@ -80,6 +81,9 @@ func TestRoundTrip(t *testing.T) {
 			}
 			if back.Era != f.Era || back.Epoch != f.Epoch || back.Next != f.Next || back.Again != (f.Again && i == 0) {
 				t.Fatalf("part %d: header %+v", i, back)
+			}
+			if back.Said != f.Said || back.Heard != f.Heard && i == 0 || back.Heard != 0 && i > 0 {
+				t.Fatalf("part %d: said %d, heard %d", i, back.Said, back.Heard)
 			}
 			if again := frames.Encode(back); !bytes.Equal(again, b) {
 				t.Fatalf("part %d: encodes to other bytes", i)
