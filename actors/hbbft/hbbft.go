@@ -179,7 +179,7 @@ func (h *Instance) accept(ctx actor.Context, m tohbbft.Message) {
 		h.core, h.pending = nil, honeybadger.Step{} // what was not said yet is never said
 	} else if h.core != nil {
 		h.take(ctx, h.decide(m))
-		if f, ok := m.(tohbbft.PeerFrame); ok && f.Frame.Heard > 0 {
+		if f, ok := m.(tohbbft.PeerFrame); ok && (f.Frame.Heard > 0 || h.recall.proven) {
 			h.doubt(ctx)
 		}
 	} else {
@@ -210,6 +210,7 @@ func (h *Instance) decide(msg tohbbft.Message) honeybadger.Step {
 		return h.core.Propose(m.Epoch, h.sealed(m))
 	case tohbbft.EpochCommitted:
 		h.marked = true
+		clear(h.recall.looked)
 		return h.core.Committed(m.Next, absences(m)...)
 	case tohbbft.PeerFrame:
 		h.hear(m)

@@ -83,9 +83,10 @@ func (h *Instance) send(ctx actor.Context, sends []honeybadger.Send) {
 		if pid == nil {
 			continue
 		}
-		for k, f := range merge(messages.PeerID(i), sends) {
+		list := merge(messages.PeerID(i), sends)
+		for k, f := range list {
 			f.Era, f.Next, f.Said = h.cfg.Core.Era, next, h.journal.said
-			if k == 0 && greets(messages.PeerID(i), sends) {
+			if k == len(list)-1 && greets(messages.PeerID(i), sends) {
 				f.Heard = h.recall.heard[i] + 1
 			}
 			for _, part := range frames.Split(f) {

@@ -1,6 +1,7 @@
 package hbbft
 
 import (
+	"bytes"
 	"log/slog"
 	"slices"
 	"time"
@@ -25,20 +26,25 @@ import (
 // listens if f+1 of them heard more: one of those is correct. A single one may lie,
 // and could keep members that restart silent with it until the federation stands
 // still. That f+1 correct ones heard what was said is certain whenever all correct
-// members did and at most f are faulty, this one included.
+// members did and at most f are faulty, this one included. What fewer heard shows only
+// if they hold this member's proposal: it is signed, so one of them is enough.
 type recall struct {
 	heard  []uint64 // by PeerID: the highest Said that came from it
 	claims []uint64 // by PeerID: the highest Heard that it told this process
 	// sure says that the journal was found to be the newest, or what follows from it
 	// if it is not was done.
 	sure bool
+	// proven says that a peer holds a proposal of this member that the journal lacks;
+	// looked, by PeerID, how many such were examined since the last commit.
+	proven bool
+	looked []int
 	// reported says that the processor was told, and has not answered yet.
 	reported bool
 	waited   int // ticks since peers were asked
 }
 
 func newRecall(members int) *recall {
-	return &recall{heard: make([]uint64, members), claims: make([]uint64, members)}
+	return &recall{heard: make([]uint64, members), claims: make([]uint64, members), looked: make([]int, members)}
 }
 
 // note takes in a frame of a peer.
@@ -68,6 +74,13 @@ func (r *recall) said(some int) uint64 {
 	return max(sorted[len(sorted)-some], 1) - 1
 }
 
+// patience is for how many ticks more peers than necessary are waited for.
+const patience = 2
+
+// maxLooked bounds the proposals of its own that a peer can make this member verify
+// between two commits.
+const maxLooked = 4
+
 // askAgain is after how many ticks peers that have not told are asked again.
 const askAgain = 4
 
@@ -85,6 +98,7 @@ func (h *Instance) listen(ctx actor.Context, msg tohbbft.Message) {
 		h.greet(ctx, m.Peer, h.recall.claims[m.Peer] == 0)
 	case tohbbft.EpochCommitted:
 		h.recall.reported = h.recall.reported && m.Lost
+		clear(h.recall.looked)
 	case tohbbft.WorkPending, tohbbft.Contribution, tohbbft.Halt:
 	}
 	h.wake(ctx)
@@ -101,6 +115,40 @@ func (h *Instance) hear(m tohbbft.PeerFrame) {
 			slog.Uint64("peer", uint64(m.From)), slog.Uint64("heard", m.Frame.Heard-1), slog.Uint64("journal", h.journal.said))
 	}
 	h.recall.note(m.From, m.Frame)
+	for _, s := range m.Frame.Statements {
+		if v, ok := s.(frames.Value); ok && v.Proposer == h.cfg.Core.Self && h.recall.looked[m.From] < maxLooked && h.forgot(m.Frame.Epoch, v) {
+			h.recall.looked[m.From]++
+			h.recall.proven = h.recall.proven || h.signed(m.Frame.Epoch, v)
+		}
+	}
+}
+
+// forgot reports whether a proposal would be news to this member, in an epoch in which
+// it would speak.
+func (h *Instance) forgot(epoch messages.Epoch, v frames.Value) bool {
+	if epoch < max(h.journal.mark.silent, h.journal.mark.position.Certified) {
+		return false
+	}
+	var own frames.Value
+	if h.core != nil {
+		if epoch < h.core.Position().Certified {
+			return false
+		}
+		own, _ = h.core.Proposal(epoch)
+	}
+	for _, r := range h.journal.restored {
+		if s, ok := r.Statement.(frames.Value); ok && r.Epoch == epoch && s.Proposer == v.Proposer {
+			own = s
+		}
+	}
+	return own.Signature != v.Signature || !bytes.Equal(own.Payload, v.Payload)
+}
+
+// signed reports whether this member signed a proposal.
+func (h *Instance) signed(epoch messages.Epoch, v frames.Value) bool {
+	c := h.cfg.Core
+	slot := protocol.Slot{Federation: c.Federation, Era: c.Era, Epoch: epoch, Proposer: c.Self}
+	return len(v.Payload) <= frames.MaxPayload && c.Verifier.Verify(c.Self, slot.Signed(slot.Root(v.Payload)), v.Signature)
 }
 
 // greet tells a peer where this member is and what it heard; again asks it for the
@@ -152,6 +200,7 @@ func (h *Instance) tickListening(ctx actor.Context) {
 	if h.recall.waited++; h.recall.waited%askAgain == 0 && !h.recall.sure {
 		h.ask(ctx)
 	}
+	h.wake(ctx)
 }
 
 // wake makes the core if it is known where this member is and what it said.
@@ -169,16 +218,16 @@ func (h *Instance) remembers(ctx actor.Context) bool {
 	if r.sure {
 		return true
 	}
-	if r.answers()+1 < quorum.Live() {
+	if all := r.answers()+1 == quorum.N; !all && (r.answers()+1 < quorum.Live() || r.waited < patience) {
 		return false
 	}
-	if said := r.said(quorum.Some()); said > h.journal.said {
+	if said := r.said(quorum.Some()); said > h.journal.said || r.proven {
 		if !h.cfg.TrustJournal && !(h.told.known && h.told.committed.Lost) {
 			h.report(ctx, said)
 			return false
 		}
 		h.journal.mark.silent = max(h.journal.mark.silent, h.told.committed.Next+2)
-		h.journal.said = said
+		h.journal.said, r.proven = max(said, h.journal.said), false
 	}
 	if h.cfg.TrustJournal {
 		h.journal.mark.silent = 0
@@ -202,8 +251,11 @@ func (h *Instance) report(ctx actor.Context, said uint64) {
 // journal holds, of whom some could not tell before.
 func (h *Instance) doubt(ctx actor.Context) {
 	said := h.recall.said(protocol.NewQuorum(h.cfg.Core.Members).Some())
-	if said <= h.journal.said || h.cfg.TrustJournal {
-		h.journal.said = max(said, h.journal.said)
+	if said <= h.journal.said && !h.recall.proven {
+		return
+	}
+	if h.cfg.TrustJournal {
+		h.journal.said, h.recall.proven = max(said, h.journal.said), false
 		return
 	}
 	h.core, h.pending, h.recall.waited = nil, honeybadger.Step{}, 0

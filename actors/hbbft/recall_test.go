@@ -74,7 +74,13 @@ func (f *federation) awaitSaid(by messages.PeerID, fits func(messages.Epoch, fra
 // TestRestoredInTheSameEpoch: journal and state come from one backup that was made
 // before the member proposed in the open epoch; another proposal would convict it. It
 // listens until that epoch, and the next, are over.
-func TestRestoredInTheSameEpoch(t *testing.T) {
+func TestRestoredInTheSameEpoch(t *testing.T) { restoredInTheSameEpoch(t) }
+
+// TestOneWitnessIsEnough: the same where one member alone has heard the proposal. It cannot
+// be believed about counts, but the proposal is signed.
+func TestOneWitnessIsEnough(t *testing.T) { restoredInTheSameEpoch(t, 0, 1) }
+
+func restoredInTheSameEpoch(t *testing.T, deaf ...messages.PeerID) {
 	f := newFederation(t, 4)
 	for _, nd := range f.nodes {
 		nd.boot()
@@ -87,6 +93,9 @@ func TestRestoredInTheSameEpoch(t *testing.T) {
 	next := victim.where().Next
 
 	f.mute(true, 0, 1, 2)
+	for _, peer := range deaf {
+		victim.setLink(peer, false)
+	}
 	victim.give("forgotten")
 	f.awaitSaid(3, func(e messages.Epoch, s frames.Statement) bool {
 		_, ok := s.(frames.Value)

@@ -73,7 +73,8 @@ func TestRoundTrip(t *testing.T) {
 			Said: rapid.Uint64().Draw(t, "said"), Heard: rapid.Uint64().Draw(t, "heard"), Statements: statements(t),
 		}
 		var got []frames.Statement
-		for i, part := range frames.Split(f) {
+		parts := frames.Split(f)
+		for i, part := range parts {
 			b := frames.Encode(part)
 			back, err := frames.Decode(b)
 			if err != nil {
@@ -82,7 +83,7 @@ func TestRoundTrip(t *testing.T) {
 			if back.Era != f.Era || back.Epoch != f.Epoch || back.Next != f.Next || back.Again != (f.Again && i == 0) {
 				t.Fatalf("part %d: header %+v", i, back)
 			}
-			if back.Said != f.Said || back.Heard != f.Heard && i == 0 || back.Heard != 0 && i > 0 {
+			if back.Said != f.Said || back.Heard != f.Heard && i == len(parts)-1 || back.Heard != 0 && i < len(parts)-1 {
 				t.Fatalf("part %d: said %d, heard %d", i, back.Said, back.Heard)
 			}
 			if again := frames.Encode(back); !bytes.Equal(again, b) {

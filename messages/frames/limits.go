@@ -95,7 +95,7 @@ func each(b []byte, visit func(protowire.Number, []byte) error) error {
 // A frame without statements is returned as it is. It panics if one statement
 // alone is beyond the limits: no correct member makes such a statement.
 func Split(f Frame) []Frame {
-	parts := []Frame{{Era: f.Era, Epoch: f.Epoch, Next: f.Next, Again: f.Again, Said: f.Said, Heard: f.Heard}}
+	parts := []Frame{{Era: f.Era, Epoch: f.Epoch, Next: f.Next, Again: f.Again, Said: f.Said}}
 	var room budget
 	for _, s := range f.Statements {
 		if !room.take(s) {
@@ -108,6 +108,7 @@ func Split(f Frame) []Frame {
 		last := &parts[len(parts)-1]
 		last.Statements = append(last.Statements, s)
 	}
+	parts[len(parts)-1].Heard = f.Heard // when the rest has arrived
 	return parts
 }
 

@@ -321,6 +321,19 @@ func (c *Core) epoch(number messages.Epoch) *epoch {
 	return e
 }
 
+// Proposal returns what this member proposed in an epoch, as far as it knows.
+func (c *Core) Proposal(number messages.Epoch) (frames.Value, bool) {
+	if e := find(c.epochs, number); e != nil && e.subset.Proposed() {
+		return e.subset.Value(c.cfg.Self), true
+	}
+	for _, r := range c.restored {
+		if v, ok := r.Statement.(frames.Value); ok && r.Epoch == number && v.Proposer == c.cfg.Self {
+			return v, true
+		}
+	}
+	return frames.Value{}, false
+}
+
 // Position returns where the core is.
 func (c *Core) Position() Position { return c.position }
 

@@ -94,13 +94,20 @@ func (c *Core) certify() {
 
 // Resync says that the link to a peer came up, or can be written to again after
 // something was lost: it is told everything that this member said in open
-// epochs, and where this member is.
+// epochs, and where this member is; and what it proposed in them itself, since it may
+// have lost its journal.
 func (c *Core) Resync(peer messages.PeerID) Step {
 	if peer == c.cfg.Self || int(peer) >= len(c.peers) {
 		panic(fmt.Sprintf("honeybadger: link of member %d to %d", c.cfg.Self, peer))
 	}
 	c.peers.linkUp(peer)
-	return c.repeat(peer, false)
+	step := c.repeat(peer, false)
+	for _, e := range c.epochs {
+		if e.subset.Holds(peer) {
+			step.Sends = append(step.Sends, Send{To: &peer, Epoch: e.number, Statement: e.subset.Value(peer)})
+		}
+	}
+	return step
 }
 
 // Missed says that something that a peer said may have been lost on the way to

@@ -180,7 +180,7 @@ func (b *Broadcast) handleValue(from messages.PeerID, v frames.Value) Step {
 		}
 		b.examined++
 	} else if !b.pull.answer(from) {
-		if b.cfg.Reborn {
+		if b.cfg.Reborn || b.cfg.Self == b.cfg.Slot.Proposer { // of what we said we are reminded
 			return Step{}
 		}
 		return b.blame(from, protocol.ValueFromNonProposer, v)
