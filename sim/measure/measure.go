@@ -21,10 +21,11 @@
 // delays. A transaction's latency is what its user sees: from the packet that
 // carries it to the answer that it is decided.
 //
-// Frames are those of HBBFT, the messages in which members vote. Bytes are of all
-// messages between members, certificates and catch-up included, with what
-// headers and encryption add. Both are counted between members that were honest
-// and up at Begin.
+// Frames are those of HBBFT, the messages in which members vote. Bytes are those
+// of all messages between members, certificates and catch-up included, as they
+// are encoded; on the wire there are more, for headers, encryption and
+// acknowledgements. All are counted between members that were honest and up at
+// Begin.
 //
 // Rounds of an agreement are counted up to the highest in which anybody spoke
 // before one chosen honest member had the outcome; a decision by equal inputs of
@@ -85,6 +86,7 @@ type window struct {
 	frames     uint64
 	messages   uint64
 	bytes      uint64
+	wire       uint64
 	delivered  uint64 // to anybody
 	answers    []time.Duration
 	accepted   int
@@ -168,7 +170,7 @@ func (m *Meter) between(from, to int) bool {
 // sent notes who begins an epoch, and what users ask.
 func (m *Meter) sent(p network.Packet) {
 	if m.between(p.From, p.To) {
-		m.window.bytes += uint64(p.Bytes)
+		m.window.wire += uint64(p.Bytes)
 	}
 	for _, e := range p.Envelopes {
 		switch {
@@ -214,6 +216,7 @@ func (m *Meter) delivered(d network.Delivered) {
 		return
 	}
 	m.window.messages++
+	m.window.bytes += uint64(d.Bytes)
 	frame, ok := d.Message.(*wire.PeerFrame)
 	if !ok {
 		return

@@ -71,7 +71,7 @@ func TestDelays(t *testing.T) {
 		if r.Transaction.Shortest < r.Epoch.Shortest || r.Throughput() <= 0 || r.Accepted != r.Transaction.Count {
 			t.Errorf("%d crashed: transactions %+v, %d accepted", c.crashed, r.Transaction, r.Accepted)
 		}
-		if r.FramesPerPeer() < 4 || r.FramesIn() != r.FramesPerPeer()*float64(c.live-1) || r.BytesIn() < 1000 || r.Traffic.Delivered < r.Traffic.Messages || r.Traffic.Messages < r.Traffic.Frames {
+		if r.FramesPerPeer() < 4 || r.FramesIn() != r.FramesPerPeer()*float64(c.live-1) || r.BytesIn() < 1000 || r.WireIn() < r.BytesIn() || r.Traffic.Delivered < r.Traffic.Messages || r.Traffic.Messages < r.Traffic.Frames {
 			t.Errorf("%d crashed: %+v", c.crashed, r.Traffic)
 		}
 		if r.Rounds.Mean < 1 || r.Rounds.Most < 1 || len(r.Blames) != 0 || r.Violations != 0 || r.CPUPerEpoch() <= 0 {

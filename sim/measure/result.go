@@ -39,9 +39,10 @@ type Result struct {
 	Violations int
 }
 
-// Traffic is what went between live members, and in Delivered to and from
-// everybody.
-type Traffic struct{ Frames, Messages, Bytes, Delivered uint64 }
+// Traffic is what went between live members: frames of HBBFT, messages of all
+// kinds, their bytes, and bytes on the wire. Delivered are messages to and from
+// everybody, users too.
+type Traffic struct{ Frames, Messages, Bytes, Wire, Delivered uint64 }
 
 // Rounds says how many rounds agreements took.
 type Rounds struct {
@@ -55,7 +56,7 @@ func (m *Meter) End() Result {
 	r := Result{
 		Nodes: m.nodes, Time: m.now() - w.from, CPU: cpu() - w.cpu, Wall: time.Since(w.wall),
 		Transaction: Of(w.answers), Accepted: w.accepted, Blames: w.blames, Violations: len(m.w.Violations()) - w.violations,
-		Traffic: Traffic{Frames: w.frames, Messages: w.messages, Bytes: w.bytes, Delivered: m.w.Net().Stats().Messages - w.delivered},
+		Traffic: Traffic{Frames: w.frames, Messages: w.messages, Bytes: w.bytes, Wire: w.wire, Delivered: m.w.Net().Stats().Messages - w.delivered},
 	}
 	var took, gaps []time.Duration
 	var spoken []int
@@ -136,8 +137,12 @@ func (r Result) FramesPerPeer() float64 {
 // FramesIn returns how many frames a member had of all others in an epoch.
 func (r Result) FramesIn() float64 { return r.per(float64(r.Traffic.Frames)) }
 
-// BytesIn returns how many bytes a member received of the others in an epoch.
+// BytesIn returns how many bytes of messages a member had of the others in an
+// epoch.
 func (r Result) BytesIn() float64 { return r.per(float64(r.Traffic.Bytes)) }
+
+// WireIn is BytesIn on the wire.
+func (r Result) WireIn() float64 { return r.per(float64(r.Traffic.Wire)) }
 
 // CPUPerEpoch returns what an epoch of one live node cost the machine that
 // simulated it.

@@ -69,6 +69,7 @@ type Report struct {
 type Network struct {
 	Frames    float64 `json:"frames_per_peer_and_epoch"`
 	Bytes     float64 `json:"bytes_in_per_node_and_epoch"`
+	Wire      float64 `json:"wire_bytes_in_per_node_and_epoch"`
 	Delivered uint64  `json:"messages_delivered"`
 }
 
@@ -152,7 +153,7 @@ func reportOf(s scenario.Scenario, r measure.Result) Report {
 	out := Report{
 		Scenario: options.Line(s), Seconds: r.Time.Seconds(), Wall: r.Wall.Seconds(), CPU: r.CPU.Seconds(), Epochs: r.Epochs,
 		Epoch: options.SpreadOf(r.Epoch), Transaction: options.SpreadOf(r.Transaction), Accepted: r.Accepted, Throughput: r.Throughput(),
-		Network: Network{Frames: r.FramesPerPeer(), Bytes: r.BytesIn(), Delivered: r.Traffic.Delivered},
+		Network: Network{Frames: r.FramesPerPeer(), Bytes: r.BytesIn(), Wire: r.WireIn(), Delivered: r.Traffic.Delivered},
 		Rounds:  r.Rounds.Mean, Blames: r.Blames, Violations: []string{},
 	}
 	if n, err := scenario.FindNetwork(s.Network); err == nil && n.Mean > 0 {
@@ -173,7 +174,7 @@ func (r Report) Write(w io.Writer) error {
 		spread("  latency", r.Epoch),
 		fmt.Sprintf("%-13s %d decided, %d accepted, %.1f by second", "transactions", r.Transaction.Count, r.Accepted, r.Throughput),
 		spread("  latency", r.Transaction),
-		fmt.Sprintf("%-13s %.1f frames by peer, %.1f kB into each node, for an epoch; %d messages delivered", "network", r.Network.Frames, r.Network.Bytes/1000, r.Network.Delivered),
+		fmt.Sprintf("%-13s %.1f frames by peer, %.1f kB into each node (%.1f kB on the wire), for an epoch; %d messages delivered", "network", r.Network.Frames, r.Network.Bytes/1000, r.Network.Wire/1000, r.Network.Delivered),
 		fmt.Sprintf("%-13s %.2f on average", "rounds", r.Rounds),
 		fmt.Sprintf("%-13s %s", "blame", blames(r.Blames)),
 		fmt.Sprintf("%-13s %s", "fingerprint", r.Fingerprint),

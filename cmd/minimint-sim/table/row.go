@@ -45,6 +45,7 @@ type Cost struct {
 	FramesPerPeer float64 `json:"frames_per_peer"`
 	FramesIn      float64 `json:"frames_in"`
 	BytesIn       float64 `json:"bytes_in"`
+	WireIn        float64 `json:"wire_in"`
 	CPU           float64 `json:"cpu_ms"`
 	Rounds        float64 `json:"rounds_mean"`
 	MostRounds    int     `json:"rounds_max"`
@@ -64,7 +65,10 @@ func RowOf(s scenario.Scenario, r measure.Result) (Row, error) {
 			Epochs: r.Epochs, EpochP50: e.P50, EpochP95: e.P95, EpochP99: e.P99, EpochDelays: e.P50 / delay,
 			TxP50: tx.P50, TxP95: tx.P95, TxP99: tx.P99, TxDelays: tx.P50 / delay, PerSecond: r.Throughput(),
 		},
-		Cost{r.FramesPerPeer(), r.FramesIn(), r.BytesIn(), options.Milliseconds(r.CPUPerEpoch()), r.Rounds.Mean, r.Rounds.Most},
+		Cost{
+			FramesPerPeer: r.FramesPerPeer(), FramesIn: r.FramesIn(), BytesIn: r.BytesIn(), WireIn: r.WireIn(),
+			CPU: options.Milliseconds(r.CPUPerEpoch()), Rounds: r.Rounds.Mean, MostRounds: r.Rounds.Most,
+		},
 	}, nil
 }
 
@@ -97,7 +101,8 @@ var columns = []column{
 	{"tx_per_second", "rate", "tx/s", "decided, by virtual second", func(r Row) any { return r.PerSecond }, 0},
 	{"frames_per_peer", "frames", "/peer", "frames that a node had of each other, by epoch", func(r Row) any { return r.FramesPerPeer }, 0},
 	{"frames_in", "frames", "/node", "the same of all others", func(r Row) any { return r.FramesIn }, 0},
-	{"bytes_in", "bytes in", "kB/node", "all that a node received of others, by epoch", func(r Row) any { return r.BytesIn }, 1000},
+	{"bytes_in", "bytes in", "kB/node", "of all messages that a node had of others, by epoch", func(r Row) any { return r.BytesIn }, 1000},
+	{"wire_in", "wire in", "kB/node", "the same with headers, encryption and acknowledgements", func(r Row) any { return r.WireIn }, 1000},
 	{"cpu_ms", "CPU", "ms/node", "of this machine, to simulate an epoch of a node with all rules on", func(r Row) any { return r.CPU }, 0},
 	{"rounds_mean", "rounds", "mean", "of binary agreement in which anybody spoke, by slot", func(r Row) any { return r.Rounds }, 0},
 	{"rounds_max", "rounds", "max", "", func(r Row) any { return r.MostRounds }, 0},
