@@ -10,6 +10,7 @@
 //	crypto       what a note costs a member, and shares, and an epoch's contributions
 //	hbbft        HoneyBadgerBFT alone, among 4, 7 and 10 members
 //	recovery     how a member comes back that was away, or has lost its data
+//	simulation   message delays, frames and bytes of an epoch, and how fast they are simulated
 //	federation   four nodes in processes of their own and a bitcoin node: how long a
 //	             reissue takes, what an idle node needs, how much they all carry
 //
@@ -44,10 +45,11 @@ const (
 	crypto     = "crypto"
 	hbbft      = "hbbft"
 	recovery   = "recovery"
+	simulation = "simulation"
 	federation = "federation"
 )
 
-var parts = []string{crypto, hbbft, recovery, federation}
+var parts = []string{crypto, hbbft, recovery, simulation, federation}
 
 // Config says what to measure and where the results go.
 type Config struct {

@@ -178,6 +178,47 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// A goal is the most that a value should be, or the least.
+func TestGoals(t *testing.T) {
+	for _, c := range []struct {
+		dir, name string
+		value     float64
+		met       bool
+	}{
+		{"crypto/tsig", "combine_ratio_3of4", 0.09, true},
+		{"crypto/tsig", "combine_ratio_3of4", 0.1, true},
+		{"crypto/tsig", "combine_ratio_3of4", 0.11, false},
+		{"sim/measure", "sim_messages_per_cpu_second", 60_000, true},
+		{"sim/measure", "sim_messages_per_cpu_second", 50_000, true},
+		{"sim/measure", "sim_messages_per_cpu_second", 49_000, false},
+		{"sim/measure", "wire_bytes_in_per_epoch_n10", 1, false},
+	} {
+		values := map[string]float64{}
+		part := ""
+		for _, d := range definitions {
+			if d.dir == c.dir {
+				values[d.name], part = 0, d.part
+			}
+		}
+		values[c.name] = c.value
+		var r Report
+		if err := r.add(part, c.dir, values, "command"); err != nil {
+			t.Fatal(err)
+		}
+		f := r.Figures[slices.IndexFunc(r.Figures, func(f Figure) bool { return f.Name == c.name })]
+		if f.met() != c.met {
+			t.Errorf("%s of %v: met is %v", c.name, c.value, f.met())
+		}
+		var b strings.Builder
+		if err := r.WriteTable(&b); err != nil {
+			t.Fatal(err)
+		}
+		if want := "≥ 50000"; strings.Contains(b.String(), want) != (c.dir == "sim/measure") {
+			t.Errorf("%q in\n%s", want, b.String())
+		}
+	}
+}
+
 func TestSort(t *testing.T) {
 	r := sample()
 	slices.Reverse(r.Figures)

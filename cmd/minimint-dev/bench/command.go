@@ -15,8 +15,8 @@ func Command(flags []cli.Flag, build func(c *cli.Context, dir string) (stage.Con
 	return &cli.Command{
 		Name:  "bench",
 		Usage: "measure cryptography, consensus and a running federation; print a table and write bench.json",
-		Description: `Run it in a checkout: it uses the go command. The parts are crypto, hbbft and
-federation. A goal that is missed is no failure.`,
+		Description: `Run it in a checkout: it uses the go command. The parts are crypto, hbbft,
+recovery, simulation and federation. A goal that is missed is no failure.`,
 		Flags: append(flags,
 			&cli.BoolFlag{Name: "quick", Usage: "take fewer rounds: below a minute, and rougher"},
 			&cli.StringSliceFlag{Name: "only", Usage: "measure these `PARTS` alone, separated by commas"},

@@ -44,6 +44,9 @@ func (r Report) WriteTable(w io.Writer) error {
 		if f.Goal != nil {
 			goal, verdict = "≤ "+number(*f.Goal), "missed"
 		}
+		if f.AtLeast {
+			goal = "≥ " + number(*f.Goal)
+		}
 		if f.met() {
 			verdict = "met"
 		}
