@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -30,6 +31,9 @@ func main() { os.Exit(run(os.Args)) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	err := app().RunContext(ctx, args)
 	if err == nil {
 		return 0
@@ -41,6 +45,10 @@ func run(args []string) int {
 	}
 	return 1
 }
+
+// garbage is how much of it may gather, in percent of what is alive: worlds are
+// small and make much, and a fifth of the time would go into looking for it.
+const garbage = 400
 
 func app() *cli.App {
 	a := &cli.App{

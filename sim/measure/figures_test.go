@@ -1,6 +1,7 @@
 package measure_test
 
 import (
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -59,8 +60,10 @@ func run(b *testing.B, s scenario.Scenario) measure.Result {
 }
 
 // speed measures a federation under a light load in a local network, from its
-// second epoch on. Disks take time, as in every real one.
+// second epoch on. Disks take time, as in every real one. Garbage is collected as
+// rarely as in minimint-sim.
 func speed(b *testing.B, name string, n, epochs int, figure func(measure.Result) float64) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	var values []float64
 	for b.Loop() {
 		cfg := world.Config{
