@@ -21,6 +21,7 @@ import (
 
 	"minimint/actors/node"
 	"minimint/cmd/minimint-sim/hunt"
+	"minimint/cmd/minimint-sim/page"
 	"minimint/cmd/minimint-sim/single"
 	"minimint/cmd/minimint-sim/table"
 )
@@ -82,7 +83,7 @@ EXIT CODES:
 			}
 			return cli.ShowAppHelp(c)
 		},
-		Commands: []*cli.Command{single.Command(), hunt.Command(), table.Command(), completion()},
+		Commands: []*cli.Command{single.Command(), hunt.Command(), table.Command(), page.Command(), completion()},
 	}
 	for _, cmd := range a.Commands {
 		cmd.OnUsageError = a.OnUsageError

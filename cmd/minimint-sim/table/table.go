@@ -206,3 +206,18 @@ func WriteJSON(w io.Writer, rows []Row) error {
 	e.SetIndent("", "  ")
 	return e.Encode(rows)
 }
+
+// Cells returns the table as text: names, units, and a line for each row.
+func Cells(rows []Row) (names, units []string, lines [][]string) {
+	for _, c := range columns {
+		names, units = append(names, c.name), append(units, c.unit)
+	}
+	for _, r := range rows {
+		line := make([]string, len(columns))
+		for i, c := range columns {
+			line[i] = c.text(r)
+		}
+		lines = append(lines, line)
+	}
+	return names, units, lines
+}
