@@ -12,13 +12,16 @@ import (
 	"minimint/sim/world"
 )
 
-// A Fault is a way in which a member can be faulty.
+// A Fault is a way in which members can be faulty.
 type Fault struct {
 	Name, About string
-	// Corrupt says what is in the member's place.
-	Corrupt func(messages.PeerID) world.Faulty
-	// Unleash plans what happens to it. Optional.
-	Unleash func(*world.World, messages.PeerID)
+	// Join makes these members of a world that is not made yet faulty. It is called
+	// once for all that have the fault: they may collude.
+	Join func(cfg *world.Config, members ...messages.PeerID)
+	// Unleash plans what happens to them when the world is made. Optional.
+	Unleash func(w *world.World, members ...messages.PeerID)
+	// Real says that it shows with real cryptography only.
+	Real bool
 }
 
 // Crash is the name of the fault that the f of tables and figures have.
@@ -30,22 +33,31 @@ const crashes = time.Second
 // Faults are all that have a name.
 func Faults() []Fault {
 	return []Fault{
-		{Name: Crash, About: "its process ends after a second and does not come back", Corrupt: shipped, Unleash: func(w *world.World, who messages.PeerID) {
-			w.After(crashes, w.Node(int(who)).Kill)
-		}},
-		{Name: "restart", About: "its process ends every two seconds and starts again half a second later", Corrupt: shipped, Unleash: func(w *world.World, who messages.PeerID) {
-			n := w.Node(int(who))
-			var again func()
-			again = func() {
-				n.Kill()
-				w.After(crashes/2, n.Restart)
-				w.After(2*crashes, again)
+		{Name: Crash, About: "its process ends after a second and does not come back", Join: unchecked, Unleash: func(w *world.World, members ...messages.PeerID) {
+			for _, who := range members {
+				w.After(crashes, w.Node(int(who)).Kill)
 			}
-			w.After(crashes, again)
 		}},
-		{Name: "silent", About: "it holds its links and never says anything", Corrupt: func(who messages.PeerID) world.Faulty {
-			return world.Faulty{Peer: who, Process: func(*world.Corrupt) world.Process { return silent{} }}
+		{Name: "restart", About: "its process ends every two seconds and starts again half a second later", Join: unchecked, Unleash: restart},
+		{Name: "silent", About: "it holds its links and never says anything", Join: func(cfg *world.Config, members ...messages.PeerID) {
+			for _, who := range members {
+				cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: who, Process: func(*world.Corrupt) world.Process { return silent{} }})
+			}
 		}},
+	}
+}
+
+// restart ends processes again and again.
+func restart(w *world.World, members ...messages.PeerID) {
+	for _, who := range members {
+		n := w.Node(int(who))
+		var again func()
+		again = func() {
+			n.Kill()
+			w.After(crashes/2, n.Restart)
+			w.After(2*crashes, again)
+		}
+		w.After(crashes, again)
 	}
 }
 
@@ -62,8 +74,12 @@ func FindFault(name string) (Fault, error) {
 	return Fault{}, fmt.Errorf("no fault is called %q; there are %s", name, strings.Join(known, ", "))
 }
 
-// shipped is a member that is as it should be, and for which no rule is checked.
-func shipped(who messages.PeerID) world.Faulty { return world.Faulty{Peer: who} }
+// unchecked members are as they should be, and no rule is checked for them.
+func unchecked(cfg *world.Config, members ...messages.PeerID) {
+	for _, who := range members {
+		cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: who})
+	}
+}
 
 // silent is a process that hears and says nothing.
 type silent struct{}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"minimint/messages"
@@ -75,19 +76,35 @@ func (s Scenario) Config() (world.Config, func(*world.World), error) {
 	if s.Pause == 0 {
 		cfg.Load.Habits.Most = 1
 	}
+	plan, err := s.corrupt(&cfg)
+	return cfg, plan, err
+}
+
+// corrupt makes the last members faulty. It returns what is to be done once the
+// world is made.
+func (s Scenario) corrupt(cfg *world.Config) (func(*world.World), error) {
+	members := map[string][]messages.PeerID{}
+	for i, name := range s.Faulty {
+		members[name] = append(members[name], messages.PeerID(s.Nodes-len(s.Faulty)+i))
+	}
 	var plans []func(*world.World)
 	for i, name := range s.Faulty {
+		if slices.Contains(s.Faulty[:i], name) {
+			continue // it has joined, with all that have this fault
+		}
 		f, err := FindFault(name)
 		if err != nil {
-			return world.Config{}, nil, err
+			return nil, err
 		}
-		who := messages.PeerID(s.Nodes - len(s.Faulty) + i)
-		cfg.Faulty = append(cfg.Faulty, f.Corrupt(who))
+		if f.Real && !s.Real {
+			return nil, fmt.Errorf("the fault %q shows with real cryptography only", name)
+		}
+		f.Join(cfg, members[name]...)
 		if f.Unleash != nil {
-			plans = append(plans, func(w *world.World) { f.Unleash(w, who) })
+			plans = append(plans, func(w *world.World) { f.Unleash(w, members[name]...) })
 		}
 	}
-	return cfg, func(w *world.World) {
+	return func(w *world.World) {
 		for _, plan := range plans {
 			plan(w)
 		}
