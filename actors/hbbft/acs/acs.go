@@ -20,6 +20,7 @@ import (
 	"minimint/actors/hbbft/aba"
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/hbbft/rbc"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -210,7 +211,7 @@ func (s *Subset) fromAgreement(j messages.PeerID, child protocol.Step[bool]) Ste
 // reject inputs 0 wherever this member has put in nothing yet, once n−f
 // proposals are accepted.
 func (s *Subset) reject() Step {
-	if s.rejecting || len(s.set()) < s.cfg.Quorum.Live() {
+	if s.rejecting || len(s.set()) < s.cfg.Quorum.Live() || mutant.Removed(mutant.RejectMissing) {
 		return Step{}
 	}
 	s.rejecting = true

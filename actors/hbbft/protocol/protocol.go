@@ -9,6 +9,7 @@ package protocol
 import (
 	"fmt"
 
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -110,7 +111,12 @@ func NewQuorum(n int) Quorum {
 }
 
 // Live is N-F: as many as can be waited for.
-func (q Quorum) Live() int { return q.N - q.F }
+func (q Quorum) Live() int {
+	if mutant.Removed(mutant.LiveQuorum) {
+		return q.N
+	}
+	return q.N - q.F
+}
 
 // Some is F+1: at least one of them is correct.
 func (q Quorum) Some() int { return q.F + 1 }
