@@ -23,6 +23,22 @@ const (
 	RejectMissing
 	// VotesPerRoot: an Echo or a Ready counts for the root that it names.
 	VotesPerRoot
+	// ReadyAtLive: Ready follows n−f echoes, not fewer.
+	ReadyAtLive
+	// AmplifyAtSome: Ready follows f+1 readys, not fewer.
+	AmplifyAtSome
+	// AnswerMatches: the answer to a Pull has the root that was asked for.
+	AnswerMatches
+	// OpenAtSome: f+1 shares open a proposal; no member waits for more.
+	OpenAtSome
+	// EmptyIfProven: shares that do not open a proposal say nothing about it unless they
+	// are proven.
+	EmptyIfProven
+	// EmptyIfInvalid: an accepted proposal that is no ciphertext contributes nothing, and
+	// nobody waits for it.
+	EmptyIfInvalid
+	// EmptyIfUnopenable: nor does one that proven shares do not open.
+	EmptyIfUnopenable
 	// last is how many there are.
 	last
 )

@@ -36,6 +36,13 @@ func All() []Kind {
 		masked("silent", silence),
 		masked("slow", slowness),
 		masked("equivocating proposer", equivocation),
+		masked("two-faced echo", twoFaces),
+		masked("false ready", falseReady),
+		masked("inconsistent values", inconsistency),
+		masked("share withholding", withholding),
+		masked("bad shares", badShares),
+		masked("invalid ciphertext", noCiphertext),
+		masked("unopenable ciphertext", unopenable),
 	}
 }
 

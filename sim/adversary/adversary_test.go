@@ -28,6 +28,13 @@ var attacks = []attack{
 	{kind: "silent", without: mutant.LiveQuorum, harm: "liveness"},
 	{kind: "slow", without: mutant.RejectMissing, harm: "liveness"},
 	{kind: "equivocating proposer", without: mutant.VotesPerRoot, harm: "agreement"},
+	{kind: "two-faced echo", without: mutant.ReadyAtLive, harm: "liveness"},
+	{kind: "false ready", without: mutant.AmplifyAtSome, harm: "liveness"},
+	{kind: "inconsistent values", without: mutant.AnswerMatches, harm: "agreement"},
+	{kind: "share withholding", without: mutant.OpenAtSome, harm: "liveness"},
+	{kind: "bad shares", without: mutant.EmptyIfProven, harm: "agreement"},
+	{kind: "invalid ciphertext", without: mutant.EmptyIfInvalid, harm: "liveness"},
+	{kind: "unopenable ciphertext", without: mutant.EmptyIfUnopenable, harm: "liveness"},
 }
 
 // run plays an attack and returns which rules were violated, with a first line each.
@@ -51,7 +58,7 @@ func (a attack) run(t *testing.T) map[string]string {
 	}
 	w := world.New(cfg)
 	w.Run(2 * time.Second)
-	w.Settle(2 * time.Minute)
+	w.Settle(4 * time.Minute)
 	violated := map[string]string{}
 	for _, v := range w.Violations() {
 		if violated[v.Rule] == "" {

@@ -21,16 +21,20 @@ func equivocation(int) func(*world.Corrupt) mask {
 	}
 }
 
-// other is the second proposal of a member.
+// other is another proposal of a member than its node makes.
 type other struct {
 	*world.Corrupt
-	epoch messages.Epoch // of what was made last
-	value *frames.Value
+	payload func(messages.Epoch) []byte // nil: nothing, sealed
+	epoch   messages.Epoch              // of what was made last
+	value   *frames.Value
 }
 
 func (o *other) proposal(e messages.Epoch) frames.Value {
 	if o.value == nil || o.epoch != e {
-		v := o.Proposal(e, sealed(o.Corrupt, e, nil))
+		if o.payload == nil {
+			o.payload = func(e messages.Epoch) []byte { return sealed(o.Corrupt, e, nil) }
+		}
+		v := o.Proposal(e, o.payload(e))
 		o.epoch, o.value = e, &v
 	}
 	return *o.value
@@ -49,17 +53,21 @@ func (o *other) instead(e messages.Epoch, s frames.Statement) frames.Statement {
 		s.Root = slot.Root(v.Payload)
 		return s
 	case frames.DecryptionShare:
-		return shareOf(o.Corrupt, e, v)
+		if share, ok := shareOf(o.Corrupt, e, v); ok {
+			return share
+		}
+		return s
 	default:
 		return s
 	}
 }
 
-// shareOf is this member's share of the decryption of a valid proposal.
-func shareOf(c *world.Corrupt, e messages.Epoch, v frames.Value) frames.DecryptionShare {
+// shareOf is this member's share of the decryption of a proposal; false if that is
+// no ciphertext of its slot.
+func shareOf(c *world.Corrupt, e messages.Epoch, v frames.Value) (frames.DecryptionShare, bool) {
 	ciphertext, ok := c.Crypto.Core.Scheme.Verify(c.Slot(e, v.Proposer).Label(), v.Payload)
 	if !ok {
-		panic("adversary: share of what is not sealed")
+		return frames.DecryptionShare{}, false
 	}
-	return frames.DecryptionShare{Proposer: v.Proposer, Share: ciphertext.Share()}
+	return frames.DecryptionShare{Proposer: v.Proposer, Share: ciphertext.Share()}, true
 }

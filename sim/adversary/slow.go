@@ -11,7 +11,7 @@ import (
 
 // lateness is by how much a slow member is late: longer than any wait for something
 // that need not come.
-const lateness = 5 * time.Minute
+const lateness = 20 * time.Minute
 
 // slowness does everything right, much too late.
 func slowness(int) func(*world.Corrupt) mask {

@@ -217,10 +217,11 @@ func (u *User) dial(node int) {
 	}
 }
 
-// move has an errand go on at another node, after a while.
+// move has an errand go on at the next node, after a while: a faulty one may take it
+// and do nothing about it, again and again.
 func (u *User) move(e *errand, after time.Duration) {
 	e.request, e.acknowledged = 0, false
-	e.node = u.random.IntN(len(u.linked))
+	e.node = (e.node + 1) % len(u.linked)
 	e.again = u.cfg.Machine.Loop().Now() + after
 }
 

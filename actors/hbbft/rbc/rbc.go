@@ -29,6 +29,7 @@ import (
 	"fmt"
 
 	"minimint/actors/hbbft/protocol"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -190,6 +191,9 @@ func (b *Broadcast) handleValue(from messages.PeerID, v frames.Value) Step {
 		return b.blame(from, protocol.BadProposerSignature, v)
 	}
 
+	if b.pull.asking && mutant.Removed(mutant.AnswerMatches) {
+		root = b.pull.root
+	}
 	var step Step
 	if b.held != nil && root != b.heldRoot && !b.exposed {
 		b.exposed = true
@@ -245,7 +249,14 @@ func (b *Broadcast) advance(root messages.Digest) Step {
 		step.Say = append(step.Say, protocol.Everybody(frames.Echo{Proposer: p, Root: root}))
 	}
 	echoes, readys := b.echoes.count(root), b.readys.count(root)
-	if !b.readied && (echoes >= q.Live() || readys >= q.Some()) {
+	enough, amplify := q.Live(), q.Some()
+	if mutant.Removed(mutant.ReadyAtLive) {
+		enough = q.Some()
+	}
+	if mutant.Removed(mutant.AmplifyAtSome) {
+		amplify = 1
+	}
+	if !b.readied && (echoes >= enough || readys >= amplify) {
 		b.readied = true
 		b.readys.add(b.cfg.Self, root)
 		readys++

@@ -24,6 +24,7 @@ import (
 	"fmt"
 
 	"minimint/actors/hbbft/protocol"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -139,6 +140,9 @@ func (d *Decryption) Release() Step {
 		panic("tdec: released twice, or not accepted")
 	}
 	if d.sealed == nil {
+		if mutant.Removed(mutant.EmptyIfInvalid) {
+			return Step{}
+		}
 		return d.finish(nil, protocol.BadCiphertext)
 	}
 	d.phase = opening
@@ -206,7 +210,7 @@ func (d *Decryption) open() Step {
 			count++
 		}
 	}
-	if count < d.cfg.Quorum.Some() {
+	if count < d.cfg.Quorum.Some() || count < d.cfg.Quorum.N && mutant.Removed(mutant.OpenAtSome) {
 		return Step{}
 	}
 	o := d.sealed.Open(usable)
@@ -220,11 +224,17 @@ func (d *Decryption) open() Step {
 	case Opened:
 		step = d.finish(o.Plaintext, "")
 	case Unopenable:
+		if mutant.Removed(mutant.EmptyIfUnopenable) {
+			break
+		}
 		for _, peer := range o.Liars {
 			usable[peer] = nil
 		}
 		step = d.finish(nil, protocol.BadCiphertext, usable...)
 	case Incomplete:
+		if mutant.Removed(mutant.EmptyIfProven) {
+			step = d.finish(nil, protocol.BadCiphertext, usable...)
+		}
 	}
 	step.Faults = append(faults, step.Faults...)
 	return step
