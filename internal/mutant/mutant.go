@@ -39,6 +39,24 @@ const (
 	EmptyIfInvalid
 	// EmptyIfUnopenable: nor does one that proven shares do not open.
 	EmptyIfUnopenable
+	// DoubtAtSome: one other member that signs something else is no reason to stop.
+	DoubtAtSome
+	// EpochWindow: statements count in epochs that are open, and in no others.
+	EpochWindow
+	// AgainCredit: a member is told again at most once a second.
+	AgainCredit
+	// FaultLimit: of what a member does wrong in an epoch only so much is told.
+	FaultLimit
+	// KnownProposer: a statement about a member that does not exist is a fault.
+	KnownProposer
+	// TermsAtSome: f+1 members that have decided decide for others, not fewer.
+	TermsAtSome
+	// VerdictPerForm: a verdict is about one signed form of a transaction.
+	VerdictPerForm
+	// SpendOnce: a coin of the simulated module is spent once, a deposit claimed once.
+	SpendOnce
+	// SyncJournal: what a member says is durable before it is said.
+	SyncJournal
 	// last is how many there are.
 	last
 )

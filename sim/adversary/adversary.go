@@ -36,13 +36,23 @@ func All() []Kind {
 		masked("silent", silence),
 		masked("slow", slowness),
 		masked("equivocating proposer", equivocation),
-		masked("two-faced echo", twoFaces),
+		{Name: "two-faced echo", Members: true, Join: twoFaced},
 		masked("false ready", falseReady),
 		masked("inconsistent values", inconsistency),
 		masked("share withholding", withholding),
 		masked("bad shares", badShares),
 		masked("invalid ciphertext", noCiphertext),
 		masked("unopenable ciphertext", unopenable),
+		masked("bogus certificate shares", bogusOutcomes),
+		masked("other epochs", otherEpochs),
+		masked("replay", replay),
+		masked("flooding", flooding),
+		masked("garbage", garbage),
+		masked("vote splitting", voteSplitting),
+		masked("badly signed twins", badTwins),
+		{Name: "colluding group", Members: true, Join: colluding},
+		{Name: "double spending", Join: doubleSpending},
+		{Name: "crash and restart", Members: true, Join: crashing},
 	}
 }
 
@@ -79,10 +89,13 @@ type mask struct {
 	// apart is in change.
 	say func(to messages.PeerID, m proto.Message) []proto.Message
 	// change replaces a statement to a member, on its way.
-	change func(to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement
+	change changer
 	// hear sees what a member says before the node does.
 	hear func(from messages.PeerID, m proto.Message)
 }
+
+// A changer says what is said to a member about an epoch instead of a statement.
+type changer func(to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement
 
 // Outgoing implements world.Adversary.
 func (a mask) Outgoing(to messages.PeerID, m proto.Message) []proto.Message {

@@ -12,7 +12,8 @@ import (
 )
 
 // badShares gives shares of coins, decryptions and certificates that are none: to
-// half of the members of the right form, to the others not even that.
+// half of the members of the right form, and the right ones afterwards, to the
+// others not even that.
 func badShares(int) func(*world.Corrupt) mask {
 	return func(*world.Corrupt) mask {
 		return mask{
@@ -20,13 +21,13 @@ func badShares(int) func(*world.Corrupt) mask {
 				switch x := s.(type) {
 				case frames.CoinShare:
 					x.Share = spoilt(to, x.Share)
-					s = x
+					return []frames.Statement{x, s}
 				case frames.DecryptionShare:
 					x.Share = spoilt(to, x.Share)
-					s = x
+					return []frames.Statement{x, s}
 				default:
+					return []frames.Statement{s}
 				}
-				return []frames.Statement{s}
 			},
 			say: func(to messages.PeerID, m proto.Message) []proto.Message {
 				if share, ok := m.(*wire.OutcomeShare); ok {

@@ -14,7 +14,7 @@ func equivocation(int) func(*world.Corrupt) mask {
 		o := other{Corrupt: c}
 		return mask{change: func(to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement {
 			if to%2 == 1 && s.Slot() == c.Self {
-				s = o.instead(e, s)
+				s = o.instead(c, e, s)
 			}
 			return []frames.Statement{s}
 		}}
@@ -27,6 +27,8 @@ type other struct {
 	payload func(messages.Epoch) []byte // nil: nothing, sealed
 	epoch   messages.Epoch              // of what was made last
 	value   *frames.Value
+	// victim and believer are for those with two faces, see facing.
+	victim, believer messages.PeerID
 }
 
 func (o *other) proposal(e messages.Epoch) frames.Value {
@@ -40,8 +42,9 @@ func (o *other) proposal(e messages.Epoch) frames.Value {
 	return *o.value
 }
 
-// instead returns what the member would say of its slot if this were its proposal.
-func (o *other) instead(e messages.Epoch, s frames.Statement) frames.Statement {
+// instead returns what a member that colludes, or is the same, would say of the slot
+// if this were the proposal.
+func (o *other) instead(c *world.Corrupt, e messages.Epoch, s frames.Statement) frames.Statement {
 	v, slot := o.proposal(e), o.Slot(e, o.Self)
 	switch s := s.(type) {
 	case frames.Value:
@@ -53,7 +56,7 @@ func (o *other) instead(e messages.Epoch, s frames.Statement) frames.Statement {
 		s.Root = slot.Root(v.Payload)
 		return s
 	case frames.DecryptionShare:
-		if share, ok := shareOf(o.Corrupt, e, v); ok {
+		if share, ok := shareOf(c, e, v); ok {
 			return share
 		}
 		return s

@@ -14,7 +14,7 @@ import (
 func inconsistency(n int) func(*world.Corrupt) mask {
 	return func(c *world.Corrupt) mask {
 		o := other{Corrupt: c}
-		victim := neighbour(c, n, n-1) // it asks its next neighbour first
+		victim := messages.PeerID((int(c.Self) + n - 1) % n) // it asks its next neighbour first
 		asked := newEpochs()
 		return mask{
 			hear: func(from messages.PeerID, m proto.Message) {
@@ -35,9 +35,9 @@ func inconsistency(n int) func(*world.Corrupt) mask {
 					if !asked.seen(e) {
 						return nil
 					}
-					return []frames.Statement{o.instead(e, s)}
+					return []frames.Statement{o.instead(c, e, s)}
 				case frames.DecryptionShare:
-					return []frames.Statement{o.instead(e, s)}
+					return []frames.Statement{o.instead(c, e, s)}
 				default:
 					return []frames.Statement{s}
 				}

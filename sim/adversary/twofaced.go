@@ -8,41 +8,54 @@ import (
 	"minimint/sim/world"
 )
 
-// twoFaces proposes one thing to a victim and another to the rest, echoes each
-// before whom it suits, and votes for its own proposal, come what may: if fewer
-// echoes were enough, one member would deliver what the others never can. Of the
-// proposals of others it echoes roots that do not exist to half of the members. It
-// helps nobody to catch up.
-func twoFaces(n int) func(*world.Corrupt) mask {
-	return func(c *world.Corrupt) mask {
-		o := other{Corrupt: c}
-		victim, believer := neighbour(c, n, 1), neighbour(c, n, 2)
-		return mask{say: framesOnly, change: func(to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement {
-			if s.Slot() != c.Self {
-				return []frames.Statement{distorted(to, s)}
-			}
-			switch s := s.(type) {
-			case frames.Echo, frames.Ready:
-				if to != victim && to != believer {
-					return nil
-				}
-			case frames.Input:
-				s.Bit = true
-				return []frames.Statement{s}
-			case frames.BVal:
-				s.Bit = true
-				return []frames.Statement{s}
-			case frames.Aux:
-				s.Bit = true
-				return []frames.Statement{s}
-			default:
-			}
-			if to == victim {
-				s = o.instead(e, s)
-			}
-			return []frames.Statement{s}
-		}}
+// twoFaced are members that have two faces each by itself; see colluding.
+func twoFaced(cfg *world.Config, members ...messages.PeerID) {
+	for _, id := range members {
+		colluding(cfg, id)
 	}
+}
+
+// facing is what a member with two faces says of a slot with two proposals. A
+// victim hears that it stands by the second, a believer that it stands by the
+// first, and the others hear of neither; all hear that the slot is accepted. If
+// fewer echoes were enough, one member would deliver what the others never can.
+func (o *other) facing(c *world.Corrupt, to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement {
+	switch x := s.(type) {
+	case frames.Echo, frames.Ready:
+		if to != o.victim && to != o.believer {
+			return nil
+		}
+	case frames.Input:
+		x.Bit = true
+		s = x
+	case frames.BVal:
+		x.Bit = true
+		s = x
+	case frames.Aux:
+		x.Bit = true
+		s = x
+	default:
+	}
+	if to == o.victim {
+		s = o.instead(c, e, s)
+	}
+	return []frames.Statement{s}
+}
+
+// distorted names another root to half of the members.
+func distorted(to messages.PeerID, s frames.Statement) []frames.Statement {
+	if to%2 == 1 {
+		switch x := s.(type) {
+		case frames.Echo:
+			x.Root[0] ^= 1
+			s = x
+		case frames.Ready:
+			x.Root[0] ^= 1
+			s = x
+		default:
+		}
+	}
+	return []frames.Statement{s}
 }
 
 // framesOnly lets nothing pass but what belongs to HBBFT.
@@ -51,26 +64,4 @@ func framesOnly(_ messages.PeerID, m proto.Message) []proto.Message {
 		return nil
 	}
 	return []proto.Message{m}
-}
-
-// neighbour is a member that this one has chosen.
-func neighbour(c *world.Corrupt, n, distance int) messages.PeerID {
-	return messages.PeerID((int(c.Self) + distance) % n)
-}
-
-// distorted names another root to half of the members.
-func distorted(to messages.PeerID, s frames.Statement) frames.Statement {
-	if to%2 == 0 {
-		return s
-	}
-	switch s := s.(type) {
-	case frames.Echo:
-		s.Root[0] ^= 1
-		return s
-	case frames.Ready:
-		s.Root[0] ^= 1
-		return s
-	default:
-		return s
-	}
 }

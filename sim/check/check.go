@@ -3,12 +3,21 @@
 //
 //	agreement     all honest nodes commit the same outcome and state for an epoch,
 //	              and epochs in their order
+//	validity      n−f members have a part in every outcome, and what is an honest one's
+//	              part is what that one wanted to contribute
+//	totality      when all is quiet, every honest node has committed every epoch that
+//	              any honest node has
 //	blameless     no honest node is ever found at fault by an honest one
 //	conservation  what the federation holds is what it owes, after every epoch
+//	double spend  nothing is an input of two transactions that were accepted
 //	finality      what an honest node acknowledged is decided in the end, and what
 //	              one said to be accepted is accepted at all
 //	wallets       when all is quiet, the notes that wallets hold are all that the
 //	              mint owes
+//	bounds        what waits at an honest node, what it sends and what it tells of
+//	              others stays below constants
+//	waiting       when all is quiet, no honest node waits for anything: the newest
+//	              epoch is certified
 //	health        no actor of an honest node panics and no process ends by itself,
 //	              unless its disk was made to fail
 //
@@ -28,7 +37,9 @@ import (
 
 // All are all the rules.
 func All() []func(*world.World) world.Observer {
-	return []func(*world.World) world.Observer{Agreement, Blameless, Conservation, Finality, Wallets, Health}
+	return []func(*world.World) world.Observer{
+		Agreement, Validity, Totality, Blameless, Conservation, DoubleSpend, Finality, Wallets, Bounds, Waiting, Health,
+	}
 }
 
 type agreement struct {

@@ -146,6 +146,7 @@ func (p *pump) Run() {
 func (s *side) transmit(p *packet) {
 	n, from, to := s.host.net, s.host, s.other.host
 	p.bytes = overhead
+	n.sent[[2]int{from.number(), to.number()}] += uint64(len(p.envelopes))
 	for _, e := range p.envelopes {
 		p.bytes += len(e.GetPayload()) + len(e.GetTarget()) + len(e.GetType()) + perEnvelope
 	}

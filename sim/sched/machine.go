@@ -19,6 +19,9 @@ type Machine struct {
 	busy   time.Duration
 	parked []Task
 	held   time.Duration // until when nothing may leave
+	// longest is the most that ever waited in a mailbox, and backlog whose.
+	longest int
+	backlog *Turn
 }
 
 // Machine starts a process.
@@ -52,6 +55,14 @@ func (m *Machine) After(d time.Duration, fn func()) (cancel func()) {
 			fn()
 		}
 	})
+}
+
+// Backlog returns the most messages that ever waited for one actor, and which.
+func (m *Machine) Backlog() (actor string, messages int) {
+	if m.backlog == nil {
+		return "", 0
+	}
+	return m.backlog.Actor(), m.longest
 }
 
 // Charge lets the processor work for so long: whatever else is ready on this

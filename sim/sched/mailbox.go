@@ -77,6 +77,9 @@ func (t *Turn) UserMessageCount() int { return t.user.len() }
 // PostUserMessage implements actor.Mailbox.
 func (t *Turn) PostUserMessage(x any) {
 	t.user.push(x)
+	if n := t.user.len(); n > t.machine.longest {
+		t.machine.longest, t.machine.backlog = n, t
+	}
 	t.wake()
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"minimint/actors/module/contract"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/federation"
 	"minimint/messages/transaction"
@@ -90,7 +91,9 @@ func (Coins) ApplyInput(tx storage.Tx, env contract.Env, b []byte) (contract.Wor
 		if tx.Get(b[:17]) != nil {
 			return contract.Worth{}, messages.Reject(messages.RejectPegInClaimed, "this deposit was claimed")
 		}
-		tx.Put(b[:17], []byte{})
+		if !mutant.Removed(mutant.SpendOnce) {
+			tx.Put(b[:17], []byte{})
+		}
 		env.Ledger().Asset("deposits", int64(amount(b[17:])))
 		return contract.Worth{Amount: amount(b[17:])}, nil
 	}
@@ -99,7 +102,9 @@ func (Coins) ApplyInput(tx storage.Tx, env contract.Env, b []byte) (contract.Wor
 		return contract.Worth{}, messages.Reject(messages.RejectNoteSpent, "this coin is spent or was never there")
 	}
 	worth := amount(bytes.Clone(coin))
-	tx.Put(b, []byte{}) // spent
+	if !mutant.Removed(mutant.SpendOnce) {
+		tx.Put(b, []byte{})
+	}
 	env.Ledger().Liability("coins", -int64(worth))
 	return contract.Worth{Amount: worth}, nil
 }
@@ -132,4 +137,12 @@ func Spend(at messages.OutPoint) transaction.Item {
 // Coin is an output, with so many bytes more than it needs.
 func Coin(amount messages.Amount, filler int) transaction.Item {
 	return transaction.Item{Kind: Kind, Body: append(binary.BigEndian.AppendUint64(nil, uint64(amount)), make([]byte, filler)...)}
+}
+
+// Spent returns what an input takes that nobody may take again.
+func Spent(input []byte) []byte {
+	if len(input) == depositSize {
+		return input[:17]
+	}
+	return input
 }

@@ -3,8 +3,10 @@ package world
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/hbbft"
+	"minimint/actors/hbbft/protocol"
 	"minimint/actors/node"
 	"minimint/actors/remote"
 	"minimint/actors/spawn"
@@ -38,6 +41,7 @@ type Node struct {
 	next        messages.Epoch
 	stall       hbbft.Stall
 	reached     messages.Epoch // the highest next, also before a backup was restored
+	sealed      map[messages.Epoch][]messages.Digest // what it wanted to contribute
 
 	machine *sched.Machine // nil while it is down
 	host    *network.Host
@@ -138,6 +142,7 @@ func (m *Node) launch() error {
 				if err == nil && w.cfg.Prices != nil {
 					c = stub.Priced(c, *w.cfg.Prices, machine.Charge)
 				}
+				c.Seal = m.noting(c.Seal)
 				return c, err
 			},
 			Stalled: func(s hbbft.Stall) { m.stall = s },
@@ -159,6 +164,32 @@ func (m *Node) launch() error {
 	}
 	_, _, err := node.Launch(cfg) // links are opened when its root actor has its turn
 	return err
+}
+
+// noting remembers what the node wants to contribute.
+func (m *Node) noting(seal sealer) sealer {
+	return func(random io.Reader, slot protocol.Slot, contribution []byte) ([]byte, error) {
+		m.sealed[slot.Epoch] = append(m.sealed[slot.Epoch], sha256.Sum256(contribution))
+		return seal(random, slot, contribution)
+	}
+}
+
+// sealer is node.Cryptography.Seal.
+type sealer = func(io.Reader, protocol.Slot, []byte) ([]byte, error)
+
+// Contributed reports whether the shipped node wanted to contribute this to an
+// epoch, in whatever incarnation.
+func (m *Node) Contributed(e messages.Epoch, contribution []byte) bool {
+	return slices.Contains(m.sealed[e], sha256.Sum256(contribution))
+}
+
+// Backlog returns the most messages that ever waited for one of its actors in this
+// incarnation, and which.
+func (m *Node) Backlog() (actor string, messages int) {
+	if m.machine == nil {
+		return "", 0
+	}
+	return m.machine.Backlog()
 }
 
 // open gives a new process its disk.

@@ -69,7 +69,7 @@ func New(cfg Config) *World {
 	}
 	w.chain.Mine(10)
 	for i := range cfg.Nodes {
-		m := &Node{world: w, number: i, disk: disk.New(w.loop.Rand(fmt.Sprintf("disk/%d", i)))}
+		m := &Node{world: w, number: i, disk: disk.New(w.loop.Rand(fmt.Sprintf("disk/%d", i))), sealed: map[messages.Epoch][]messages.Digest{}}
 		if _, ok := w.federation.Config.Module("wallet"); ok {
 			m.bitcoin = w.chain.Node()
 		}

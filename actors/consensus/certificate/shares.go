@@ -3,6 +3,7 @@ package certificate
 import (
 	"fmt"
 
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/statement"
 )
@@ -110,7 +111,7 @@ func (c *Collector) doubt(step *Step, e messages.Epoch, own statement.Statement)
 			others = append(others, *s.share)
 		}
 	}
-	if len(others) >= c.some {
+	if len(others) >= c.some || len(others) > 0 && mutant.Removed(mutant.DoubtAtSome) {
 		c.halted = true
 		step.Divergence = &Divergence{Own: own, Shares: others}
 	}

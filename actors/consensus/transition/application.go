@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"minimint/actors/module/contract"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/outcome"
 	"minimint/messages/transaction"
@@ -91,13 +92,13 @@ func (a *application) transactions(from *part) {
 		verdicts := a.check(group)
 		bad := false
 		for i, tx := range group {
-			unfit := verdicts[i] != nil || a.unfit[tx.WitnessID()]
+			unfit := verdicts[i] != nil || a.unfit[form(tx)]
 			if unfit {
 				bad = true
 				from.faults.add("transaction %s fails checks that need no state", tx.ID())
 			}
 			a.transaction(tx, verdicts[i])
-			a.unfit[tx.WitnessID()] = unfit
+			a.unfit[form(tx)] = unfit
 		}
 		if bad {
 			return
@@ -115,7 +116,7 @@ func (a *application) check(group []*transaction.Transaction) []*messages.Reject
 	at := map[messages.WitnessID]int{}
 	for _, tx := range group {
 		id := tx.WitnessID()
-		_, decided := a.unfit[id]
+		_, decided := a.unfit[form(tx)]
 		if _, twice := at[id]; !twice && !decided && !a.verified(id) && !a.accepted(a.ov, tx.ID()) {
 			at[id] = len(unchecked)
 			unchecked = append(unchecked, tx)
@@ -134,7 +135,7 @@ func (a *application) check(group []*transaction.Transaction) []*messages.Reject
 // it is nil. Forms that were decided in this epoch, and other forms of what is
 // accepted, have no effect.
 func (a *application) transaction(tx *transaction.Transaction, rejection *messages.Rejection) {
-	if _, decided := a.unfit[tx.WitnessID()]; decided || a.accepted(a.ov, tx.ID()) {
+	if _, decided := a.unfit[form(tx)]; decided || a.accepted(a.ov, tx.ID()) {
 		return
 	}
 	if rejection == nil {
@@ -145,4 +146,12 @@ func (a *application) transaction(tx *transaction.Transaction, rejection *messag
 		return
 	}
 	a.res.Accepted = append(a.res.Accepted, tx.ID())
+}
+
+// form is what a verdict in an epoch is about: this very form of a transaction (H25).
+func form(tx *transaction.Transaction) messages.WitnessID {
+	if mutant.Removed(mutant.VerdictPerForm) {
+		return messages.WitnessID(tx.ID())
+	}
+	return tx.WitnessID()
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"minimint/actors/hbbft/protocol"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -133,7 +134,7 @@ func (v *votes) record(from messages.PeerID, statement frames.Statement) {
 // are all correct ones, so that by validity nothing else can be decided.
 func (v *votes) settled(q protocol.Quorum) (bit, ok bool) {
 	for b, bit := range bothBits {
-		if v.terms[b].count() >= q.Some() || v.inputs[b].count() == q.N {
+		if v.terms[b].count() >= q.Some() || v.terms[b].count() > 0 && mutant.Removed(mutant.TermsAtSome) || v.inputs[b].count() == q.N {
 			return bit, true
 		}
 	}

@@ -160,7 +160,7 @@ func (s *Subset) Restore(own []frames.Statement) Step {
 // shares are not for here and panic.
 func (s *Subset) Handle(from messages.PeerID, st frames.Statement) Step {
 	j := st.Slot()
-	if int(j) >= len(s.slots) {
+	if int(j) >= len(s.slots) && !mutant.Removed(mutant.KnownProposer) {
 		return Step{Faults: []protocol.Fault{{
 			Peer: from, Kind: protocol.UnknownProposer, Epoch: s.cfg.Epoch.Epoch, Proposer: j,
 			Evidence: []frames.Statement{st},

@@ -6,6 +6,7 @@ import (
 	"minimint/actors/hbbft/acs"
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/hbbft/tdec"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -230,7 +231,7 @@ func (e *epoch) tell(f protocol.Fault) Step {
 	if f.Kind.Transferable() {
 		return Step{Faults: []protocol.Fault{f}}
 	}
-	if e.faults[f.Peer]++; e.faults[f.Peer] > MaxFaults {
+	if e.faults[f.Peer]++; e.faults[f.Peer] > MaxFaults && !mutant.Removed(mutant.FaultLimit) {
 		return Step{}
 	}
 	if e.faults[f.Peer] == MaxFaults {

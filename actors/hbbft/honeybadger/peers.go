@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"minimint/internal/mutant"
 	"minimint/messages"
 )
 
@@ -113,7 +114,7 @@ func (r roster) beyond(next messages.Epoch) []Notice {
 func (r roster) owed() []messages.PeerID {
 	var list []messages.PeerID
 	for i := range r {
-		if r[i].again && spend(&r[i].patient) {
+		if r[i].again && (mutant.Removed(mutant.AgainCredit) || spend(&r[i].patient)) {
 			r[i].again = false
 			list = append(list, messages.PeerID(i))
 		}

@@ -1,0 +1,89 @@
+package check
+
+import (
+	"strings"
+	"time"
+
+	"minimint/messages"
+	"minimint/sim/world"
+)
+
+// What nothing that others do may exceed at an honest node.
+const (
+	// MaxBacklog is how many messages may wait for one actor: with f faulty members
+	// each may have as many on its way as a link carries.
+	MaxBacklog = 20_000
+	// MaxFaults is of how many faults of one member HBBFT may tell between two
+	// commits of a node.
+	MaxFaults = 128
+	// MaxPerEpoch and MaxPerSecond, times the number of members, are how many
+	// messages a node may send to one member in an epoch, and each second beside
+	// that.
+	MaxPerEpoch  = 80
+	MaxPerSecond = 80
+)
+
+type bounds struct {
+	world.Ignore
+	w      *world.World
+	faults [][]int // by node and member, since the node's last commit
+	sent   [][]uint64
+	newest messages.Epoch // committed by anybody
+	looked messages.Epoch // that was at the last look
+	told   map[string]bool
+}
+
+// Bounds checks that what an honest node keeps, tells and sends has bounds.
+func Bounds(w *world.World) world.Observer {
+	b := &bounds{w: w, told: map[string]bool{}}
+	for range w.Nodes() {
+		b.faults, b.sent = append(b.faults, make([]int, w.Nodes())), append(b.sent, make([]uint64, w.Nodes()))
+	}
+	w.After(time.Second, b.look)
+	return b
+}
+
+// Committed implements world.Observer.
+func (b *bounds) Committed(c world.Commit) {
+	clear(b.faults[c.Node])
+	b.newest = max(b.newest, c.Epoch+1)
+}
+
+// Blamed implements world.Observer. The kinds of faults that HBBFT tells of are one
+// word; others are sentences, which their actors count and do not keep.
+func (b *bounds) Blamed(x world.Blame) {
+	if !b.w.Node(x.Node).Honest() || strings.Contains(x.Kind, " ") {
+		return
+	}
+	if b.faults[x.Node][x.Peer]++; b.faults[x.Node][x.Peer] == MaxFaults+1 {
+		b.w.Violate("bounds", "node %d tells of more than %d faults of node %d in one epoch", x.Node, MaxFaults, x.Peer)
+	}
+}
+
+// look counts once a second.
+func (b *bounds) look() {
+	n := b.w.Nodes()
+	most := uint64(n) * (MaxPerSecond + MaxPerEpoch*uint64(b.newest-b.looked))
+	b.looked = b.newest
+	for i := range n {
+		for j := range n {
+			total := b.w.Net().Sent(i, j)
+			if more := total - b.sent[i][j]; b.w.Node(i).Honest() && more > most {
+				b.once("node %d sends %d messages a second to node %d, more than %d", i, more, j, most)
+			}
+			b.sent[i][j] = total
+		}
+		if actor, waiting := b.w.Node(i).Backlog(); b.w.Node(i).Honest() && waiting > MaxBacklog {
+			b.once("node %d has %d messages waiting for %s, more than %d", i, waiting, actor, MaxBacklog)
+		}
+	}
+	b.w.After(time.Second, b.look)
+}
+
+// once says the same only once.
+func (b *bounds) once(format string, args ...any) {
+	if !b.told[format] {
+		b.told[format] = true
+		b.w.Violate("bounds", format, args...)
+	}
+}
