@@ -45,7 +45,7 @@ var attacks = []attack{
 	{kind: "vote splitting", without: mutant.TermsAtSome, harm: "agreement"},
 	{kind: "badly signed twins", without: mutant.VerdictPerForm, harm: "liveness", members: []messages.PeerID{0}, settle: 10 * time.Second,
 		shape: func(c *world.Config) { c.Load.Users, c.Load.Habits.Copies = 1, 4 }},
-	{kind: "colluding group", without: mutant.ReadyAtLive, harm: "liveness", nodes: 7, members: []messages.PeerID{5, 6}},
+	{kind: "colluding group", without: mutant.ReadyAtLive, harm: "liveness", nodes: 7, members: []messages.PeerID{5, 6}, shape: func(c *world.Config) { c.Load.Users = 2 }},
 	{kind: "double spending", without: mutant.SpendOnce, harm: "double spend"},
 	{kind: "crash and restart", without: mutant.SyncJournal, harm: "blameless", members: []messages.PeerID{1, 3}},
 }
