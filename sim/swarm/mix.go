@@ -3,9 +3,12 @@ package swarm
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
+	"minimint/messages"
+	"minimint/sim/adversary"
 	"minimint/sim/world"
 )
 
@@ -43,6 +46,44 @@ func (m mix) String() string {
 		return "no trouble"
 	}
 	return strings.Join(out, ", ")
+}
+
+// drawAdversaries has up to f members, and sometimes users, misbehave: each in its own
+// way, or all of them together in one.
+func drawAdversaries(random *rand.Rand, cfg *world.Config) string {
+	var kinds, alone []adversary.Kind
+	for _, k := range adversary.All() {
+		switch {
+		case k.Real && !cfg.Real || k.Name == "crash and restart": // the mix has crashes of its own
+		case k.Members:
+			kinds = append(kinds, k)
+		default:
+			alone = append(alone, k)
+		}
+	}
+	var names []string
+	if random.IntN(4) == 0 && len(alone) > 0 {
+		k := alone[random.IntN(len(alone))]
+		k.Join(cfg)
+		names = append(names, k.Name)
+	}
+	var members []messages.PeerID
+	for _, id := range random.Perm(cfg.Nodes)[:random.IntN((cfg.Nodes-1)/3+1)] {
+		members = append(members, messages.PeerID(id))
+	}
+	each := 1
+	if len(members) > 0 && random.IntN(2) == 0 {
+		each = len(members)
+	}
+	for group := range slices.Chunk(members, each) {
+		k := kinds[random.IntN(len(kinds))]
+		k.Join(cfg, group...)
+		names = append(names, fmt.Sprintf("%s %v", k.Name, group))
+	}
+	if len(names) == 0 {
+		return "nobody lies"
+	}
+	return strings.Join(names, ", ")
 }
 
 // unleash plans the trouble of the first half.

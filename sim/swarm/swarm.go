@@ -4,7 +4,8 @@
 // A run has two halves. In the first everything goes wrong that the seed has
 // drawn: processes die, power fails in the middle of a write, the network splits
 // and breaks links. Then all is healed, load ends, and the federation must come
-// to rest with every promise kept.
+// to rest with every promise kept. Up to f members, drawn by the seed with what they
+// do (package adversary), misbehave from the beginning to the end.
 package swarm
 
 import (
@@ -69,7 +70,7 @@ const (
 func Run(seed uint64, o Options) (r Result) {
 	random := rand.New(rand.NewPCG(seed, 0x5eed))
 	cfg := world.Config{
-		Nodes: []int{4, 4, 4, 5, 7, 10}[random.IntN(6)], Seed: seed, Real: o.Real, Trace: o.Trace,
+		Nodes: []int{1, 2, 3, 4, 4, 4, 4, 5, 6, 7, 7, 8, 9, 10}[random.IntN(14)], Seed: seed, Real: o.Real, Trace: o.Trace,
 		Revive: time.Second, Watch: check.All(), Skew: time.Second, Load: world.Load{
 			Users: 1 + random.IntN(8), Blocks: time.Duration(1+random.IntN(10)) * time.Second, Habits: workload.Habits{
 				Pause: time.Duration(50+random.IntN(1000)) * time.Millisecond, Copies: 1 + random.IntN(2),
@@ -85,7 +86,8 @@ func Run(seed uint64, o Options) (r Result) {
 	}
 	net, text := drawNetwork(random)
 	cfg.Network = net
-	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Load.Users, cfg.Load.Wallets, text)}
+	lies := drawAdversaries(random, &cfg)
+	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Load.Users, cfg.Load.Wallets, text+", "+lies)}
 	w := world.New(cfg)
 	defer func() {
 		if reason := recover(); reason != nil {
