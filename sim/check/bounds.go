@@ -23,10 +23,14 @@ const (
 	MaxPerSecond = 40
 )
 
+// limits are those constants, smaller in tests.
+type limits struct{ backlog, faults, perEpoch, perSecond int }
+
 type bounds struct {
 	world.Ignore
+	limits
 	w      *world.World
-	faults [][]int // by node and member, since the node's last commit
+	blames [][]int // by node and member, since the node's last commit
 	sent   [][]uint64
 	newest messages.Epoch // committed by anybody
 	looked messages.Epoch // that was at the last look
@@ -35,9 +39,13 @@ type bounds struct {
 
 // Bounds checks that what an honest node keeps, tells and sends has bounds.
 func Bounds(w *world.World) world.Observer {
-	b := &bounds{w: w, told: map[string]bool{}}
+	return newBounds(w, limits{backlog: MaxBacklog, faults: MaxFaults, perEpoch: MaxPerEpoch, perSecond: MaxPerSecond})
+}
+
+func newBounds(w *world.World, l limits) world.Observer {
+	b := &bounds{limits: l, w: w, told: map[string]bool{}}
 	for range w.Nodes() {
-		b.faults, b.sent = append(b.faults, make([]int, w.Nodes())), append(b.sent, make([]uint64, w.Nodes()))
+		b.blames, b.sent = append(b.blames, make([]int, w.Nodes())), append(b.sent, make([]uint64, w.Nodes()))
 	}
 	w.After(time.Second, b.look)
 	return b
@@ -45,7 +53,7 @@ func Bounds(w *world.World) world.Observer {
 
 // Committed implements world.Observer.
 func (b *bounds) Committed(c world.Commit) {
-	clear(b.faults[c.Node])
+	clear(b.blames[c.Node])
 	b.newest = max(b.newest, c.Epoch+1)
 }
 
@@ -55,15 +63,15 @@ func (b *bounds) Blamed(x world.Blame) {
 	if !b.w.Node(x.Node).Honest() || strings.Contains(x.Kind, " ") {
 		return
 	}
-	if b.faults[x.Node][x.Peer]++; b.faults[x.Node][x.Peer] == MaxFaults+1 {
-		b.w.Violate("bounds", "node %d tells of more than %d faults of node %d in one epoch", x.Node, MaxFaults, x.Peer)
+	if b.blames[x.Node][x.Peer]++; b.blames[x.Node][x.Peer] == b.faults+1 {
+		b.w.Violate("bounds", "node %d tells of more than %d faults of node %d in one epoch", x.Node, b.faults, x.Peer)
 	}
 }
 
 // look counts once a second.
 func (b *bounds) look() {
 	n := b.w.Nodes()
-	most := uint64(n) * (MaxPerSecond + MaxPerEpoch*uint64(b.newest-b.looked))
+	most := uint64(n) * (uint64(b.perSecond) + uint64(b.perEpoch)*uint64(b.newest-b.looked))
 	b.looked = b.newest
 	for i := range n {
 		for j := range n {
@@ -73,8 +81,8 @@ func (b *bounds) look() {
 			}
 			b.sent[i][j] = total
 		}
-		if actor, waiting := b.w.Node(i).Backlog(); b.w.Node(i).Honest() && waiting > MaxBacklog {
-			b.once("node %d has %d messages waiting for %s, more than %d", i, waiting, actor, MaxBacklog)
+		if actor, waiting := b.w.Node(i).Backlog(); b.w.Node(i).Honest() && waiting > b.backlog {
+			b.once("node %d has %d messages waiting for %s, more than %d", i, waiting, actor, b.backlog)
 		}
 	}
 	b.w.After(time.Second, b.look)
