@@ -50,16 +50,15 @@ var attacks = []attack{
 	{kind: "crash and restart", without: mutant.SyncJournal, harm: "blameless", members: []messages.PeerID{1, 3}},
 }
 
-// run plays an attack and returns which rules were violated, with a first line each.
-// It ends early when the harm is done.
-func (a attack) run(t *testing.T) map[string]string {
+// world makes the world of an attack.
+func (a attack) world(t *testing.T, watch ...func(*world.World) world.Observer) *world.World {
 	t.Helper()
 	kind, ok := adversary.Find(a.kind)
 	if !ok {
 		t.Fatalf("no adversary %q", a.kind)
 	}
 	cfg := world.Config{
-		Nodes: max(a.nodes, 4), Seed: 1, Revive: time.Second, Watch: check.All(), Real: kind.Real,
+		Nodes: max(a.nodes, 4), Seed: 1, Revive: time.Second, Watch: append(check.All(), watch...), Real: kind.Real,
 		Load:    world.Load{Users: 4, Habits: workload.Habits{Pause: 200 * time.Millisecond}},
 		Network: network.Config{Delay: network.Uniform(5*time.Millisecond, 20*time.Millisecond)},
 	}
@@ -70,7 +69,14 @@ func (a attack) run(t *testing.T) map[string]string {
 	if a.shape != nil {
 		a.shape(&cfg)
 	}
-	w := world.New(cfg)
+	return world.New(cfg)
+}
+
+// run plays an attack and returns which rules were violated, with a first line each.
+// It ends early when the harm is done.
+func (a attack) run(t *testing.T) map[string]string {
+	t.Helper()
+	w := a.world(t)
 	violated := func() map[string]string {
 		by := map[string]string{}
 		for _, v := range w.Violations() {

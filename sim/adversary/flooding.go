@@ -25,7 +25,12 @@ func flooding(n int) func(*world.Corrupt) mask {
 			for i := range torrent {
 				j := messages.PeerID(i % n)
 				root := messages.Digest{byte(i), byte(i >> 8), 1}
-				flood.Statements = append(flood.Statements, frames.Echo{Proposer: j, Root: root}, frames.Ready{Proposer: j, Root: root}, frames.Pull{Proposer: j, Root: root})
+				if f.Epoch%2 == 0 {
+					flood.Statements = append(flood.Statements, frames.Echo{Proposer: j, Root: root})
+				} else {
+					flood.Statements = append(flood.Statements, frames.Ready{Proposer: j, Root: root})
+				}
+				flood.Statements = append(flood.Statements, frames.Pull{Proposer: j, Root: root})
 			}
 			for _, part := range frames.Split(flood) {
 				everybody(c, n, part)

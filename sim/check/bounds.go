@@ -10,9 +10,9 @@ import (
 
 // What nothing that others do may exceed at an honest node.
 const (
-	// MaxBacklog is how many messages may wait for one actor: with f faulty members
-	// each may have as many on its way as a link carries.
-	MaxBacklog = 20_000
+	// MaxBacklog, times the number of members, is how many messages may wait for one
+	// actor: as many as arrive at once, in one packet of each link.
+	MaxBacklog = 512
 	// MaxFaults is of how many faults of one member HBBFT may tell between two
 	// commits of a node.
 	MaxFaults = 128
@@ -81,8 +81,8 @@ func (b *bounds) look() {
 			}
 			b.sent[i][j] = total
 		}
-		if actor, waiting := b.w.Node(i).Backlog(); b.w.Node(i).Honest() && waiting > b.backlog {
-			b.once("node %d has %d messages waiting for %s, more than %d", i, waiting, actor, b.backlog)
+		if actor, waiting := b.w.Node(i).Backlog(); b.w.Node(i).Honest() && waiting > n*b.backlog {
+			b.once("node %d has %d messages waiting for %s, more than %d", i, waiting, actor, n*b.backlog)
 		}
 	}
 	b.w.After(time.Second, b.look)
