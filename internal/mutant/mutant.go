@@ -57,6 +57,10 @@ const (
 	SpendOnce
 	// SyncJournal: what a member says is durable before it is said.
 	SyncJournal
+	// OneObservation: a member has one vote about a block, however often it observes (H22).
+	OneObservation
+	// BlockAgreed: a deposit counts if its block is agreed on.
+	BlockAgreed
 	// last is how many there are.
 	last
 )

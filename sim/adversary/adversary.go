@@ -50,6 +50,8 @@ func All() []Kind {
 		masked("garbage", garbage),
 		masked("vote splitting", voteSplitting),
 		masked("badly signed twins", badTwins),
+		masked("peg-in forgery", forgery),
+		masked("item stuffing", stuffing),
 		{Name: "colluding group", Members: true, Join: colluding},
 		{Name: "double spending", Join: doubleSpending},
 		{Name: "crash and restart", Members: true, Join: crashing},

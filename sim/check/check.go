@@ -9,6 +9,8 @@
 //	              any honest node has
 //	blameless     no honest node is ever found at fault by an honest one
 //	conservation  what the federation holds is what it owes, after every epoch
+//	backing       the blocks that members agree on are bitcoin's, and hold every deposit
+//	              that was accepted
 //	double spend  nothing is an input of two transactions that were accepted
 //	finality      what an honest node acknowledged is decided in the end, and what
 //	              one said to be accepted is accepted at all
@@ -38,7 +40,7 @@ import (
 // All are all the rules.
 func All() []func(*world.World) world.Observer {
 	return []func(*world.World) world.Observer{
-		Agreement, Validity, Totality, Blameless, Conservation, DoubleSpend, Finality, Wallets, Bounds, Waiting, Health,
+		Agreement, Validity, Totality, Blameless, Conservation, Backing, DoubleSpend, Finality, Wallets, Bounds, Waiting, Health,
 	}
 }
 

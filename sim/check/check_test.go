@@ -103,7 +103,7 @@ func TestHealth(t *testing.T) {
 
 // Every rule is among all of them.
 func TestAll(t *testing.T) {
-	if n := len(check.All()); n != 11 {
+	if n := len(check.All()); n != 12 {
 		t.Errorf("%d rules", n)
 	}
 }

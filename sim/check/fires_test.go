@@ -8,6 +8,7 @@ import (
 	"minimint/internal/mutant"
 	"minimint/messages/outcome"
 	"minimint/messages/statement"
+	"minimint/sim/adversary"
 	"minimint/sim/check"
 	"minimint/sim/workload"
 	"minimint/sim/world"
@@ -111,6 +112,19 @@ func TestDoubleSpend(t *testing.T) {
 	mutant.Remove(t, mutant.SpendOnce)
 	w, _ := busy(check.DoubleSpend)
 	if rule := violated(t, w, func() {}); rule != "double spend" {
+		t.Error(rule)
+	}
+}
+
+func TestBacking(t *testing.T) {
+	mutant.Remove(t, mutant.BlockAgreed)
+	forger, ok := adversary.Find("peg-in forgery")
+	if !ok {
+		t.Fatal("no forger")
+	}
+	cfg := world.Config{Nodes: 4, Seed: 1, Watch: []func(*world.World) world.Observer{check.Backing}, Load: world.Load{Users: 1}}
+	forger.Join(&cfg, 3)
+	if rule := violated(t, world.New(cfg), func() {}); rule != "backing" {
 		t.Error(rule)
 	}
 }

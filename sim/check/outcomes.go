@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"minimint/actors/consensus/history"
-	"minimint/actors/consensus/transition"
 	"minimint/actors/module/mint"
 	"minimint/messages"
 	"minimint/messages/outcome"
@@ -77,17 +76,8 @@ func (d *doubleSpend) Committed(c world.Commit) {
 		panic(fmt.Sprintf("check: state of node %d: %v", c.Node, err))
 	}
 	defer snap.Release()
-	o, _ := history.FindOutcome(snap, c.Epoch, d.w.Nodes())
-	for _, m := range o.Contributions {
-		part, err := outcome.DecodeContribution(m.Contribution)
-		if err != nil {
-			continue // counts as empty
-		}
-		for _, tx := range part.Transactions {
-			if a, ok := transition.FindAccepted(snap, tx.ID()); ok && a.Epoch == c.Epoch {
-				d.accept(tx)
-			}
-		}
+	for _, tx := range acceptedIn(snap, c.Epoch, d.w.Nodes()) {
+		d.accept(tx)
 	}
 }
 

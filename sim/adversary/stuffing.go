@@ -1,0 +1,46 @@
+package adversary
+
+import (
+	"github.com/btcsuite/btcd/chaincfg/chainhash"
+
+	"minimint/actors/module/wallet"
+	"minimint/actors/module/wallet/walletwire"
+	"minimint/messages/canonical"
+	"minimint/messages/outcome"
+	"minimint/messages/transaction"
+	"minimint/sim/world"
+)
+
+// maxItem is more than an observation can take.
+const maxItem = 1 << 16
+
+// stuffing contributes as many observations of the bitcoin chain as there are
+// members, all of them with a block that is not bitcoin's right above the newest
+// that is agreed on (H22).
+func stuffing(n int) func(*world.Corrupt) mask {
+	return func(c *world.Corrupt) mask {
+		newest := &walletwire.Observation{}
+		return mask{change: contributing(c, func(own outcome.Contribution) outcome.Contribution {
+			var items []transaction.Item
+			for _, it := range own.Items {
+				w := new(walletwire.Item)
+				if it.Kind == wallet.Kind && canonical.Unmarshal(it.Body, w, maxItem) == nil && w.GetObservation() != nil {
+					newest = w.GetObservation()
+					continue
+				}
+				items = append(items, it)
+			}
+			block := chainhash.Hash{1}
+			for range n {
+				items = append(items, transaction.Item{Kind: wallet.Kind, Body: canonical.Marshal(&walletwire.Item{Kind: &walletwire.Item_Observation{
+					Observation: &walletwire.Observation{
+						BaseHeight: newest.GetBaseHeight(), BaseHash: newest.GetBaseHash(), NextHashes: [][]byte{block[:]},
+						FeeRate: newest.GetFeeRate(),
+					},
+				}})})
+			}
+			own.Items = items
+			return own
+		})}
+	}
+}
