@@ -61,6 +61,8 @@ const (
 	OneObservation
 	// BlockAgreed: a deposit counts if its block is agreed on.
 	BlockAgreed
+	// PastRelay: who has left a round still answers BVAL in it (B2).
+	PastRelay
 	// last is how many there are.
 	last
 )

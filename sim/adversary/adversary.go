@@ -53,6 +53,7 @@ func All() []Kind {
 		masked("peg-in forgery", forgery),
 		masked("item stuffing", stuffing),
 		{Name: "colluding group", Members: true, Join: colluding},
+		{Name: "splitting scheduler", Members: true, Join: splitting},
 		{Name: "double spending", Join: doubleSpending},
 		{Name: "crash and restart", Members: true, Join: crashing},
 	}

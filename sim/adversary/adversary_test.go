@@ -48,6 +48,7 @@ var attacks = []attack{
 	{kind: "colluding group", without: mutant.ReadyAtLive, harm: "liveness", nodes: 7, members: []messages.PeerID{5, 6}, shape: func(c *world.Config) { c.Load.Users = 2 }},
 	{kind: "peg-in forgery", without: mutant.BlockAgreed, harm: "backing"},
 	{kind: "item stuffing", without: mutant.OneObservation, harm: "backing", members: []messages.PeerID{0}},
+	{kind: "splitting scheduler", without: mutant.PastRelay, harm: "liveness"},
 	{kind: "double spending", without: mutant.SpendOnce, harm: "double spend"},
 	{kind: "crash and restart", without: mutant.SyncJournal, harm: "blameless", members: []messages.PeerID{1, 3}},
 }

@@ -1,5 +1,7 @@
 package aba
 
+import "minimint/internal/mutant"
+
 // rules names the rules that a test can take away, to show that a schedule
 // hangs without them. The zero value, all rules in force, is the only one that
 // exists outside the tests of this package.
@@ -13,7 +15,7 @@ type rules struct {
 
 // relay reports whether the rules let an agreement relay in round q.
 func (w *rules) relay(a *Agreement, q uint32) bool {
-	past := w.pastRelay && q < a.round
+	past := (w.pastRelay || mutant.Removed(mutant.PastRelay)) && q < a.round
 	decided := w.decidedRelay && a.decided && q <= a.round
 	ahead := w.aheadRelay && q > a.round
 	return !past && !decided && !ahead
