@@ -109,11 +109,13 @@ func TestPicker(t *testing.T) {
 	cfg := config(5)
 	// Deliveries last of all, those to node 0 after the others: all messages that
 	// could be under way are.
+	most := 0 // packets that it could choose between
 	cfg.Pick = func(ready []sched.Task) int {
-		best, rank := 0, -1
+		best, rank, packets := 0, -1, 0
 		for i, task := range ready {
 			r := 2
 			if a, ok := task.(*network.Arrival); ok {
+				packets++
 				if r = 1; a.Packet().To == 0 {
 					r = 0
 				}
@@ -122,6 +124,7 @@ func TestPicker(t *testing.T) {
 				best, rank = i, r
 			}
 		}
+		most = max(most, packets)
 		return best
 	}
 	cfg.Network.Delay = network.Uniform(0, 0)
@@ -129,4 +132,7 @@ func TestPicker(t *testing.T) {
 	w := world.New(cfg)
 	w.Run(3 * time.Second)
 	verify(t, w)
+	if most < 8 { // there are 12 links between members
+		t.Errorf("at most %d packets were under way at once", most)
+	}
 }
