@@ -63,6 +63,8 @@ const (
 	BlockAgreed
 	// PastRelay: who has left a round still answers BVAL in it (B2).
 	PastRelay
+	// VotesOfLive: a round ends with AUX, and CONF, of n−f members, not of fewer.
+	VotesOfLive
 	// last is how many there are.
 	last
 )

@@ -49,6 +49,7 @@ var attacks = []attack{
 	{kind: "peg-in forgery", without: mutant.BlockAgreed, harm: "backing"},
 	{kind: "item stuffing", without: mutant.OneObservation, harm: "backing", members: []messages.PeerID{0}},
 	{kind: "splitting scheduler", without: mutant.PastRelay, harm: "liveness"},
+	{kind: "greedy scheduler", without: mutant.VotesOfLive, harm: "agreement"},
 	{kind: "double spending", without: mutant.SpendOnce, harm: "double spend"},
 	{kind: "crash and restart", without: mutant.SyncJournal, harm: "blameless", members: []messages.PeerID{1, 3}},
 }

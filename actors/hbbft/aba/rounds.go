@@ -2,6 +2,7 @@ package aba
 
 import (
 	"minimint/actors/hbbft/protocol"
+	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )
@@ -86,11 +87,11 @@ func (a *Agreement) result(rd *round) (cand frames.BitSet, coin, ok bool) {
 	}
 	terms := a.without.standing(a.votes.terms)
 	if coin, fixed := a.cfg.fixedCoin(a.round); fixed {
-		vals := rd.within(rd.aux, terms, a.cfg.Quorum.Live())
+		vals := rd.within(rd.aux, terms, a.enough())
 		return vals, coin, vals != 0
 	}
 	if rd.conf.of(a.cfg.Self) == 0 {
-		vals := rd.within(rd.aux, terms, a.cfg.Quorum.Live())
+		vals := rd.within(rd.aux, terms, a.enough())
 		if vals == 0 {
 			return 0, false, false
 		}
@@ -100,7 +101,7 @@ func (a *Agreement) result(rd *round) (cand frames.BitSet, coin, ok bool) {
 	// member could still steer a late one's vals to the other bit, in every
 	// round again. Fixed once, before our share of the coin goes out.
 	if rd.cand == 0 {
-		rd.cand = rd.within(rd.conf, terms, a.cfg.Quorum.Live())
+		rd.cand = rd.within(rd.conf, terms, a.enough())
 		if rd.cand != 0 && a.without.confUnion {
 			rd.cand = rd.conf.of(a.cfg.Self)
 		}
@@ -110,6 +111,14 @@ func (a *Agreement) result(rd *round) (cand frames.BitSet, coin, ok bool) {
 	}
 	coin, ok = a.toss(rd)
 	return rd.cand, coin, ok
+}
+
+// enough is how many members' AUX or CONF are waited for.
+func (a *Agreement) enough() int {
+	if mutant.Removed(mutant.VotesOfLive) {
+		return a.cfg.Quorum.Some()
+	}
+	return a.cfg.Quorum.Live()
 }
 
 // toss releases our share of the coin, which only a member with fixed
