@@ -43,8 +43,10 @@ var attacks = []attack{
 	{kind: "flooding", without: mutant.FaultLimit, harm: "bounds"},
 	{kind: "garbage", without: mutant.KnownProposer, harm: "health"},
 	{kind: "vote splitting", without: mutant.TermsAtSome, harm: "agreement"},
-	{kind: "badly signed twins", without: mutant.VerdictPerForm, harm: "liveness", members: []messages.PeerID{0}, settle: 10 * time.Second,
-		shape: func(c *world.Config) { c.Load.Users, c.Load.Habits.Copies = 1, 4 }},
+	{
+		kind: "badly signed twins", without: mutant.VerdictPerForm, harm: "liveness", members: []messages.PeerID{0}, settle: 10 * time.Second,
+		shape: func(c *world.Config) { c.Load.Users, c.Load.Habits.Copies = 1, 4 },
+	},
 	{kind: "colluding group", without: mutant.ReadyAtLive, harm: "liveness", nodes: 7, members: []messages.PeerID{5, 6}, shape: func(c *world.Config) { c.Load.Users = 2 }},
 	{kind: "peg-in forgery", without: mutant.BlockAgreed, harm: "backing"},
 	{kind: "item stuffing", without: mutant.OneObservation, harm: "backing", members: []messages.PeerID{0}},

@@ -26,10 +26,15 @@ func garbage(n int) func(*world.Corrupt) mask {
 			c.Say(from, &wire.PeerFrame{Frame: noise})
 			nobody := messages.PeerID(n + c.Rand.IntN(messages.MaxPeers-n))
 			everybody(c, n, frames.Frame{Era: f.Era, Epoch: f.Epoch, Statements: []frames.Statement{
-				frames.Echo{Proposer: nobody}, frames.Input{Proposer: nobody}, frames.DecryptionShare{Proposer: nobody, Share: noise},
-				frames.BVal{Proposer: 0, Round: 1 << 31}, frames.Conf{Proposer: 0, Round: 0, Bits: 1},
-				frames.CoinShare{Proposer: 0, Round: 2, Share: noise[:1]}, frames.CoinShare{Proposer: 0, Round: 0, Share: noise},
-				frames.Value{Proposer: from, Payload: noise}, frames.Value{Proposer: c.Self, Payload: noise},
+				frames.Echo{Proposer: nobody},
+				frames.Input{Proposer: nobody},
+				frames.DecryptionShare{Proposer: nobody, Share: noise},
+				frames.BVal{Proposer: 0, Round: 1 << 31},
+				frames.Conf{Proposer: 0, Round: 0, Bits: 1},
+				frames.CoinShare{Proposer: 0, Round: 2, Share: noise[:1]},
+				frames.CoinShare{Proposer: 0, Round: 0, Share: noise},
+				frames.Value{Proposer: from, Payload: noise},
+				frames.Value{Proposer: c.Self, Payload: noise},
 			}})
 		}}
 	}

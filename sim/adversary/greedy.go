@@ -169,8 +169,11 @@ func against(f frames.Frame, proposer messages.PeerID) bool {
 func (g *greedy) lies(c *world.Corrupt, e messages.Epoch, v frames.Value, to messages.PeerID) []frames.Statement {
 	root, bit := c.Slot(e, c.Self).Root(v.Payload), to == g.apart
 	said := []frames.Statement{
-		v, frames.Echo{Proposer: c.Self, Root: root}, frames.Ready{Proposer: c.Self, Root: root},
-		frames.Input{Proposer: c.Self, Bit: bit}, frames.Aux{Proposer: c.Self, Bit: bit},
+		v,
+		frames.Echo{Proposer: c.Self, Root: root},
+		frames.Ready{Proposer: c.Self, Root: root},
+		frames.Input{Proposer: c.Self, Bit: bit},
+		frames.Aux{Proposer: c.Self, Bit: bit},
 	}
 	if share, ok := shareOf(c, e, v); ok && to == g.apart {
 		said = append(said, share) // it can end the epoch with us alone

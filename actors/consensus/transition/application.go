@@ -151,7 +151,7 @@ func (a *application) transaction(tx *transaction.Transaction, rejection *messag
 // form is what a verdict in an epoch is about: this very form of a transaction (H25).
 func form(tx *transaction.Transaction) messages.WitnessID {
 	if mutant.Removed(mutant.VerdictPerForm) {
-		return messages.WitnessID(tx.ID())
+		return tx.ID()
 	}
 	return tx.WitnessID()
 }
