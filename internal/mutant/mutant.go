@@ -14,7 +14,7 @@ package mutant
 // without it.
 type Rule uint8
 
-// The rules. Each is consulted at one place, and named after what it says.
+// The rules. Each is consulted where it is applied, and named after what it says.
 const (
 	// LiveQuorum: n−f members are enough to go on, in all of HoneyBadgerBFT.
 	LiveQuorum Rule = iota

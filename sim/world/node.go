@@ -40,7 +40,7 @@ type Node struct {
 	planned     bool // the disk was made to fail and has failed, in this incarnation
 	next        messages.Epoch
 	stall       hbbft.Stall
-	reached     messages.Epoch // the highest next, also before a backup was restored
+	reached     messages.Epoch                       // the highest next, also before a backup was restored
 	sealed      map[messages.Epoch][]messages.Digest // what it wanted to contribute
 
 	machine *sched.Machine // nil while it is down
