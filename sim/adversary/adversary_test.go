@@ -20,7 +20,8 @@ type attack struct {
 	kind    string
 	without mutant.Rule
 	harm    string
-	nodes   int // 4 if 0
+	nodes   int    // 4 if 0
+	seed    uint64 // 1 if 0
 	members []messages.PeerID
 	shape   func(*world.Config)
 	settle  time.Duration // at most; 4 minutes if 0
@@ -53,7 +54,12 @@ var attacks = []attack{
 	{kind: "splitting scheduler", without: mutant.PastRelay, harm: "liveness"},
 	{kind: "greedy scheduler", without: mutant.VotesOfLive, harm: "agreement"},
 	{kind: "double spending", without: mutant.SpendOnce, harm: "double spend"},
-	{kind: "crash and restart", without: mutant.SyncJournal, harm: "blameless", members: []messages.PeerID{1, 3}},
+	{
+		kind: "crash and restart", without: mutant.SyncJournal, harm: "blameless", members: []messages.PeerID{0, 1, 2, 3}, seed: 3,
+		shape: func(c *world.Config) {
+			c.Sync, c.Network.Delay = 2*time.Millisecond, network.Uniform(5*time.Millisecond, 40*time.Millisecond)
+		},
+	},
 }
 
 // world makes the world of an attack.
@@ -64,7 +70,7 @@ func (a attack) world(t *testing.T, watch ...func(*world.World) world.Observer) 
 		t.Fatalf("no adversary %q", a.kind)
 	}
 	cfg := world.Config{
-		Nodes: max(a.nodes, 4), Seed: 1, Revive: time.Second, Watch: append(check.All(), watch...), Real: kind.Real,
+		Nodes: max(a.nodes, 4), Seed: max(a.seed, 1), Revive: time.Second, Watch: append(check.All(), watch...), Real: kind.Real,
 		Load:    world.Load{Users: 4, Habits: workload.Habits{Pause: 200 * time.Millisecond}},
 		Network: network.Config{Delay: network.Uniform(5*time.Millisecond, 20*time.Millisecond)},
 	}

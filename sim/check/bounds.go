@@ -19,8 +19,8 @@ const (
 	// MaxPerEpoch and MaxPerSecond, times the number of members, are how many
 	// messages a node may send to one member in an epoch, and each second beside
 	// that.
-	MaxPerEpoch  = 12
-	MaxPerSecond = 40
+	MaxPerEpoch  = 6
+	MaxPerSecond = 20
 )
 
 // limits are those constants, smaller in tests.
