@@ -43,6 +43,17 @@ const (
 	RejectDeadline         RejectionCode = 29 // the wait ended before there was an answer
 	RejectModuleOwn        RejectionCode = 30 // a third-party module's own reason, see the text
 	RejectItemWithoutValue RejectionCode = 31 // a consensus item that changes nothing
+	RejectContractExists   RejectionCode = 32 // a contract with these terms was offered or funded before
+	RejectContractUnknown  RejectionCode = 33 // no contract or offer of that id (yet)
+	RejectContractClosed   RejectionCode = 34 // the contract's money is gone
+	RejectContractNotReady RejectionCode = 35 // a preimage is not revealed yet, or a height not reached
+	RejectContractParty    RejectionCode = 36 // the money is not, or no more, for this key
+	RejectContractAmount   RejectionCode = 37 // amount does not pay for taking it out again
+	RejectPreimage         RejectionCode = 38 // preimage is not that of the payment hash
+	RejectForfeit          RejectionCode = 39 // not the gateway's signature that gives this contract up
+	RejectExpiry           RejectionCode = 40 // expiry has passed, or lies too far ahead
+	RejectCiphertext       RejectionCode = 41 // encrypted preimage is not valid under the terms of its offer
+	RejectListing          RejectionCode = 42 // not signed by the gateway, or older than what is listed
 )
 
 // A Rejection is a typed refusal: data, not a failure of ours.
