@@ -23,7 +23,7 @@ type rule struct {
 // pure lists packages that hold rules: no actor, socket, file, lock or clock.
 var pure = []string{
 	"crypto", "actors/hbbft/protocol", "actors/hbbft/rbc", "actors/hbbft/aba", "actors/hbbft/acs", "actors/hbbft/tdec", "actors/hbbft/honeybadger",
-	"actors/module/contract", "actors/module/mint", "actors/module/wallet", "actors/consensus/transition", "actors/consensus/history",
+	"actors/module/contract", "actors/module/mint", "actors/module/wallet", "actors/module/lightning", "actors/consensus/transition", "actors/consensus/history",
 	"actors/consensus/pool", "actors/consensus/catchup", "actors/consensus/certificate", "actors/consensus/snapshot", "messages/statement", "actors/client/notes", "actors/client/quorum", "actors/client/purse",
 	"actors/setup/agreement", "actors/setup/attempt", "actors/remote/gate",
 }
@@ -51,8 +51,8 @@ var ladder = []rule{
 	},
 	{[]string{"actors/module/contract"}, []string{"messages", "storage"}, "a module's contract knows no module"},
 	{
-		[]string{"actors/module/mint", "actors/module/wallet"},
-		[]string{"messages", "crypto", "storage", "actors/module/contract", "actors/module/mint/", "actors/module/wallet/"},
+		[]string{"actors/module/mint", "actors/module/wallet", "actors/module/lightning"},
+		[]string{"messages", "crypto", "storage", "actors/module/contract", "actors/module/mint/", "actors/module/wallet/", "actors/module/lightning/"},
 		"modules know nothing of each other or of the core",
 	},
 	{[]string{"actors/spawn"}, []string{"messages"}, "whoever makes actors knows none of them"},

@@ -1,0 +1,153 @@
+package lightning
+
+import (
+	"minimint/actors/module/contract"
+	"minimint/actors/module/lightning/lightningwire"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
+	"minimint/messages/canonical"
+	"minimint/storage"
+)
+
+// ApplyOutput implements contract.Module.
+func (m *Module) ApplyOutput(tx storage.Tx, env contract.Env, at messages.OutPoint, body []byte) (contract.Worth, error) {
+	out, err := terms.DecodeOutput(body)
+	if err != nil {
+		return contract.Worth{}, messages.Reject(messages.RejectMalformed, "output: %v", err)
+	}
+	height, err := agreedHeight(env)
+	if err != nil {
+		return contract.Worth{}, err
+	}
+	switch {
+	case out.Outgoing != nil:
+		return m.fund(tx, env.Ledger(), at, *out.Outgoing, height)
+	case out.Offer != nil:
+		return m.announce(tx, *out.Offer, height)
+	case out.Purchase != nil:
+		return m.buy(tx, env.Ledger(), at, *out.Purchase, height)
+	default:
+		return m.list(tx, *out.Listing, height)
+	}
+}
+
+// fund opens an outgoing contract. One with these terms that was funded before
+// takes no more money (H9, V1): it would be lost, or paid for once and taken twice.
+func (m *Module) fund(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint, o terms.Outgoing, height uint32) (contract.Worth, error) {
+	id := o.ID(m.cfg.Seal.Federation)
+	if stored(tx, id) != nil {
+		return contract.Worth{}, messages.Reject(messages.RejectContractExists, "contract %s was funded before", id)
+	}
+	if err := m.takable(o.Amount); err != nil {
+		return contract.Worth{}, err
+	}
+	if err := within(o.Expiry, height, MaxLife); err != nil {
+		return contract.Worth{}, err
+	}
+	store(tx, &lightningwire.Contract{
+		Id: id[:], State: lightningwire.State_STATE_FUNDED, Transaction: at.Tx[:], Index: at.Index,
+		Terms: &lightningwire.Contract_Outgoing{Outgoing: o.Wire()},
+	})
+	tx.Put(fundingKey(at), id[:])
+	ledger.Liability(lineOutgoing, int64(o.Amount))
+	return contract.Worth{Amount: o.Amount, Fee: m.cfg.Fees.Contract}, nil
+}
+
+// takable refuses what does not even pay for being taken out again (V10).
+func (m *Module) takable(amount messages.Amount) error {
+	if amount <= m.cfg.Fees.Claim {
+		return messages.Reject(messages.RejectContractAmount, "a contract of %s does not exceed the fee of %s for taking it", amount, m.cfg.Fees.Claim)
+	}
+	return nil
+}
+
+// announce keeps an offer until somebody buys it or it expires.
+func (m *Module) announce(tx storage.Tx, o terms.Offer, height uint32) (contract.Worth, error) {
+	id := o.ID(m.cfg.Seal.Federation)
+	if stored(tx, id) != nil {
+		return contract.Worth{}, messages.Reject(messages.RejectContractExists, "offer %s was announced before", id)
+	}
+	if err := m.takable(o.Amount); err != nil {
+		return contract.Worth{}, err
+	}
+	if err := within(o.Expiry, height, MaxLife); err != nil {
+		return contract.Worth{}, err
+	}
+	if openOffers(tx) >= MaxOffers {
+		return contract.Worth{}, messages.RejectForNow(messages.RejectBusy, "%d offers wait to be bought; try again when some have expired", MaxOffers)
+	}
+	store(tx, &lightningwire.Contract{
+		Id: id[:], State: lightningwire.State_STATE_OFFERED, Terms: &lightningwire.Contract_Offer{Offer: o.Wire()},
+	})
+	changeOffers(tx, 1)
+	due(tx, o.Expiry, keyContract, id[:])
+	return contract.Worth{Fee: m.cfg.Fees.Offer}, nil
+}
+
+// buy turns an offer into a contract, once, and makes its decryption a task of all
+// members. The buyer names the offer and nothing else, so all that the offer says
+// holds (H7), and there is no outcome that he could choose (H10, V1).
+func (m *Module) buy(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint, id terms.ID, height uint32) (contract.Worth, error) {
+	c := stored(tx, id)
+	if c.GetOffer() == nil {
+		return contract.Worth{}, messages.RejectForNow(messages.RejectContractUnknown, "there is no offer %s (yet)", id)
+	}
+	if c.GetState() != lightningwire.State_STATE_OFFERED {
+		return contract.Worth{}, messages.Reject(messages.RejectContractExists, "offer %s was bought before", id)
+	}
+	o := offerOf(c)
+	if err := within(o.Expiry, height, MaxLife); err != nil {
+		return contract.Worth{}, err
+	}
+	c.State, c.Transaction, c.Index = lightningwire.State_STATE_DECRYPTING, at.Tx[:], at.Index
+	c.Task = readUint(tx.Get(key(keyNext)))
+	tx.Put(key(keyNext), be64(c.Task+1))
+	tx.Put(key(keyTask, be64(c.Task)), id[:])
+	tx.Put(fundingKey(at), id[:])
+	store(tx, c)
+	changeOffers(tx, -1)
+	ledger.Liability(lineIncoming, int64(o.Amount))
+	return contract.Worth{Amount: o.Amount, Fee: m.cfg.Fees.Contract}, nil
+}
+
+// list puts a gateway on the list, or replaces what it said before. What it said
+// last is remembered as long as anything that it said before could be valid, so
+// that nobody can bring back an older word.
+func (m *Module) list(tx storage.Tx, l terms.Listing, height uint32) (contract.Worth, error) {
+	if err := within(l.Expiry, height, MaxListing); err != nil {
+		return contract.Worth{}, err
+	}
+	until := l.Expiry
+	if raw := tx.Get(key(keyGateway, l.Key[:])); raw != nil {
+		old := read(raw, new(lightningwire.Listed))
+		if serial := old.GetListing().GetGateway().GetSerial(); serial >= l.Serial {
+			return contract.Worth{}, messages.Reject(messages.RejectListing, "gateway %x is listed with serial %d already", l.Key, serial)
+		}
+		until = max(until, old.GetUntil())
+	} else if !m.vetted(l.Key) && m.strangers(tx) >= MaxGateways {
+		return contract.Worth{}, messages.RejectForNow(messages.RejectBusy, "%d gateways are listed; try again when some have expired, or be vetted", MaxGateways)
+	}
+	tx.Put(key(keyGateway, l.Key[:]), canonical.Marshal(&lightningwire.Listed{Listing: l.Wire(), Until: until}))
+	due(tx, until, keyGateway, l.Key[:])
+	return contract.Worth{Fee: m.cfg.Fees.Listing}, nil
+}
+
+func (m *Module) vetted(gateway [32]byte) bool {
+	for _, k := range m.cfg.Vetted {
+		if k == gateway {
+			return true
+		}
+	}
+	return false
+}
+
+// strangers counts the listed gateways that are not vetted.
+func (m *Module) strangers(r storage.Reader) int {
+	n := 0
+	for k := range r.Scan(key(keyGateway)) {
+		if !m.vetted([32]byte(k[1:])) {
+			n++
+		}
+	}
+	return n
+}

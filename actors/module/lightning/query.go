@@ -1,0 +1,93 @@
+package lightning
+
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/proto"
+
+	"minimint/actors/module/lightning/lightningwire"
+	"minimint/messages"
+	"minimint/messages/canonical"
+	"minimint/storage"
+)
+
+// maxQuery bounds a request in bytes.
+const maxQuery = 64
+
+// Query implements contract.Querier. Requests and answers are canonical messages
+// of package lightningwire:
+//
+//	"contract"  ContractRequest → Contract   a contract or offer; RejectContractUnknown for now if there is none
+//	"gateways"  (empty) → Gateways           who is listed now, at most MaxGateways and MaxVetted
+//	"summary"   (empty) → Summary            agreed height, fees, limits
+func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, error) {
+	var answer proto.Message
+	var err error
+	switch method {
+	case "contract":
+		answer, err = contractOf(r, body)
+	case "gateways":
+		answer = m.gateways(r)
+	case "summary":
+		answer = m.summary(r)
+	default:
+		err = messages.Reject(messages.RejectUnknownQuery, "the Lightning module answers contract, gateways and summary, not %.40q", method)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return canonical.Marshal(answer), nil
+}
+
+func contractOf(r storage.Reader, body []byte) (*lightningwire.Contract, error) {
+	w := new(lightningwire.ContractRequest)
+	if err := canonical.Unmarshal(body, w, maxQuery); err != nil {
+		return nil, messages.Reject(messages.RejectMalformed, "contract: %v", err)
+	}
+	id, ok := messages.DigestFrom(w.GetId())
+	if !ok {
+		return nil, messages.Reject(messages.RejectMalformed, "contract: an id has 32 bytes, not %d", len(w.GetId()))
+	}
+	c := stored(r, id)
+	if c == nil {
+		return nil, messages.RejectForNow(messages.RejectContractUnknown, "there is no contract or offer %s", id)
+	}
+	return c, nil
+}
+
+func (m *Module) gateways(r storage.Reader) *lightningwire.Gateways {
+	out := &lightningwire.Gateways{Height: heightOf(r)}
+	for k, raw := range r.Scan(key(keyGateway)) {
+		l := read(raw, new(lightningwire.Listed)).GetListing()
+		if l.GetGateway().GetExpiry() > out.GetHeight() {
+			out.Gateways = append(out.Gateways, &lightningwire.GatewayEntry{Listing: l, Vetted: m.vetted([32]byte(k[1:]))})
+		}
+	}
+	return out
+}
+
+func (m *Module) summary(r storage.Reader) *lightningwire.Summary {
+	fees := m.cfg.Fees
+	return &lightningwire.Summary{
+		Height: heightOf(r), ContractFeeMsat: uint64(fees.Contract), ClaimFeeMsat: uint64(fees.Claim),
+		OfferFeeMsat: uint64(fees.Offer), ListingFeeMsat: uint64(fees.Listing), OpenOffers: openOffers(r),
+		Gateways: uint32(len(m.gateways(r).GetGateways())), MaxLife: MaxLife, MaxListing: MaxListing,
+	}
+}
+
+// heightOf is the height agreed on at the end of the last epoch, 0 before the first.
+func heightOf(r storage.Reader) uint32 { return uint32(readUint(r.Get(key(keyHeight)))) }
+
+// Outcome implements contract.Answerer: of an output that funded a contract, the
+// Contract as it is now. With it a gateway learns the preimage that it bought.
+func (m *Module) Outcome(r storage.Reader, at messages.OutPoint) []byte {
+	id := r.Get(fundingKey(at))
+	if id == nil {
+		return nil
+	}
+	return bytes.Clone(r.Get(key(keyContract, id)))
+}
+
+// Share implements contract.Answerer. What members have to say about a contract is
+// agreed on.
+func (m *Module) Share(storage.Reader, messages.OutPoint) []byte { return nil }

@@ -1,0 +1,86 @@
+package lightning
+
+import (
+	"errors"
+	"fmt"
+
+	"minimint/actors/module/lightning/lightningwire"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
+	"minimint/messages/canonical"
+)
+
+// State says where a contract stands; the values are those of lightningwire.
+type State = lightningwire.State
+
+// A Status is a contract or offer as the state has it: what the query "contract"
+// and the outcome of a funding output tell.
+type Status struct {
+	State State
+	// Outgoing or Offer are its terms.
+	Outgoing *terms.Outgoing
+	Offer    *terms.Offer
+	// Preimage of the payment hash, nil until it is revealed.
+	Preimage *[terms.PreimageSize]byte
+	// FundedBy is the output that funded it; zero while it is an offer.
+	FundedBy messages.OutPoint
+	// ClosedHeight is the agreed height when its money left; zero until then.
+	ClosedHeight uint32
+}
+
+// ReadStatus reads the status of a contract, and checks that the terms are those
+// that its id is the hash of, and a preimage that of the payment hash. The rest
+// is as true as whoever was asked.
+func ReadStatus(federation messages.FederationID, id terms.ID, b []byte) (Status, error) {
+	c := new(lightningwire.Contract)
+	if err := canonical.Unmarshal(b, c, maxRecord); err != nil {
+		return Status{}, fmt.Errorf("lightning: status: %w", err)
+	}
+	s, err := statusOf(federation, id, c)
+	if err != nil {
+		return Status{}, fmt.Errorf("lightning: status of contract %s: %w", id, err)
+	}
+	return s, nil
+}
+
+func statusOf(federation messages.FederationID, id terms.ID, c *lightningwire.Contract) (Status, error) {
+	s := Status{State: c.GetState(), ClosedHeight: c.GetClosedHeight()}
+	var got terms.ID
+	var hash messages.Digest
+	switch t := c.GetTerms().(type) {
+	case *lightningwire.Contract_Outgoing:
+		o, err := terms.OutgoingOf(t.Outgoing)
+		if err != nil {
+			return Status{}, err
+		}
+		s.Outgoing, got, hash = &o, o.ID(federation), o.PaymentHash
+	case *lightningwire.Contract_Offer:
+		o, err := terms.OfferOf(t.Offer)
+		if err != nil {
+			return Status{}, err
+		}
+		s.Offer, got, hash = &o, o.ID(federation), o.PaymentHash
+	default:
+		return Status{}, errors.New("no terms")
+	}
+	if got != id || string(c.GetId()) != string(id[:]) {
+		return Status{}, fmt.Errorf("terms are those of %s", got)
+	}
+	if _, known := lightningwire.State_name[int32(s.State)]; !known || s.State == lightningwire.State_STATE_UNKNOWN {
+		return Status{}, fmt.Errorf("state %d", s.State)
+	}
+	if p := c.GetPreimage(); len(p) > 0 {
+		if !terms.Reveals(p, hash) {
+			return Status{}, errors.New("preimage of another payment hash")
+		}
+		s.Preimage = (*[terms.PreimageSize]byte)(p)
+	}
+	if raw := c.GetTransaction(); len(raw) > 0 {
+		tx, ok := messages.DigestFrom(raw)
+		if !ok {
+			return Status{}, fmt.Errorf("transaction id of %d bytes", len(raw))
+		}
+		s.FundedBy = messages.OutPoint{Tx: tx, Index: c.GetIndex()}
+	}
+	return s, nil
+}
