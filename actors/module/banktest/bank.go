@@ -55,6 +55,9 @@ type Config struct {
 	Tiers   []uint32 // ascending exponents; nil: 2^0 … 2^29 msat
 	// Fees that the modules ask for; see their Configs.
 	SpendFee, IssueFee, PegInFee, PegOutFee messages.Amount
+	// Also makes one more module that members run, if it is set; me is −1 for
+	// whoever has no secrets. What it proposes, the test says.
+	Also func(me int) contract.Module
 }
 
 // A Bank is the whole.
@@ -74,6 +77,7 @@ type Member struct {
 	Rules  *transition.Transition
 	Mint   *mint.Module
 	Wallet *wallet.Module
+	Also   contract.Module // what Config.Also made
 	// Node is what Settle asks about the chain; nil for a member without one.
 	Node  Node
 	Store *memory.Store
@@ -129,7 +133,12 @@ func (b *Bank) equip(m *Member, me int) {
 	if m.Wallet, err = wallet.New(b.walletConfig(me)); err != nil {
 		b.Fatal(err)
 	}
-	m.Rules = transition.New(Federation, []contract.Module{m.Mint, m.Wallet})
+	modules := []contract.Module{m.Mint, m.Wallet}
+	if b.cfg.Also != nil {
+		m.Also = b.cfg.Also(me)
+		modules = append(modules, m.Also)
+	}
+	m.Rules = transition.New(Federation, modules)
 }
 
 func (b *Bank) walletConfig(me int) wallet.Config {

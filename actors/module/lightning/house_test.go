@@ -1,0 +1,365 @@
+package lightning_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/schnorr"
+
+	"minimint/actors/consensus/transition"
+	"minimint/actors/module/banktest"
+	"minimint/actors/module/contract"
+	"minimint/actors/module/lightning"
+	"minimint/actors/module/lightning/lightningwire"
+	"minimint/actors/module/lightning/terms"
+	"minimint/actors/module/wallet"
+	"minimint/crypto/domain"
+	"minimint/crypto/tenc"
+	"minimint/crypto/tenc/tenctest"
+	"minimint/messages"
+	"minimint/messages/canonical"
+	"minimint/messages/outcome"
+	"minimint/messages/transaction"
+	"minimint/storage"
+)
+
+// Fees of every house, all different.
+var fees = lightning.Fees{Contract: 1_100, Claim: 1_010, Offer: 1_001, Listing: 1_200}
+
+// keysOf deals the keys for preimages of n members, once.
+var keysOf = func() func(n int) tenctest.Keys {
+	var mu sync.Mutex
+	dealt := map[int]tenctest.Keys{}
+	return func(n int) tenctest.Keys {
+		mu.Lock()
+		defer mu.Unlock()
+		k, ok := dealt[n]
+		if !ok {
+			k = tenctest.Deal(rand.NewChaCha8([32]byte{7, byte(n)}), tenctest.Config{
+				Role: domain.LightningPreimage, Threshold: n - (n-1)/3, Members: n,
+			})
+			dealt[n] = k
+		}
+		return k
+	}
+}()
+
+// config is that of member me of n; −1 has no secret.
+func config(me, n int) lightning.Config {
+	keys := keysOf(n)
+	cfg := lightning.Config{Seal: terms.Sealer{Federation: banktest.Federation, Keys: keys.Public}, Fees: fees}
+	if me >= 0 {
+		cfg.Secret = &keys.Secrets[me]
+	}
+	return cfg
+}
+
+// person is the key of somebody, told apart by a letter.
+func person(letter byte) *btcec.PrivateKey {
+	key, _ := btcec.PrivKeyFromBytes(bytes.Repeat([]byte{letter}, 32))
+	return key
+}
+
+func xonly(secret *btcec.PrivateKey) [32]byte {
+	return [32]byte(schnorr.SerializePubKey(secret.PubKey()))
+}
+
+// The people of these tests.
+var user, gateway, stranger = person('u'), person('g'), person('x')
+
+var preimage = [32]byte{'p', 'r', 'e'}
+
+func hashOf(preimage [32]byte) messages.Digest { return sha256.Sum256(preimage[:]) }
+
+// A house is a bank with this module, and somebody's notes.
+type house struct {
+	*banktest.Bank
+	notes []banktest.Note
+}
+
+func open(t *testing.T) *house { return openOf(t, 4, fees) }
+
+func openOf(t *testing.T, n int, fees lightning.Fees) *house {
+	t.Helper()
+	return openWith(t, n, func(cfg *lightning.Config) { cfg.Fees = fees })
+}
+
+func openWith(t *testing.T, n int, change func(*lightning.Config)) *house {
+	t.Helper()
+	h := &house{Bank: banktest.New(t, banktest.Config{Members: n, Also: func(me int) contract.Module {
+		cfg := config(me, n)
+		change(&cfg)
+		m, err := lightning.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}})}
+	h.notes = h.Fund(2_000_000)
+	return h
+}
+
+func (h *house) module(p messages.PeerID) *lightning.Module {
+	return h.Members[p].Also.(*lightning.Module)
+}
+
+func (h *house) height() uint32 { return h.Summary().GetHeight() }
+
+// outgoing are the terms of a contract over 50,000 msat that expires after some
+// blocks.
+func (h *house) outgoing(blocks uint32) terms.Outgoing {
+	return terms.Outgoing{
+		PaymentHash: hashOf(preimage), Amount: 50_000, GatewayKey: xonly(gateway), UserKey: xonly(user), Expiry: h.height() + blocks,
+	}
+}
+
+// offer sells preimage, or what else is encrypted.
+func (h *house) offer(blocks uint32, secret [32]byte) terms.Offer {
+	h.Helper()
+	o, err := terms.Seal(rand.NewChaCha8([32]byte{9}), h.module(0).Seal(), terms.Offer{
+		Amount: 40_000, ClaimKey: xonly(user), GatewayKey: xonly(gateway), Expiry: h.height() + blocks,
+	}, secret)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return o
+}
+
+// A deal is a transaction in the making.
+type deal struct {
+	inputs  []terms.Input
+	secrets []*btcec.PrivateKey
+	outputs []terms.Output
+	// fee instead of the least one, if set.
+	fee messages.Amount
+	// gain is what the contracts of the inputs hold, cost what the outputs do.
+	gain, cost messages.Amount
+}
+
+// tx makes a transaction: notes pay what is missing, the rest is fee, and there
+// are no notes for change, so that it does not depend on others.
+func (h *house) tx(d deal) *transaction.Transaction {
+	h.Helper()
+	least := messages.Amount(len(d.inputs)) * fees.Claim
+	for _, out := range d.outputs {
+		switch {
+		case out.Offer != nil:
+			least += fees.Offer
+		case out.Listing != nil:
+			least += fees.Listing
+		default:
+			least += fees.Contract
+		}
+	}
+	if d.fee != 0 {
+		least = d.fee
+	}
+	var draft transaction.Draft
+	for _, in := range d.inputs {
+		draft.Inputs = append(draft.Inputs, transaction.Item{Kind: lightning.Kind, Body: in.Encode()})
+	}
+	secrets := slices.Clone(d.secrets)
+	gain := d.gain
+	for gain < d.cost+least {
+		if len(h.notes) == 0 {
+			h.notes = h.Fund(2_000_000)
+		}
+		n := h.notes[len(h.notes)-1] // the smallest are last
+		h.notes = h.notes[:len(h.notes)-1]
+		draft.Inputs, secrets, gain = append(draft.Inputs, n.Item()), append(secrets, n.Secret), gain+banktest.Worth(n)
+	}
+	for _, o := range h.Orders(gain - d.cost - least) {
+		draft.Outputs = append(draft.Outputs, o.Item())
+	}
+	for _, out := range d.outputs {
+		draft.Outputs = append(draft.Outputs, transaction.Item{Kind: lightning.Kind, Body: out.Encode()})
+	}
+	draft.Fee = least
+	return h.Sign(draft, secrets...)
+}
+
+// fund is a transaction that opens an outgoing contract.
+func (h *house) fund(o terms.Outgoing) *transaction.Transaction {
+	h.Helper()
+	return h.tx(deal{outputs: []terms.Output{{Outgoing: &o}}, cost: o.Amount})
+}
+
+func (h *house) announce(o terms.Offer) *transaction.Transaction {
+	h.Helper()
+	return h.tx(deal{outputs: []terms.Output{{Offer: &o}}})
+}
+
+func (h *house) buy(o terms.Offer) *transaction.Transaction {
+	h.Helper()
+	id := o.ID(banktest.Federation)
+	return h.tx(deal{outputs: []terms.Output{{Purchase: &id}}, cost: o.Amount})
+}
+
+// take takes a contract's money with the secret of the input's key.
+func (h *house) take(in terms.Input, holds messages.Amount, secret *btcec.PrivateKey) *transaction.Transaction {
+	h.Helper()
+	in.Key = xonly(secret)
+	return h.tx(deal{inputs: []terms.Input{in}, secrets: []*btcec.PrivateKey{secret}, gain: holds})
+}
+
+// An edit changes what a member's module wants in an epoch.
+type edit func(items [][]byte) [][]byte
+
+func silent([][]byte) [][]byte { return nil }
+
+// round is one epoch of what all members want, with what they are made to say and
+// these transactions; busy says whether there was anything.
+func (h *house) round(edits map[messages.PeerID]edit, txs ...*transaction.Transaction) (res transition.Result, busy bool) {
+	h.Helper()
+	parts := make([]outcome.Contribution, len(h.Members))
+	parts[0].Transactions = txs
+	for i := range h.Members {
+		p := messages.PeerID(i)
+		for _, body := range h.Propose(p) {
+			parts[i].Items = append(parts[i].Items, transaction.Item{Kind: wallet.Kind, Body: body})
+		}
+		items := h.shares(p)
+		if edit := edits[p]; edit != nil {
+			items = edit(items)
+		}
+		for _, body := range items {
+			parts[i].Items = append(parts[i].Items, transaction.Item{Kind: lightning.Kind, Body: body})
+		}
+		busy = busy || len(parts[i].Items) > 0
+	}
+	if !busy && len(txs) == 0 {
+		return res, false
+	}
+	return h.Run(parts...), busy
+}
+
+// shares is what a member's module proposes now.
+func (h *house) shares(p messages.PeerID) (items [][]byte) {
+	h.Helper()
+	h.View(p, lightning.Kind, func(r storage.Reader) { items = h.module(p).Propose(r, nil) })
+	return items
+}
+
+// rest lets the members agree until nobody wants anything; nobody may be at fault.
+func (h *house) rest() {
+	h.Helper()
+	for range 50 {
+		res, busy := h.round(nil)
+		if len(res.Faults) > 0 {
+			h.Fatalf("correct members are at fault: %v", res.Faults)
+		}
+		if !busy {
+			return
+		}
+	}
+	h.Fatal("members want something for ever")
+}
+
+// blocks passes.
+func (h *house) blocks(n int) {
+	h.Helper()
+	h.Chain.Mine(n)
+	h.rest()
+}
+
+// until mines until the agreed height is at least this.
+func (h *house) until(height uint32) {
+	h.Helper()
+	for h.height() < height {
+		h.blocks(1)
+	}
+}
+
+// refused expects that these are refused in one epoch, for this reason.
+func (h *house) refused(what string, code messages.RejectionCode, txs ...*transaction.Transaction) {
+	h.Helper()
+	res := h.Run(banktest.Of(txs...))
+	for _, got := range banktest.Codes(res) {
+		if got != code {
+			h.Errorf("%s: refused for %d, want %d: %s", what, got, code, res.Rejected[0].Rejection.Text)
+		}
+	}
+	if len(res.Rejected) != len(txs) {
+		h.Errorf("%s: %d of %d refused", what, len(res.Rejected), len(txs))
+	}
+}
+
+// status asks all members, who must say the same.
+func (h *house) status(id terms.ID) lightning.Status {
+	h.Helper()
+	var first []byte
+	for p := range h.Members {
+		got, err := h.query(messages.PeerID(p), "contract", canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]}))
+		if err != nil {
+			h.Fatalf("contract %s: %v", id, err)
+		}
+		if p > 0 && !bytes.Equal(first, got) {
+			h.Fatalf("members 0 and %d know contract %s differently", p, id)
+		}
+		first = got
+	}
+	s, err := lightning.ReadStatus(banktest.Federation, id, first)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return s
+}
+
+func (h *house) query(p messages.PeerID, method string, body []byte) (answer []byte, err error) {
+	h.View(p, lightning.Kind, func(r storage.Reader) {
+		answer, err = h.module(p).Query(r, method, body)
+		answer = bytes.Clone(answer)
+	})
+	return answer, err
+}
+
+// state expects one.
+func (h *house) state(id terms.ID, want lightning.State) {
+	h.Helper()
+	if got := h.status(id).State; got != want {
+		h.Errorf("contract %s is %s, want %s", id, got, want)
+	}
+}
+
+// replay expects that history replayed ends in the same state.
+func (h *house) replay() {
+	h.Helper()
+	if h.Replay() != h.Hash() {
+		h.Error("a replay ends in another state")
+	}
+}
+
+func secretsOf(secrets ...*btcec.PrivateKey) []*btcec.PrivateKey { return secrets }
+
+// reseal encrypts anything of 32 bytes under terms whose payment hash may be of
+// something else, as a user might who wants to cheat.
+func reseal(h *house, o terms.Offer, secret [32]byte) terms.Offer {
+	h.Helper()
+	o.Ciphertext = nil
+	label := domain.Hash(domain.Label, banktest.Federation[:], []byte("lightning offer"), canonical.Marshal(o.Wire()))
+	c, err := tenc.Encrypt(rand.NewChaCha8([32]byte{10}), h.module(0).Seal().Keys, label[:], secret[:])
+	if err != nil {
+		h.Fatal(err)
+	}
+	o.Ciphertext = c.Encode()
+	return o
+}
+
+// listing is a gateway's word about itself, for some blocks.
+func (h *house) listing(secret *btcec.PrivateKey, serial uint64, blocks uint32) terms.Listing {
+	h.Helper()
+	l, err := terms.List(banktest.Federation, terms.Gateway{
+		Node: [33]byte{2, 5}, Channel: 8 << 40, API: "https://gateway.example:8080/v1", Name: "a gateway",
+		Send: terms.Fee{Base: 2_000, PPM: 3_000}, Receive: terms.Fee{Base: 1_000, PPM: 1_000}, ExpiryMargin: 40,
+		Serial: serial, Expiry: h.height() + blocks,
+	}, secret)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return l
+}
