@@ -10,6 +10,7 @@ import (
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
+	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/banktest"
@@ -27,6 +28,16 @@ import (
 	"minimint/messages/transaction"
 	"minimint/storage"
 )
+
+// Notes of every house: some twenty of 131 sat, enough for one contract each.
+const money = 2_700
+
+var tiers = func() (out []uint32) {
+	for e := range uint32(18) {
+		out = append(out, e)
+	}
+	return out
+}()
 
 // Fees of every house, all different.
 var fees = lightning.Fees{Contract: 1_100, Claim: 1_010, Offer: 1_001, Listing: 1_200}
@@ -91,7 +102,7 @@ func openOf(t *testing.T, n int, fees lightning.Fees) *house {
 
 func openWith(t *testing.T, n int, change func(*lightning.Config)) *house {
 	t.Helper()
-	h := &house{Bank: banktest.New(t, banktest.Config{Members: n, Also: func(me int) contract.Module {
+	h := &house{Bank: banktest.New(t, banktest.Config{Members: n, Tiers: tiers, Also: func(me int) contract.Module {
 		cfg := config(me, n)
 		change(&cfg)
 		m, err := lightning.New(cfg)
@@ -100,7 +111,7 @@ func openWith(t *testing.T, n int, change func(*lightning.Config)) *house {
 		}
 		return m
 	}})}
-	h.notes = h.Fund(2_000_000)
+	h.notes = h.Fund(money)
 	return h
 }
 
@@ -141,8 +152,9 @@ type deal struct {
 	gain, cost messages.Amount
 }
 
-// tx makes a transaction: notes pay what is missing, the rest is fee, and there
-// are no notes for change, so that it does not depend on others.
+// tx makes a transaction: notes pay what is missing. All that is left but one msat,
+// which makes it unlike all others, is fee, or notes for change if the deal says
+// what the fee is.
 func (h *house) tx(d deal) *transaction.Transaction {
 	h.Helper()
 	least := messages.Amount(len(d.inputs)) * fees.Claim
@@ -156,7 +168,8 @@ func (h *house) tx(d deal) *transaction.Transaction {
 			least += fees.Contract
 		}
 	}
-	if d.fee != 0 {
+	exact := d.fee != 0
+	if exact {
 		least = d.fee
 	}
 	var draft transaction.Draft
@@ -165,21 +178,25 @@ func (h *house) tx(d deal) *transaction.Transaction {
 	}
 	secrets := slices.Clone(d.secrets)
 	gain := d.gain
-	for gain < d.cost+least {
+	for gain < d.cost+least+1 {
 		if len(h.notes) == 0 {
-			h.notes = h.Fund(2_000_000)
+			h.notes = h.Fund(money)
 		}
-		n := h.notes[len(h.notes)-1] // the smallest are last
-		h.notes = h.notes[:len(h.notes)-1]
+		n := h.notes[0] // the largest are first
+		h.notes = h.notes[1:]
 		draft.Inputs, secrets, gain = append(draft.Inputs, n.Item()), append(secrets, n.Secret), gain+banktest.Worth(n)
 	}
-	for _, o := range h.Orders(gain - d.cost - least) {
+	orders := []banktest.Order{h.Order(0)}
+	draft.Fee = gain - d.cost - 1
+	if exact {
+		draft.Fee, orders = least, h.Orders(gain-d.cost-least)
+	}
+	for _, o := range orders {
 		draft.Outputs = append(draft.Outputs, o.Item())
 	}
 	for _, out := range d.outputs {
 		draft.Outputs = append(draft.Outputs, transaction.Item{Kind: lightning.Kind, Body: out.Encode()})
 	}
-	draft.Fee = least
 	return h.Sign(draft, secrets...)
 }
 
@@ -362,4 +379,39 @@ func (h *house) listing(secret *btcec.PrivateKey, serial uint64, blocks uint32) 
 		h.Fatal(err)
 	}
 	return l
+}
+
+// lightning is what the module says about itself.
+func (h *house) lightning() *lightningwire.Summary {
+	h.Helper()
+	return ask(h, "summary", new(lightningwire.Summary))
+}
+
+// gateways are the keys of those that all members list.
+func (h *house) gateways() (keys [][32]byte) {
+	h.Helper()
+	for _, g := range ask(h, "gateways", new(lightningwire.Gateways)).GetGateways() {
+		keys = append(keys, [32]byte(g.GetListing().GetGateway().GetKey()))
+	}
+	return keys
+}
+
+// ask puts a query to all members, who must answer alike.
+func ask[M proto.Message](h *house, method string, answer M) M {
+	h.Helper()
+	var first []byte
+	for p := range h.Members {
+		got, err := h.query(messages.PeerID(p), method, nil)
+		if err != nil {
+			h.Fatal(err)
+		}
+		if p > 0 && !bytes.Equal(got, first) {
+			h.Fatalf("members 0 and %d answer %s differently", p, method)
+		}
+		first = got
+	}
+	if err := canonical.Unmarshal(first, answer, 1<<20); err != nil {
+		h.Fatal(err)
+	}
+	return answer
 }
