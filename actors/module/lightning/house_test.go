@@ -353,15 +353,20 @@ func (h *house) replay() {
 
 func secretsOf(secrets ...*btcec.PrivateKey) []*btcec.PrivateKey { return secrets }
 
-// reseal encrypts anything of 32 bytes under terms whose payment hash may be of
-// something else, as a user might who wants to cheat.
+// reseal is resealed for the members of a house.
 func reseal(h *house, o terms.Offer, secret [32]byte) terms.Offer {
 	h.Helper()
+	return resealed(h.module(0).Seal(), o, secret)
+}
+
+// resealed encrypts anything of 32 bytes under terms whose payment hash may be of
+// something else, as a user might who wants to cheat.
+func resealed(to terms.Sealer, o terms.Offer, secret [32]byte) terms.Offer {
 	o.Ciphertext = nil
-	label := domain.Hash(domain.Label, banktest.Federation[:], []byte("lightning offer"), canonical.Marshal(o.Wire()))
-	c, err := tenc.Encrypt(rand.NewChaCha8([32]byte{10}), h.module(0).Seal().Keys, label[:], secret[:])
+	label := domain.Hash(domain.Label, to.Federation[:], []byte("lightning offer"), canonical.Marshal(o.Wire()))
+	c, err := tenc.Encrypt(rand.NewChaCha8([32]byte{10}), to.Keys, label[:], secret[:])
 	if err != nil {
-		h.Fatal(err)
+		panic(err)
 	}
 	o.Ciphertext = c.Encode()
 	return o
