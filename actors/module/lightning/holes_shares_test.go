@@ -18,7 +18,7 @@ import (
 )
 
 // shareOf is the item of member p of n for an offer.
-func shareOf(t *testing.T, p int, o terms.Offer, n int) []byte {
+func shareOf(t testing.TB, p int, o terms.Offer, n int) []byte {
 	t.Helper()
 	keys := keysOf(n)
 	v, err := o.Verify(terms.Sealer{Federation: banktest.Federation, Keys: keys.Public})

@@ -93,14 +93,14 @@ type house struct {
 	notes []banktest.Note
 }
 
-func open(t *testing.T) *house { return openOf(t, 4, fees) }
+func open(t testing.TB) *house { return openOf(t, 4, fees) }
 
-func openOf(t *testing.T, n int, fees lightning.Fees) *house {
+func openOf(t testing.TB, n int, fees lightning.Fees) *house {
 	t.Helper()
 	return openWith(t, n, func(cfg *lightning.Config) { cfg.Fees = fees })
 }
 
-func openWith(t *testing.T, n int, change func(*lightning.Config)) *house {
+func openWith(t testing.TB, n int, change func(*lightning.Config)) *house {
 	t.Helper()
 	h := &house{Bank: banktest.New(t, banktest.Config{Members: n, Tiers: tiers, Also: func(me int) contract.Module {
 		cfg := config(me, n)
