@@ -189,7 +189,7 @@ func (c constant) Read(b []byte) (int, error) {
 }
 
 func listingOf(t interface{ Fatalf(string, ...any) }, secret *btcec.PrivateKey, serial uint64, expiry uint32) terms.Output {
-	l, err := terms.List(banktest.Federation, terms.Gateway{API: "x", Serial: serial, Expiry: expiry}, secret)
+	l, err := terms.List(banktest.Federation, terms.Gateway{Node: [33]byte(secret.PubKey().SerializeCompressed()), API: "x", Serial: serial, Expiry: expiry}, secret)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -376,7 +376,7 @@ func resealed(to terms.Sealer, o terms.Offer, secret [32]byte) terms.Offer {
 func (h *house) listing(secret *btcec.PrivateKey, serial uint64, blocks uint32) terms.Listing {
 	h.Helper()
 	l, err := terms.List(banktest.Federation, terms.Gateway{
-		Node: [33]byte{2, 5}, Channel: 8 << 40, API: "https://gateway.example:8080/v1", Name: "a gateway",
+		Node: [33]byte(person('n').PubKey().SerializeCompressed()), Channel: 8 << 40, API: "https://gateway.example:8080/v1", Name: "a gateway",
 		Send: terms.Fee{Base: 2_000, PPM: 3_000}, Receive: terms.Fee{Base: 1_000, PPM: 1_000}, ExpiryMargin: 40,
 		Serial: serial, Expiry: h.height() + blocks,
 	}, secret)

@@ -69,9 +69,12 @@ func List(federation messages.FederationID, g Gateway, secret *btcec.PrivateKey)
 	return Listing{Gateway: g, Signature: signature}, err
 }
 
-// Verify checks that the gateway signed the listing, for this federation. Errors
-// wrap ErrTerms.
+// Verify checks that the gateway signed the listing, for this federation, and that
+// its node's key is one: clients put it into invoices. Errors wrap ErrTerms.
 func (l Listing) Verify(federation messages.FederationID) error {
+	if _, err := btcec.ParsePubKey(l.Node[:]); err != nil {
+		return fmt.Errorf("%w: node %x is no point of the curve", ErrTerms, l.Node)
+	}
 	return verifySignature(l.Key, l.digest(federation), l.Signature)
 }
 
