@@ -4,13 +4,18 @@ package lightning_test
 
 import (
 	"bytes"
+	"crypto"
 	"slices"
 	"testing"
+
+	"github.com/cloudflare/circl/group"
+	"github.com/cloudflare/circl/zk/dleq"
 
 	"minimint/actors/module/banktest"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
+	"minimint/crypto/domain"
 	"minimint/crypto/tenc"
 	"minimint/messages"
 	"minimint/messages/canonical"
@@ -160,4 +165,47 @@ func TestH27FewerThanThresholdRevealNothing(t *testing.T) {
 		h.take(terms.Input{Contract: id, Way: terms.Claim}, o.Amount, user), h.take(terms.Input{Contract: id, Way: terms.Return}, o.Amount, gateway))
 	h.rest()
 	h.state(id, lightningwire.State_STATE_VALID)
+}
+
+// In HoneyBadger's first code what nobody could decrypt was waited for for ever: here a user encrypts what opens to nothing, with a sound proof, to lock a gateway's money up.
+func TestH24UnopenableOfferGoesBack(t *testing.T) {
+	h := open(t)
+	o := h.offer(10, preimage)
+	o.Ciphertext = unopenable(t, o, 4)
+	id := o.ID(banktest.Federation)
+	h.Accepted(h.announce(o), h.buy(o))
+	h.rest()
+	if s := h.status(id); s.State != lightningwire.State_STATE_INVALID || s.Preimage != nil {
+		t.Errorf("status %+v", s)
+	}
+	h.Accepted(h.take(terms.Input{Contract: id, Way: terms.Return}, o.Amount, gateway))
+	h.replay()
+}
+
+// unopenable makes a ciphertext under the terms of an offer whose public proof
+// holds and whose body is noise.
+func unopenable(t *testing.T, o terms.Offer, n int) []byte {
+	t.Helper()
+	curve := group.Ristretto255
+	encode := func(m interface{ MarshalBinary() ([]byte, error) }) []byte {
+		b, err := m.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	body := bytes.Repeat([]byte{7}, len(o.Ciphertext)-128)
+	o.Ciphertext = nil
+	label := domain.Hash(domain.Label, banktest.Federation[:], []byte("lightning offer"), canonical.Marshal(o.Wire()))
+	second := curve.HashToElement([]byte("second generator"), []byte(domain.TenCGenerator))
+	rho, once := curve.HashToScalar([]byte("rho"), nil), curve.HashToScalar([]byte("once"), nil)
+	u, ubar := curve.NewElement().MulGen(rho), curve.NewElement().Mul(second, rho)
+	key := keysOf(n).Public.GroupKey()
+	about := domain.Hash(domain.TenCStatement, []byte(domain.LightningPreimage), key[:], label[:], encode(u), encode(ubar), body)
+	params := dleq.Params{G: curve, H: crypto.SHA512, DST: append([]byte(domain.TenCProof), about[:]...)}
+	proof, err := dleq.Prover{Params: params}.ProveWithRandomness(rho, curve.Generator(), u, second, ubar, once)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat(encode(u), encode(ubar), encode(proof), body)
 }
