@@ -3,6 +3,7 @@ package lightning_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -27,7 +28,8 @@ func TestNothingWithoutHeight(t *testing.T) {
 	o := outgoingUntil(now)
 	err := d.output(terms.Output{Outgoing: &o})
 	wantCode(t, "without a height", err, messages.RejectBlockUnknown)
-	if r, ok := err.(*messages.Rejection); !ok || r.Final {
+	var r *messages.Rejection
+	if !errors.As(err, &r) || r.Final {
 		t.Errorf("refused for good: %v", err)
 	}
 	if err := d.EndEpoch(d.scope(), d.env); err != nil || d.records() != 0 {

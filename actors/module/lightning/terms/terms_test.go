@@ -264,8 +264,10 @@ func inputs(t testing.TB) []terms.Input {
 		t.Fatal(err)
 	}
 	return []terms.Input{
-		{Contract: id, Way: terms.Preimage, Key: xonly(gateway), Preimage: [32]byte{4}}, {Contract: id, Way: terms.Expired, Key: xonly(user)},
-		{Contract: id, Way: terms.Forfeited, Key: xonly(user), Forfeit: f}, {Contract: id, Way: terms.Claim, Key: xonly(user)},
+		{Contract: id, Way: terms.Preimage, Key: xonly(gateway), Preimage: [32]byte{4}},
+		{Contract: id, Way: terms.Expired, Key: xonly(user)},
+		{Contract: id, Way: terms.Forfeited, Key: xonly(user), Forfeit: f},
+		{Contract: id, Way: terms.Claim, Key: xonly(user)},
 		{Contract: id, Way: terms.Return, Key: xonly(gateway)},
 	}
 }
