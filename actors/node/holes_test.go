@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/btcsuite/btcd/txscript"
 
@@ -84,17 +85,12 @@ func TestH53EpochsGoOnAfterAFullRestart(t *testing.T) {
 	}
 }
 
-// claim pays a deposit, buries it, and makes the transaction that claims it for notes.
-func (h *house) claim() *transaction.Transaction {
+// deposit pays one, buries it, and returns the proof that claims it, with its key.
+func (h *house) deposit(ring *keys.Ring, sats int64) (*pegin.Proof, *btcec.PrivateKey) {
 	h.t.Helper()
-	const sats, fee = 5250, 1_055_696 // leaves four notes of 2^20 msat
-	id := h.federation.Config.ID()
-	words, err := keys.NewWords(rand.Reader)
-	must(h.t, err)
-	ring := keys.NewRing(words, id)
 	terms, err := wallet.FromFederation(h.federation.Config)
 	must(h.t, err)
-	lock, err := descriptor.New(descriptor.Config{Federation: id, Network: terms.Network, Keys: terms.Keys, Threshold: terms.Threshold})
+	lock, err := descriptor.New(descriptor.Config{Federation: h.federation.Config.ID(), Network: terms.Network, Keys: terms.Keys, Threshold: terms.Threshold})
 	must(h.t, err)
 	key := ring.Deposit(0)
 	public := [32]byte(schnorr.SerializePubKey(key.PubKey()))
@@ -111,6 +107,24 @@ func (h *house) claim() *transaction.Transaction {
 	must(h.t, err)
 	proof, err := pegin.Build(lock, block, places[0], public)
 	must(h.t, err)
+	return proof, key
+}
+
+// newRing are keys of somebody new.
+func (h *house) newRing() *keys.Ring {
+	h.t.Helper()
+	words, err := keys.NewWords(rand.Reader)
+	must(h.t, err)
+	return keys.NewRing(words, h.federation.Config.ID())
+}
+
+// claim pays a deposit, buries it, and makes the transaction that claims it for notes.
+func (h *house) claim() *transaction.Transaction {
+	h.t.Helper()
+	const sats, fee = 5250, 1_055_696 // leaves four notes of 2^20 msat
+	ring := h.newRing()
+	proof, key := h.deposit(ring, sats)
+	id := h.federation.Config.ID()
 	mintTerms, err := mint.FromFederation(h.federation.Config)
 	must(h.t, err)
 	p := purse.New(purse.Config{Federation: id, Mint: mintTerms, Ring: ring, Random: rand.Reader})

@@ -6,10 +6,12 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2"
 
 	"minimint/actors/module/contract"
+	"minimint/actors/module/lightning"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/wallet"
 	"minimint/crypto/bls"
 	"minimint/crypto/tbs"
+	"minimint/crypto/tenc"
 )
 
 // modules makes the modules that the federation runs, with this member's
@@ -26,6 +28,8 @@ func (n *Node) modules() ([]contract.Module, error) {
 		case wallet.Kind:
 			n.wallet, err = n.walletModule()
 			m = n.wallet
+		case lightning.Kind:
+			m, err = n.lightning()
 		default:
 			m, err = n.cfg.Ports.Module(part)
 		}
@@ -66,4 +70,17 @@ func (n *Node) walletModule() (*wallet.Module, error) {
 	cfg.Secret, _ = btcec.PrivKeyFromBytes(n.cfg.Secrets.Wallet)
 	cfg.Me = n.cfg.Self
 	return wallet.New(cfg)
+}
+
+func (n *Node) lightning() (contract.Module, error) {
+	cfg, err := lightning.FromFederation(n.cfg.Federation)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := tenc.NewSecretShare(cfg.Seal.Keys, int(n.cfg.Self)+1, n.cfg.Secrets.Preimages)
+	if err != nil {
+		return nil, fmt.Errorf("secret for preimages: %w", err)
+	}
+	cfg.Secret = &secret
+	return lightning.New(cfg)
 }

@@ -49,6 +49,7 @@ type Secrets struct {
 	Coin          []byte // scalar of BLS12-381, 32 bytes
 	Certificate   []byte // likewise
 	Contributions []byte // scalar of ristretto255, 32 bytes
+	Preimages     []byte // likewise; needed where the Lightning module runs
 	// Tiers are the shares of the mint's keys, in the order of the tiers.
 	Tiers [][]byte
 	// Wallet is the member's secp256k1 key, 32 bytes.

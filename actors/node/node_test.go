@@ -42,13 +42,19 @@ type house struct {
 
 func newHouse(t *testing.T, n int) *house {
 	t.Helper()
+	return newHouseOf(t, n, nodetest.Terms{})
+}
+
+func newHouseOf(t *testing.T, n int, terms nodetest.Terms) *house {
+	t.Helper()
 	h := &house{t: t, chain: fake.New(&chaincfg.SimNetParams), nodes: make([]*node.Node, n), past: make([]consensus.Past, n)}
 	var addresses []string
 	for range n {
 		addresses = append(addresses, freeAddress(t))
 		h.dirs = append(h.dirs, t.TempDir())
 	}
-	h.federation = nodetest.New(mrand.NewChaCha8([32]byte{byte(n)}), nodetest.Terms{Tiers: []uint32{0, 10, 20}}, addresses...)
+	terms.Tiers = []uint32{0, 10, 20}
+	h.federation = nodetest.New(mrand.NewChaCha8([32]byte{byte(n)}), terms, addresses...)
 	for i := range n {
 		h.start(i)
 	}

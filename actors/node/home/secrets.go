@@ -21,7 +21,8 @@ func (h Home) Secrets(passphrase string) (node.Secrets, error) {
 		return node.Secrets{}, fmt.Errorf("%s: %w", h.SecretsFile(), err)
 	}
 	out := node.Secrets{
-		IdentitySeed: s.Identity.Bytes(), Coin: s.Coin.Bytes(), Certificate: s.Certificate.Bytes(), Contributions: s.Contributions.Bytes(), Wallet: s.Wallet.Bytes(),
+		IdentitySeed: s.Identity.Bytes(), Coin: s.Coin.Bytes(), Certificate: s.Certificate.Bytes(), Contributions: s.Contributions.Bytes(),
+		Preimages: s.Preimages.Bytes(), Wallet: s.Wallet.Bytes(),
 	}
 	for _, t := range s.Tiers {
 		out.Tiers = append(out.Tiers, t.Bytes())

@@ -91,11 +91,13 @@ func (f *Federation) keys(random io.Reader, c *federation.Config, faulty int) {
 	c.Certificate = signatureKey(n-faulty, certificate)
 	contributions := tenctest.Deal(random, tenctest.Config{Role: domain.TenC, Threshold: faulty + 1, Members: n})
 	c.Contributions = encryptionKey(contributions)
-	c.Preimages = encryptionKey(tenctest.Deal(random, tenctest.Config{Role: domain.LightningPreimage, Threshold: n - faulty, Members: n}))
+	preimages := tenctest.Deal(random, tenctest.Config{Role: domain.LightningPreimage, Threshold: n - faulty, Members: n})
+	c.Preimages = encryptionKey(preimages)
 	for i := range f.Secrets {
 		f.Secrets[i].Coin = coin.Secrets[i].Bytes()
 		f.Secrets[i].Certificate = certificate.Secrets[i].Bytes()
 		f.Secrets[i].Contributions = contributions.Scalars[i]
+		f.Secrets[i].Preimages = preimages.Scalars[i]
 	}
 }
 
