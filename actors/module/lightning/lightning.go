@@ -103,20 +103,29 @@ func New(cfg Config) (*Module, error) {
 	if cfg.Seal.Keys == nil {
 		return nil, errors.New("lightning: no keys for preimages")
 	}
+	if err := cfg.CheckTerms(); err != nil {
+		return nil, err
+	}
+	return &Module{cfg: cfg}, nil
+}
+
+// CheckTerms checks fees and vetted gateways, which can be agreed on before there
+// are keys.
+func (cfg Config) CheckTerms() error {
 	for _, fee := range []messages.Amount{cfg.Fees.Contract, cfg.Fees.Claim, cfg.Fees.Offer, cfg.Fees.Listing} {
 		if fee > messages.MaxAmount {
-			return nil, fmt.Errorf("lightning: fee of %s: %w", fee, messages.ErrAmount)
+			return fmt.Errorf("lightning: fee of %s: %w", fee, messages.ErrAmount)
 		}
 	}
 	if len(cfg.Vetted) > MaxVetted {
-		return nil, fmt.Errorf("lightning: %d vetted gateways, at most %d are allowed", len(cfg.Vetted), MaxVetted)
+		return fmt.Errorf("lightning: %d vetted gateways, at most %d are allowed", len(cfg.Vetted), MaxVetted)
 	}
 	for i := 1; i < len(cfg.Vetted); i++ {
 		if string(cfg.Vetted[i-1][:]) >= string(cfg.Vetted[i][:]) {
-			return nil, errors.New("lightning: vetted gateways are out of order")
+			return errors.New("lightning: vetted gateways are out of order")
 		}
 	}
-	return &Module{cfg: cfg}, nil
+	return nil
 }
 
 // Kind implements contract.Module.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"minimint/actors/module/lightning"
 	"minimint/actors/setup/keystore"
 	"minimint/crypto/dkg"
 	"minimint/messages"
@@ -71,6 +72,9 @@ var changes = map[string]func(*Terms){
 	"max rate":      func(t *Terms) { t.Wallet.MaxFeeRate++ },
 	"deposit fee":   func(t *Terms) { t.Wallet.PegInFee++ },
 	"withdraw. fee": func(t *Terms) { t.Wallet.PegOutFee++ },
+	"Lightning":     func(t *Terms) { t.Lightning = &LightningTerms{} },
+	"its fees":      func(t *Terms) { t.Lightning = &LightningTerms{Fees: lightning.Fees{Claim: 1}} },
+	"its gateways":  func(t *Terms) { t.Lightning = &LightningTerms{Vetted: [][32]byte{{1}, {2}}} },
 }
 
 // Every point of the terms is in their digest, and in what people are told.
@@ -111,6 +115,8 @@ func TestTermsAreChecked(t *testing.T) {
 		"tier 42":          func(t *Terms) { t.Mint.Tiers = []uint32{42} },
 		"spend fee":        func(t *Terms) { t.Mint.SpendFee = messages.MaxAmount + 1 },
 		"issue fee":        func(t *Terms) { t.Mint.IssueFee = messages.MaxAmount + 1 },
+		"contract fee":     func(t *Terms) { t.Lightning = &LightningTerms{Fees: lightning.Fees{Contract: messages.MaxAmount + 1}} },
+		"gateway twice":    func(t *Terms) { t.Lightning = &LightningTerms{Vetted: make([][32]byte, 2)} },
 		"network":          func(t *Terms) { t.Wallet.Network = "moonnet" },
 		"no birthday":      func(t *Terms) { t.Wallet.Birthday = 0 },
 		"rates":            func(t *Terms) { t.Wallet.MinFeeRate = 3000 },
@@ -190,8 +196,12 @@ func TestRandomness(t *testing.T) {
 
 // ceremony runs the key ceremony of n members among hellos.
 func ceremony(t testing.TB, n int) (*federation.Config, []*keystore.Secrets, []byte) {
+	return ceremonyWith(t, n, nil)
+}
+
+func ceremonyWith(t testing.TB, n int, l *LightningTerms) (*federation.Config, []*keystore.Secrets, []byte) {
 	terms := goodTerms(t, n)
-	terms.Mint.Tiers = []uint32{5}
+	terms.Mint.Tiers, terms.Lightning = []uint32{5}, l
 	hellos := make([]*Hello, n)
 	for i := range hellos {
 		g := Greeting{Terms: terms, Attempt: 1, Address: fmt.Sprint("host:", i+1)}
@@ -287,6 +297,32 @@ func TestCheck(t *testing.T) {
 	}
 	if Check(config, 1, secrets[0]) == nil || Check(config, 3, secrets[0]) == nil {
 		t.Error("another member passes")
+	}
+}
+
+// The Lightning module is in the configuration if the members want it, with its
+// terms and the keys of the ceremony.
+func TestLightningIsAWish(t *testing.T) {
+	without, _, _ := ceremony(t, 2)
+	if _, err := lightning.FromFederation(without); err == nil {
+		t.Error("a module that nobody wanted")
+	}
+	want := &LightningTerms{Fees: lightning.Fees{Contract: 1, Claim: 2, Offer: 3, Listing: 4}, Vetted: [][32]byte{{5}, {6}}}
+	config, secrets, _ := ceremonyWith(t, 2, want)
+	got, err := lightning.FromFederation(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Fees != want.Fees || len(got.Vetted) != 2 || got.Vetted[1] != want.Vetted[1] || got.Seal.Keys.Threshold() != config.Preimages.Threshold {
+		t.Errorf("got %+v", got)
+	}
+	if err := Check(config, 1, secrets[1]); err != nil {
+		t.Error(err)
+	}
+	spoilt := *config
+	spoilt.Modules = append([]federation.Module{{Kind: lightning.Kind, Terms: []byte{0xff}}}, config.Modules[1:]...)
+	if Check(&spoilt, 1, secrets[1]) == nil {
+		t.Error("terms of noise pass")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/btcsuite/btcd/btcec/v2"
 
+	"minimint/actors/module/lightning"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/wallet"
 	"minimint/actors/setup/keystore"
@@ -46,6 +47,10 @@ func Assemble(hellos []*Hello, keys []dkg.PublicKey) (*federation.Config, error)
 	c.Modules = []federation.Module{
 		{Kind: mint.Kind, Genesis: mint.Genesis(tiers), Terms: mint.Terms(t.Mint.SpendFee, t.Mint.IssueFee)},
 		{Kind: wallet.Kind, Genesis: w.Genesis(), Terms: w.Terms()},
+	}
+	if t.Lightning != nil {
+		l := federation.Module{Kind: lightning.Kind, Genesis: lightning.Genesis(), Terms: t.Lightning.config().Terms()}
+		c.Modules = append([]federation.Module{l}, c.Modules...) // ascending by kind
 	}
 	out, err := federation.New(c)
 	if err != nil {
@@ -89,7 +94,7 @@ func Complete(before *keystore.Secrets, c *federation.Config, shares []dkg.Secre
 // are those of this member. It costs tens of milliseconds per tier.
 func Check(c *federation.Config, me messages.PeerID, s *keystore.Secrets) error {
 	for _, step := range []func(*federation.Config, messages.PeerID, *keystore.Secrets) error{
-		checkOwn, checkSignatures, checkEncryption, checkMint, checkWallet,
+		checkOwn, checkSignatures, checkEncryption, checkMint, checkWallet, checkLightning,
 	} {
 		if err := step(c, me, s); err != nil {
 			return fmt.Errorf("setup: member %d: %w", me, err)

@@ -42,6 +42,8 @@ type Terms struct {
 	PlainContributions bool
 	Mint               MintTerms
 	Wallet             WalletTerms
+	// Lightning is nil in a federation that runs no Lightning module.
+	Lightning *LightningTerms
 }
 
 // MintTerms are those of the mint module.
@@ -75,6 +77,9 @@ func (t Terms) Check() error {
 		return errors.New("setup: no members")
 	}
 	if err := t.checkMint(); err != nil {
+		return err
+	}
+	if err := t.checkLightning(); err != nil {
 		return err
 	}
 	// The session does not matter for whether keys can be made.
@@ -141,6 +146,7 @@ func Differences(ours, theirs Terms) []string {
 			return fmt.Sprintf("%d ≤ %d ≤ %d sat/kvB", t.Wallet.MinFeeRate, t.Wallet.DefaultFeeRate, t.Wallet.MaxFeeRate)
 		}},
 		{"fee per deposit", func(t Terms) string { return fmt.Sprintf("%d msat", t.Wallet.PegInFee) }},
+		{"Lightning", func(t Terms) string { return t.Lightning.String() }},
 		{"fee per withdrawal", func(t Terms) string { return fmt.Sprintf("%d msat", t.Wallet.PegOutFee) }},
 	} {
 		if a, b := point.of(ours), point.of(theirs); a != b {
@@ -170,6 +176,9 @@ func (t Terms) wire() *setupwire.Terms {
 			PegInFeeMsat: uint64(t.Wallet.PegInFee), PegOutFeeMsat: uint64(t.Wallet.PegOutFee),
 		},
 	}
+	if t.Lightning != nil {
+		w.Lightning = t.Lightning.wire()
+	}
 	for _, m := range t.Members {
 		w.Identities = append(w.Identities, m)
 	}
@@ -189,6 +198,9 @@ func termsFrom(w *setupwire.Terms) Terms {
 			MinFeeRate: coins.FeeRate(b.GetMinFeeRate()), DefaultFeeRate: coins.FeeRate(b.GetDefaultFeeRate()), MaxFeeRate: coins.FeeRate(b.GetMaxFeeRate()),
 			PegInFee: messages.Amount(b.GetPegInFeeMsat()), PegOutFee: messages.Amount(b.GetPegOutFeeMsat()),
 		},
+	}
+	if l := w.GetLightning(); l != nil {
+		t.Lightning = lightningFrom(l)
 	}
 	for _, id := range w.GetIdentities() {
 		t.Members = append(t.Members, id)

@@ -33,6 +33,7 @@ type Terms struct {
 	PlaintextContributions bool                   `protobuf:"varint,3,opt,name=plaintext_contributions,json=plaintextContributions,proto3" json:"plaintext_contributions,omitempty"`
 	Mint                   *MintTerms             `protobuf:"bytes,4,opt,name=mint,proto3" json:"mint,omitempty"`
 	Wallet                 *WalletTerms           `protobuf:"bytes,5,opt,name=wallet,proto3" json:"wallet,omitempty"`
+	Lightning              *LightningTerms        `protobuf:"bytes,6,opt,name=lightning,proto3" json:"lightning,omitempty"` // absent: the module is not run
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -98,6 +99,13 @@ func (x *Terms) GetMint() *MintTerms {
 func (x *Terms) GetWallet() *WalletTerms {
 	if x != nil {
 		return x.Wallet
+	}
+	return nil
+}
+
+func (x *Terms) GetLightning() *LightningTerms {
+	if x != nil {
+		return x.Lightning
 	}
 	return nil
 }
@@ -263,6 +271,82 @@ func (x *WalletTerms) GetPegOutFeeMsat() uint64 {
 	return 0
 }
 
+type LightningTerms struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	ContractFeeMsat uint64                 `protobuf:"varint,1,opt,name=contract_fee_msat,json=contractFeeMsat,proto3" json:"contract_fee_msat,omitempty"`
+	ClaimFeeMsat    uint64                 `protobuf:"varint,2,opt,name=claim_fee_msat,json=claimFeeMsat,proto3" json:"claim_fee_msat,omitempty"`
+	OfferFeeMsat    uint64                 `protobuf:"varint,3,opt,name=offer_fee_msat,json=offerFeeMsat,proto3" json:"offer_fee_msat,omitempty"`
+	ListingFeeMsat  uint64                 `protobuf:"varint,4,opt,name=listing_fee_msat,json=listingFeeMsat,proto3" json:"listing_fee_msat,omitempty"`
+	Vetted          [][]byte               `protobuf:"bytes,5,rep,name=vetted,proto3" json:"vetted,omitempty"` // keys of gateways, ascending
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *LightningTerms) Reset() {
+	*x = LightningTerms{}
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LightningTerms) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LightningTerms) ProtoMessage() {}
+
+func (x *LightningTerms) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LightningTerms.ProtoReflect.Descriptor instead.
+func (*LightningTerms) Descriptor() ([]byte, []int) {
+	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LightningTerms) GetContractFeeMsat() uint64 {
+	if x != nil {
+		return x.ContractFeeMsat
+	}
+	return 0
+}
+
+func (x *LightningTerms) GetClaimFeeMsat() uint64 {
+	if x != nil {
+		return x.ClaimFeeMsat
+	}
+	return 0
+}
+
+func (x *LightningTerms) GetOfferFeeMsat() uint64 {
+	if x != nil {
+		return x.OfferFeeMsat
+	}
+	return 0
+}
+
+func (x *LightningTerms) GetListingFeeMsat() uint64 {
+	if x != nil {
+		return x.ListingFeeMsat
+	}
+	return 0
+}
+
+func (x *LightningTerms) GetVetted() [][]byte {
+	if x != nil {
+		return x.Vetted
+	}
+	return nil
+}
+
 // What a member says first: the terms that it knows, and itself.
 type Hello struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -281,7 +365,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[3]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +377,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[3]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +390,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{3}
+	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Hello) GetVersion() uint32 {
@@ -382,7 +466,7 @@ type SignedHello struct {
 
 func (x *SignedHello) Reset() {
 	*x = SignedHello{}
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[4]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -394,7 +478,7 @@ func (x *SignedHello) String() string {
 func (*SignedHello) ProtoMessage() {}
 
 func (x *SignedHello) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[4]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -407,7 +491,7 @@ func (x *SignedHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedHello.ProtoReflect.Descriptor instead.
 func (*SignedHello) Descriptor() ([]byte, []int) {
-	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{4}
+	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SignedHello) GetHello() []byte {
@@ -439,7 +523,7 @@ type Packet struct {
 
 func (x *Packet) Reset() {
 	*x = Packet{}
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[5]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +535,7 @@ func (x *Packet) String() string {
 func (*Packet) ProtoMessage() {}
 
 func (x *Packet) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[5]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +548,7 @@ func (x *Packet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Packet.ProtoReflect.Descriptor instead.
 func (*Packet) Descriptor() ([]byte, []int) {
-	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{5}
+	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Packet) GetKind() isPacket_Kind {
@@ -538,7 +622,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[6]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +634,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[6]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +647,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{6}
+	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Status) GetAttempt() uint32 {
@@ -611,7 +695,7 @@ type Transcript struct {
 
 func (x *Transcript) Reset() {
 	*x = Transcript{}
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[7]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +707,7 @@ func (x *Transcript) String() string {
 func (*Transcript) ProtoMessage() {}
 
 func (x *Transcript) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[7]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +720,7 @@ func (x *Transcript) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transcript.ProtoReflect.Descriptor instead.
 func (*Transcript) Descriptor() ([]byte, []int) {
-	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{7}
+	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Transcript) GetConfirmations() [][]byte {
@@ -663,7 +747,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[8]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +759,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[8]
+	mi := &file_actors_setup_setupwire_setup_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +772,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{8}
+	return file_actors_setup_setupwire_setup_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Record) GetKind() isRecord_Kind {
@@ -781,7 +865,7 @@ var File_actors_setup_setupwire_setup_proto protoreflect.FileDescriptor
 
 const file_actors_setup_setupwire_setup_proto_rawDesc = "" +
 	"\n" +
-	"\"actors/setup/setupwire/setup.proto\x12\x0eminimint.setup\"\xd8\x01\n" +
+	"\"actors/setup/setupwire/setup.proto\x12\x0eminimint.setup\"\x96\x02\n" +
 	"\x05Terms\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
@@ -789,7 +873,8 @@ const file_actors_setup_setupwire_setup_proto_rawDesc = "" +
 	"identities\x127\n" +
 	"\x17plaintext_contributions\x18\x03 \x01(\bR\x16plaintextContributions\x12-\n" +
 	"\x04mint\x18\x04 \x01(\v2\x19.minimint.setup.MintTermsR\x04mint\x123\n" +
-	"\x06wallet\x18\x05 \x01(\v2\x1b.minimint.setup.WalletTermsR\x06wallet\"m\n" +
+	"\x06wallet\x18\x05 \x01(\v2\x1b.minimint.setup.WalletTermsR\x06wallet\x12<\n" +
+	"\tlightning\x18\x06 \x01(\v2\x1e.minimint.setup.LightningTermsR\tlightning\"m\n" +
 	"\tMintTerms\x12\x14\n" +
 	"\x05tiers\x18\x01 \x03(\rR\x05tiers\x12$\n" +
 	"\x0espend_fee_msat\x18\x02 \x01(\x04R\fspendFeeMsat\x12$\n" +
@@ -804,7 +889,13 @@ const file_actors_setup_setupwire_setup_proto_rawDesc = "" +
 	"\fmax_fee_rate\x18\x06 \x01(\x04R\n" +
 	"maxFeeRate\x12%\n" +
 	"\x0fpeg_in_fee_msat\x18\a \x01(\x04R\fpegInFeeMsat\x12'\n" +
-	"\x10peg_out_fee_msat\x18\b \x01(\x04R\rpegOutFeeMsat\"\xa2\x02\n" +
+	"\x10peg_out_fee_msat\x18\b \x01(\x04R\rpegOutFeeMsat\"\xca\x01\n" +
+	"\x0eLightningTerms\x12*\n" +
+	"\x11contract_fee_msat\x18\x01 \x01(\x04R\x0fcontractFeeMsat\x12$\n" +
+	"\x0eclaim_fee_msat\x18\x02 \x01(\x04R\fclaimFeeMsat\x12$\n" +
+	"\x0eoffer_fee_msat\x18\x03 \x01(\x04R\fofferFeeMsat\x12(\n" +
+	"\x10listing_fee_msat\x18\x04 \x01(\x04R\x0elistingFeeMsat\x12\x16\n" +
+	"\x06vetted\x18\x05 \x03(\fR\x06vetted\"\xa2\x02\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12+\n" +
 	"\x05terms\x18\x02 \x01(\v2\x15.minimint.setup.TermsR\x05terms\x12\x18\n" +
@@ -853,28 +944,30 @@ func file_actors_setup_setupwire_setup_proto_rawDescGZIP() []byte {
 	return file_actors_setup_setupwire_setup_proto_rawDescData
 }
 
-var file_actors_setup_setupwire_setup_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_actors_setup_setupwire_setup_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_actors_setup_setupwire_setup_proto_goTypes = []any{
-	(*Terms)(nil),       // 0: minimint.setup.Terms
-	(*MintTerms)(nil),   // 1: minimint.setup.MintTerms
-	(*WalletTerms)(nil), // 2: minimint.setup.WalletTerms
-	(*Hello)(nil),       // 3: minimint.setup.Hello
-	(*SignedHello)(nil), // 4: minimint.setup.SignedHello
-	(*Packet)(nil),      // 5: minimint.setup.Packet
-	(*Status)(nil),      // 6: minimint.setup.Status
-	(*Transcript)(nil),  // 7: minimint.setup.Transcript
-	(*Record)(nil),      // 8: minimint.setup.Record
+	(*Terms)(nil),          // 0: minimint.setup.Terms
+	(*MintTerms)(nil),      // 1: minimint.setup.MintTerms
+	(*WalletTerms)(nil),    // 2: minimint.setup.WalletTerms
+	(*LightningTerms)(nil), // 3: minimint.setup.LightningTerms
+	(*Hello)(nil),          // 4: minimint.setup.Hello
+	(*SignedHello)(nil),    // 5: minimint.setup.SignedHello
+	(*Packet)(nil),         // 6: minimint.setup.Packet
+	(*Status)(nil),         // 7: minimint.setup.Status
+	(*Transcript)(nil),     // 8: minimint.setup.Transcript
+	(*Record)(nil),         // 9: minimint.setup.Record
 }
 var file_actors_setup_setupwire_setup_proto_depIdxs = []int32{
 	1, // 0: minimint.setup.Terms.mint:type_name -> minimint.setup.MintTerms
 	2, // 1: minimint.setup.Terms.wallet:type_name -> minimint.setup.WalletTerms
-	0, // 2: minimint.setup.Hello.terms:type_name -> minimint.setup.Terms
-	6, // 3: minimint.setup.Packet.status:type_name -> minimint.setup.Status
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 2: minimint.setup.Terms.lightning:type_name -> minimint.setup.LightningTerms
+	0, // 3: minimint.setup.Hello.terms:type_name -> minimint.setup.Terms
+	7, // 4: minimint.setup.Packet.status:type_name -> minimint.setup.Status
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_actors_setup_setupwire_setup_proto_init() }
@@ -882,12 +975,12 @@ func file_actors_setup_setupwire_setup_proto_init() {
 	if File_actors_setup_setupwire_setup_proto != nil {
 		return
 	}
-	file_actors_setup_setupwire_setup_proto_msgTypes[5].OneofWrappers = []any{
+	file_actors_setup_setupwire_setup_proto_msgTypes[6].OneofWrappers = []any{
 		(*Packet_Hello)(nil),
 		(*Packet_Message)(nil),
 		(*Packet_Status)(nil),
 	}
-	file_actors_setup_setupwire_setup_proto_msgTypes[8].OneofWrappers = []any{
+	file_actors_setup_setupwire_setup_proto_msgTypes[9].OneofWrappers = []any{
 		(*Record_Terms)(nil),
 		(*Record_Begin)(nil),
 		(*Record_Hello)(nil),
@@ -900,7 +993,7 @@ func file_actors_setup_setupwire_setup_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_setup_setupwire_setup_proto_rawDesc), len(file_actors_setup_setupwire_setup_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
