@@ -14,7 +14,6 @@ import (
 	"minimint/actors/module/wallet"
 	"minimint/actors/node/nodetest"
 	"minimint/messages"
-	"minimint/messages/canonical"
 	"minimint/messages/federation"
 	"minimint/messages/transaction"
 	"minimint/messages/wire"
@@ -35,14 +34,14 @@ func TestNodesRevealPreimages(t *testing.T) {
 	public := [32]byte(schnorr.SerializePubKey(key.PubKey()))
 	preimage := [32]byte{'p'}
 	offer, err := terms.Seal(rand.Reader, cfg.Seal, terms.Offer{
-		Amount: 1_000_000, ClaimKey: public, GatewayKey: public, Expiry: h.chain.Height() + 100,
+		Amount: 1_000_000, ClaimKey: public, Expiry: h.chain.Height() + 100,
 	}, preimage)
 	must(t, err)
 	id := offer.ID(h.federation.Config.ID())
 	draft := transaction.Draft{
 		Inputs: []transaction.Item{{Kind: wallet.Kind, Body: proof.Bytes()}},
 		Outputs: []transaction.Item{
-			{Kind: lightning.Kind, Body: terms.Output{Offer: &offer}.Encode()}, {Kind: lightning.Kind, Body: terms.Output{Purchase: &id}.Encode()},
+			{Kind: lightning.Kind, Body: terms.Output{Offer: &offer}.Encode()}, {Kind: lightning.Kind, Body: terms.Output{Purchase: &terms.Purchase{Offer: id, RefundKey: public}}.Encode()},
 		},
 		Fee: proof.Amount() - offer.Amount,
 	}
@@ -64,7 +63,7 @@ func TestNodesRevealPreimages(t *testing.T) {
 // awaitContract asks until a contract is in a state.
 func (c *client) awaitContract(federation messages.FederationID, id terms.ID, want lightning.State) lightning.Status {
 	c.t.Helper()
-	body := canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]})
+	body := lightning.ContractRequest(id)
 	for deadline := time.Now().Add(patience); ; {
 		r := c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Query{Query: &wire.Query{Module: string(lightning.Kind), Method: "contract", Body: body}}})
 		if b := r.GetAnswer().GetBody(); b != nil {

@@ -22,7 +22,7 @@ func BenchmarkOffer(b *testing.B) {
 			d.Check([]contract.Items{{Outputs: [][]byte{body}}})
 		}
 	})
-	for _, out := range []terms.Output{{Offer: &o}, {Purchase: &id}} {
+	for _, out := range []terms.Output{{Offer: &o}, purchase(id)} {
 		if err := d.output(out); err != nil {
 			b.Fatal(err)
 		}

@@ -123,7 +123,7 @@ func (m *Module) open(tx storage.Tx, c *lightningwire.Contract, sealed tenc.Veri
 		c.State, c.Preimage = lightningwire.State_STATE_VALID, opening.Plaintext
 	}
 	store(tx, c)
-	tx.Delete(key(keyTask, be64(c.GetTask())))
+	tx.Delete(key(keyTask, be64(c.GetNumber())))
 	for _, k := range keys {
 		tx.Delete(k)
 	}

@@ -106,7 +106,7 @@ func (d *desk) item(from messages.PeerID, body []byte) error {
 
 // find returns the status of a contract, false if it is unknown.
 func (d *desk) find(id terms.ID) (lightning.Status, bool) {
-	b, err := d.Query(d.scope(), "contract", canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]}))
+	b, err := d.Query(d.scope(), "contract", lightning.ContractRequest(id))
 	if codeOf(err) == messages.RejectContractUnknown {
 		return lightning.Status{}, false
 	}
@@ -170,7 +170,7 @@ func wantCode(t *testing.T, what string, err error, want messages.RejectionCode)
 // sealedFor is an offer of one who knows no house.
 func sealedFor(expiry uint32, seal terms.Sealer, nonce byte) terms.Offer {
 	o, err := terms.Seal(constant(nonce), seal, terms.Offer{
-		Amount: 40_000, ClaimKey: xonly(user), GatewayKey: xonly(gateway), Expiry: expiry,
+		Amount: 40_000, ClaimKey: xonly(user), Expiry: expiry,
 	}, preimage)
 	if err != nil {
 		panic(err)

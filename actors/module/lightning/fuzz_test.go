@@ -105,12 +105,12 @@ func FuzzReadStatus(f *testing.F) {
 	o := outgoingUntil(now + 5)
 	offer := sealedFor(now+5, d.Seal(), 1)
 	ids := []terms.ID{o.ID(banktest.Federation), offer.ID(banktest.Federation)}
-	for _, out := range []terms.Output{{Outgoing: &o}, {Offer: &offer}, {Purchase: &ids[1]}} {
+	for _, out := range []terms.Output{{Outgoing: &o}, {Offer: &offer}, purchase(ids[1])} {
 		if err := d.output(out); err != nil {
 			f.Fatal(err)
 		}
 		for _, id := range ids {
-			if b, err := d.Query(d.scope(), "contract", canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]})); err == nil {
+			if b, err := d.Query(d.scope(), "contract", lightning.ContractRequest(id)); err == nil {
 				f.Add(b)
 			}
 		}

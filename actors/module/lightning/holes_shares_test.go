@@ -122,13 +122,13 @@ func TestH21LateShareBlamesNobody(t *testing.T) {
 
 // In the original f silent members left too few shares in an epoch, and shares of other epochs did not count with them.
 func TestH27SilentMembersStopNoDecryption(t *testing.T) {
+	h := open(t)
 	for n := range 4 {
-		h := open(t)
-		o := h.offer(10, preimage)
+		o := h.offer(10+uint32(n), preimage)
 		id := o.ID(banktest.Federation)
 		h.Accepted(h.announce(o), h.buy(o))
 		// Member n is silent; the others speak one in each epoch.
-		for _, p := range []messages.PeerID{0, 1, 2, 3} {
+		for p := range messages.PeerID(4) {
 			if int(p) == n {
 				continue
 			}

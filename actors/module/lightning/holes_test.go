@@ -46,14 +46,20 @@ func TestH7CiphertextsAreChecked(t *testing.T) {
 	for _, o := range []terms.Offer{noise, bent} {
 		h.refused("a ciphertext that is none", messages.RejectCiphertext, h.announce(o))
 	}
-	// A contract names its offer and brings no ciphertext of its own.
-	id := good.ID(banktest.Federation)
-	w := &lightningwire.Purchase{Offer: id[:]}
-	body := protowire.AppendTag(canonical.Marshal(w), 6, protowire.BytesType)
-	body = protowire.AppendBytes(body, noise.Ciphertext)
-	output := protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), body)
-	if _, err := terms.DecodeOutput(output); err == nil {
-		t.Error("a purchase with a ciphertext of its own")
+	// A purchase names its offer and the buyer's key, and brings no ciphertext of its own.
+	id, key := good.ID(banktest.Federation), xonly(gateway)
+	body := canonical.Marshal(&lightningwire.Purchase{Offer: id[:], RefundKey: key[:]})
+	wrap := func(body []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), body)
+	}
+	if _, err := terms.DecodeOutput(wrap(body)); err != nil {
+		t.Fatal(err)
+	}
+	for number := protowire.Number(1); number < 8; number++ {
+		more := protowire.AppendBytes(protowire.AppendTag(bytes.Clone(body), number, protowire.BytesType), noise.Ciphertext)
+		if _, err := terms.DecodeOutput(wrap(more)); err == nil {
+			t.Errorf("a purchase with a ciphertext of its own in field %d", number)
+		}
 	}
 	// Whatever is in a valid one, members open it and go on.
 	lie := reseal(h, good, [32]byte{0xff})
@@ -71,7 +77,7 @@ func TestH8NobodyTakesAnothersContract(t *testing.T) {
 	mine := o
 	mine.UserKey = xonly(stranger)
 	hashed := h.offer(10, preimage)
-	hashed.PaymentHash, hashed.GatewayKey = id, xonly(stranger)
+	hashed.PaymentHash = id
 	hashed = reseal(h, hashed, preimage)
 	h.Accepted(h.fund(mine), h.announce(hashed), h.buy(hashed))
 	h.Accepted(h.fund(o))
@@ -130,7 +136,7 @@ func TestH10NobodyChoosesTheOutcome(t *testing.T) {
 	o := h.offer(10, preimage)
 	id := o.ID(banktest.Federation)
 	// There is no place for an outcome in an output: every further field is refused.
-	body := terms.Output{Purchase: &id}.Encode()
+	body := purchase(id).Encode()
 	for number := protowire.Number(1); number < 16; number++ {
 		if number == 3 {
 			continue

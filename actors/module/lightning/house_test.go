@@ -133,7 +133,7 @@ func (h *house) outgoing(blocks uint32) terms.Outgoing {
 func (h *house) offer(blocks uint32, secret [32]byte) terms.Offer {
 	h.Helper()
 	o, err := terms.Seal(rand.NewChaCha8([32]byte{9}), h.module(0).Seal(), terms.Offer{
-		Amount: 40_000, ClaimKey: xonly(user), GatewayKey: xonly(gateway), Expiry: h.height() + blocks,
+		Amount: 40_000, ClaimKey: xonly(user), Expiry: h.height() + blocks,
 	}, secret)
 	if err != nil {
 		h.Fatal(err)
@@ -213,8 +213,12 @@ func (h *house) announce(o terms.Offer) *transaction.Transaction {
 
 func (h *house) buy(o terms.Offer) *transaction.Transaction {
 	h.Helper()
-	id := o.ID(banktest.Federation)
-	return h.tx(deal{outputs: []terms.Output{{Purchase: &id}}, cost: o.Amount})
+	return h.tx(deal{outputs: []terms.Output{purchase(o.ID(banktest.Federation))}, cost: o.Amount})
+}
+
+// purchase is the gateway's of an offer.
+func purchase(id terms.ID) terms.Output {
+	return terms.Output{Purchase: &terms.Purchase{Offer: id, RefundKey: xonly(gateway)}}
 }
 
 // take takes a contract's money with the secret of the input's key.
@@ -311,7 +315,7 @@ func (h *house) status(id terms.ID) lightning.Status {
 	h.Helper()
 	var first []byte
 	for p := range h.Members {
-		got, err := h.query(messages.PeerID(p), "contract", canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]}))
+		got, err := h.query(messages.PeerID(p), "contract", lightning.ContractRequest(id))
 		if err != nil {
 			h.Fatalf("contract %s: %v", id, err)
 		}
@@ -395,8 +399,12 @@ func (h *house) lightning() *lightningwire.Summary {
 // gateways are the keys of those that all members list.
 func (h *house) gateways() (keys [][32]byte) {
 	h.Helper()
-	for _, g := range ask(h, "gateways", new(lightningwire.Gateways)).GetGateways() {
-		keys = append(keys, [32]byte(g.GetListing().GetGateway().GetKey()))
+	height, list, err := lightning.ReadGateways(banktest.Federation, canonical.Marshal(ask(h, "gateways", new(lightningwire.Gateways))))
+	if err != nil || height != h.height() {
+		h.Fatalf("gateways at height %d: %v", height, err)
+	}
+	for _, g := range list {
+		keys = append(keys, g.Key)
 	}
 	return keys
 }

@@ -91,7 +91,7 @@ func leaveIncoming(ledger contract.Ledger, c *lightningwire.Contract, in terms.I
 	case terms.Claim:
 		party, ready, after = o.ClaimKey, lightningwire.State_STATE_VALID, lightningwire.State_STATE_CLAIMED
 	case terms.Return:
-		party, ready, after = o.GatewayKey, lightningwire.State_STATE_INVALID, lightningwire.State_STATE_REFUNDED
+		party, ready, after = [32]byte(c.GetRefundKey()), lightningwire.State_STATE_INVALID, lightningwire.State_STATE_REFUNDED
 	default:
 		return 0, wrongWay(in)
 	}

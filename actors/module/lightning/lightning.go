@@ -16,11 +16,12 @@
 //
 // A user who wants to be paid announces an offer: the preimage of an invoice,
 // encrypted to the members under all other terms. Whoever gets a Lightning payment
-// for that invoice buys the offer, once. Then each member proposes its share of
+// for that invoice buys the offer, once; a payer in the same federation, who finds it
+// by its payment hash, buys it himself and needs no gateway. Then each member proposes its share of
 // the decryption as a consensus item; the first n−f, in the order of consensus,
 // reveal the preimage. If it fits the payment hash, the money is the user's; if
 // what was encrypted is anything else, or does not open at all, it is the
-// gateway's again. All members open with the same shares, hence alike.
+// buyer's again. All members open with the same shares, hence alike.
 //
 // # Gateways
 //
@@ -169,11 +170,11 @@ func (m *Module) screen(items contract.Items) ([]terms.Input, []terms.Output, co
 		if err != nil {
 			return refuse(messages.RejectMalformed, "output %d: %v", i, err)
 		}
-		if id := out.Purchase; id != nil {
-			if bought[*id] {
-				return refuse(messages.RejectDuplicate, "offer %s is bought twice", id)
+		if p := out.Purchase; p != nil {
+			if bought[p.Offer] {
+				return refuse(messages.RejectDuplicate, "offer %s is bought twice", p.Offer)
 			}
-			bought[*id] = true
+			bought[p.Offer] = true
 		}
 		outputs = append(outputs, out)
 	}
@@ -215,6 +216,8 @@ func (m *Module) verify(inputs []terms.Input, outputs []terms.Output) *messages.
 		case out.Offer != nil:
 			code = messages.RejectCiphertext
 			_, err = out.Offer.Verify(m.cfg.Seal)
+		case out.Purchase != nil:
+			err = out.Purchase.Verify()
 		case out.Listing != nil:
 			code = messages.RejectListing
 			err = out.Listing.Verify(m.cfg.Seal.Federation)

@@ -52,7 +52,7 @@ func TestOnlyMoneyStays(t *testing.T) {
 	wantCode(t, "claim", err, 0)
 	bought, wasted := sealedFor(now+50, d.Seal(), 1), sealedFor(now+50, d.Seal(), 2)
 	boughtID := bought.ID(banktest.Federation)
-	for _, out := range []terms.Output{{Offer: &bought}, {Offer: &wasted}, {Purchase: &boughtID}} {
+	for _, out := range []terms.Output{{Offer: &bought}, {Offer: &wasted}, purchase(boughtID)} {
 		wantCode(t, "offers", d.output(out), 0)
 	}
 	for p := range 3 {
@@ -185,7 +185,7 @@ func TestProposalsAreBounded(t *testing.T) {
 		id := o.ID(banktest.Federation)
 		ids = append(ids, id)
 		wantCode(t, "offer", d.output(terms.Output{Offer: &o}), 0)
-		wantCode(t, "purchase", d.output(terms.Output{Purchase: &id}), 0)
+		wantCode(t, "purchase", d.output(purchase(id)), 0)
 	}
 	items := d.Propose(d.scope(), nil)
 	if len(items) != 64 {

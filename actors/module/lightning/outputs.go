@@ -76,18 +76,20 @@ func (m *Module) announce(tx storage.Tx, o terms.Offer, height uint32) (contract
 	if openOffers(tx) >= MaxOffers {
 		return contract.Worth{}, messages.RejectForNow(messages.RejectBusy, "%d offers wait to be bought; try again when some have expired", MaxOffers)
 	}
-	store(tx, &lightningwire.Contract{
-		Id: id[:], State: lightningwire.State_STATE_OFFERED, Terms: &lightningwire.Contract_Offer{Offer: o.Wire()},
-	})
-	changeOffers(tx, 1)
+	c := &lightningwire.Contract{
+		Id: id[:], State: lightningwire.State_STATE_OFFERED, Number: number(tx), Terms: &lightningwire.Contract_Offer{Offer: o.Wire()},
+	}
+	store(tx, c)
+	putOffer(tx, c)
 	due(tx, o.Expiry, keyContract, id[:])
 	return contract.Worth{Fee: m.cfg.Fees.Offer}, nil
 }
 
 // buy turns an offer into a contract, once, and makes its decryption a task of all
-// members. The buyer names the offer and nothing else, so all that the offer says
-// holds (H7), and there is no outcome that he could choose (H10, V1).
-func (m *Module) buy(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint, id terms.ID, height uint32) (contract.Worth, error) {
+// members. The buyer names the offer and his own key and nothing else, so all that
+// the offer says holds (H7), and there is no outcome that he could choose (H10, V1).
+func (m *Module) buy(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint, p terms.Purchase, height uint32) (contract.Worth, error) {
+	id := p.Offer
 	c := stored(tx, id)
 	if c.GetOffer() == nil {
 		return contract.Worth{}, messages.RejectForNow(messages.RejectContractUnknown, "there is no offer %s (yet)", id)
@@ -99,13 +101,12 @@ func (m *Module) buy(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint
 	if err := within(o.Expiry, height, MaxLife); err != nil {
 		return contract.Worth{}, err
 	}
+	takeOffer(tx, c)
 	c.State, c.Transaction, c.Index = lightningwire.State_STATE_DECRYPTING, at.Tx[:], at.Index
-	c.Task = readUint(tx.Get(key(keyNext)))
-	tx.Put(key(keyNext), be64(c.Task+1))
-	tx.Put(key(keyTask, be64(c.Task)), id[:])
+	c.Number, c.RefundKey = number(tx), p.RefundKey[:]
+	tx.Put(key(keyTask, be64(c.Number)), id[:])
 	tx.Put(fundingKey(at), id[:])
 	store(tx, c)
-	changeOffers(tx, -1)
 	ledger.Liability(lineIncoming, int64(o.Amount))
 	return contract.Worth{Amount: o.Amount, Fee: m.cfg.Fees.Contract}, nil
 }

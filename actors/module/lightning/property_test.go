@@ -129,7 +129,7 @@ func (m *model) announce(*rapid.T) {
 func (m *model) buy(*rapid.T) {
 	if e := m.pick(); e != nil {
 		legal := e.offer != nil && !e.bought && m.height < e.expiry
-		if m.expect("buy", m.output(terms.Output{Purchase: &e.id}), legal) {
+		if m.expect("buy", m.output(purchase(e.id)), legal) {
 			e.bought = true
 		}
 	}

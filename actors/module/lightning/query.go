@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/module/lightning/lightningwire"
+	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/messages/canonical"
 	"minimint/storage"
@@ -18,6 +19,7 @@ const maxQuery = 64
 // of package lightningwire:
 //
 //	"contract"  ContractRequest → Contract   a contract or offer; RejectContractUnknown for now if there is none
+//	"offers"    OffersRequest → Offers       at most 16 of a payment hash that can be bought, the oldest first
 //	"gateways"  (empty) → Gateways           who is listed now, at most MaxGateways and MaxVetted
 //	"summary"   (empty) → Summary            agreed height, fees, limits
 func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, error) {
@@ -26,12 +28,14 @@ func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, er
 	switch method {
 	case "contract":
 		answer, err = contractOf(r, body)
+	case "offers":
+		answer, err = offersOf(r, body)
 	case "gateways":
 		answer = m.gateways(r)
 	case "summary":
 		answer = m.summary(r)
 	default:
-		err = messages.Reject(messages.RejectUnknownQuery, "the Lightning module answers contract, gateways and summary, not %.40q", method)
+		err = messages.Reject(messages.RejectUnknownQuery, "the Lightning module answers contract, offers, gateways and summary, not %.40q", method)
 	}
 	if err != nil {
 		return nil, err
@@ -53,6 +57,30 @@ func contractOf(r storage.Reader, body []byte) (*lightningwire.Contract, error) 
 		return nil, messages.RejectForNow(messages.RejectContractUnknown, "there is no contract or offer %s", id)
 	}
 	return c, nil
+}
+
+// maxOffers bounds the offers of one answer. Whoever made an invoice announced his
+// offer before he showed it, so it is among the oldest of its payment hash.
+const maxOffers = 16
+
+func offersOf(r storage.Reader, body []byte) (*lightningwire.Offers, error) {
+	w := new(lightningwire.OffersRequest)
+	if err := canonical.Unmarshal(body, w, maxQuery); err != nil {
+		return nil, messages.Reject(messages.RejectMalformed, "offers: %v", err)
+	}
+	if n := len(w.GetPaymentHash()); n != len(messages.Digest{}) {
+		return nil, messages.Reject(messages.RejectMalformed, "offers: a payment hash has 32 bytes, not %d", n)
+	}
+	out, height := new(lightningwire.Offers), heightOf(r)
+	for _, id := range r.Scan(key(keyByHash, w.GetPaymentHash())) {
+		if len(out.Offers) == maxOffers {
+			break
+		}
+		if c := stored(r, terms.ID(id)); c.GetOffer().GetExpiry() > height {
+			out.Offers = append(out.Offers, c)
+		}
+	}
+	return out, nil
 }
 
 func (m *Module) gateways(r storage.Reader) *lightningwire.Gateways {

@@ -21,8 +21,9 @@ const (
 	keyContract = 'c' // id → Contract, also an offer, until it is forgotten
 	keyFunding  = 'o' // outpoint (36) → id of the contract that it funded
 	keyTask     = 't' // number (8) → id of a contract whose preimage is being decrypted
-	keyNext     = 'n' // → number of the next task (8)
+	keyNext     = 'n' // → number of the next offer or task (8)
 	keyShare    = 's' // id, member (2) → share; while it is being decrypted
+	keyByHash   = 'q' // payment hash, number (8) → id of an offer that waits to be bought
 	keyOffers   = 'a' // → number of offers that wait to be bought (8)
 	keyGateway  = 'g' // gateway's key → Listed
 	keyDue      = 'e' // height (4), letter of its table, id or key → nothing; may be forgotten then
@@ -107,9 +108,26 @@ func within(expiry, height, life uint32) error {
 	return nil
 }
 
-// changeOffers counts the offers that wait.
-func changeOffers(tx storage.Tx, delta int) {
-	tx.Put(key(keyOffers), be64(openOffers(tx)+uint64(delta)))
+// putOffer lets an offer wait, and takeOffer ends that.
+func putOffer(tx storage.Tx, c *lightningwire.Contract) {
+	tx.Put(offerKey(c), c.GetId())
+	tx.Put(key(keyOffers), be64(openOffers(tx)+1))
+}
+
+func takeOffer(tx storage.Tx, c *lightningwire.Contract) {
+	tx.Delete(offerKey(c))
+	tx.Put(key(keyOffers), be64(openOffers(tx)-1))
+}
+
+func offerKey(c *lightningwire.Contract) []byte {
+	return key(keyByHash, c.GetOffer().GetPaymentHash(), be64(c.GetNumber()))
+}
+
+// number gives the next offer or task its place.
+func number(tx storage.Tx) uint64 {
+	n := readUint(tx.Get(key(keyNext)))
+	tx.Put(key(keyNext), be64(n+1))
+	return n
 }
 
 func openOffers(r storage.Reader) uint64 { return readUint(r.Get(key(keyOffers))) }
@@ -161,7 +179,7 @@ func forget(tx storage.Tx, height uint32, table byte, name []byte) {
 		case c == nil:
 		case c.GetState() == lightningwire.State_STATE_OFFERED:
 			tx.Delete(key(keyContract, name))
-			changeOffers(tx, -1)
+			takeOffer(tx, c)
 		case closed(c) && forgottenAt(c) <= height:
 			tx.Delete(key(keyContract, name))
 			tx.Delete(fundingKey(messages.OutPoint{Tx: messages.TxID(c.GetTransaction()), Index: c.GetIndex()}))

@@ -22,6 +22,8 @@ type Status struct {
 	Offer    *terms.Offer
 	// Preimage of the payment hash, nil until it is revealed.
 	Preimage *[terms.PreimageSize]byte
+	// RefundKey is the buyer's, of an offer that was bought.
+	RefundKey [32]byte
 	// FundedBy is the output that funded it; zero while it is an offer.
 	FundedBy messages.OutPoint
 	// ClosedHeight is the agreed height when its money left; zero until then.
@@ -74,6 +76,11 @@ func statusOf(federation messages.FederationID, id terms.ID, c *lightningwire.Co
 			return Status{}, errors.New("preimage of another payment hash")
 		}
 		s.Preimage = (*[terms.PreimageSize]byte)(p)
+	}
+	if k := c.GetRefundKey(); len(k) == len(s.RefundKey) {
+		s.RefundKey = [32]byte(k)
+	} else if len(k) > 0 {
+		return Status{}, fmt.Errorf("refund key of %d bytes", len(k))
 	}
 	if raw := c.GetTransaction(); len(raw) > 0 {
 		tx, ok := messages.DigestFrom(raw)

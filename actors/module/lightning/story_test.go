@@ -63,7 +63,7 @@ func TestFirstMoneyOfAUser(t *testing.T) {
 	h := open(t)
 	o := h.offer(10, preimage)
 	id := o.ID(banktest.Federation)
-	h.Accepted(h.tx(deal{outputs: []terms.Output{{Offer: &o}, {Purchase: &id}}, cost: o.Amount}))
+	h.Accepted(h.tx(deal{outputs: []terms.Output{{Offer: &o}, purchase(id)}, cost: o.Amount}))
 	h.rest()
 	h.Accepted(h.take(terms.Input{Contract: id, Way: terms.Claim}, o.Amount, user))
 }
@@ -106,7 +106,7 @@ func TestRefusals(t *testing.T) {
 	h.refused("no offer", messages.RejectContractUnknown, h.buy(offer))
 	h.Accepted(h.fund(o), h.announce(offer))
 	h.refused("offer without money", messages.RejectContractUnknown, h.take(terms.Input{Contract: offerID, Way: terms.Return}, offer.Amount, gateway))
-	h.refused("an outgoing contract is no offer", messages.RejectContractUnknown, h.tx(deal{outputs: []terms.Output{{Purchase: &id}}, cost: o.Amount}))
+	h.refused("an outgoing contract is no offer", messages.RejectContractUnknown, h.tx(deal{outputs: []terms.Output{purchase(id)}, cost: o.Amount}))
 	h.refused("too early", messages.RejectContractNotReady, h.take(terms.Input{Contract: id, Way: terms.Expired}, o.Amount, user))
 	h.refused("a stranger after expiry", messages.RejectContractParty, h.take(terms.Input{Contract: id, Way: terms.Expired}, o.Amount, stranger))
 	h.refused("a stranger with the preimage", messages.RejectContractParty, h.take(terms.Input{Contract: id, Way: terms.Preimage, Preimage: preimage}, o.Amount, stranger))
@@ -139,7 +139,7 @@ func TestFees(t *testing.T) {
 	}
 	cheap(deal{outputs: []terms.Output{{Outgoing: &o}}, cost: o.Amount}, fees.Contract)
 	cheap(deal{outputs: []terms.Output{{Offer: &offer}}}, fees.Offer)
-	cheap(deal{outputs: []terms.Output{{Purchase: &offerID}}, cost: offer.Amount}, fees.Contract)
+	cheap(deal{outputs: []terms.Output{purchase(offerID)}, cost: offer.Amount}, fees.Contract)
 	cheap(deal{outputs: []terms.Output{{Listing: &listing}}}, fees.Listing)
 	in := terms.Input{Contract: id, Way: terms.Preimage, Key: xonly(gateway), Preimage: preimage}
 	cheap(deal{inputs: []terms.Input{in}, secrets: secretsOf(gateway), gain: o.Amount}, fees.Claim)

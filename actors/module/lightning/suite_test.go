@@ -52,8 +52,8 @@ func TestContractSuite(t *testing.T) {
 	input := func(in terms.Input) moduletest.Scene { return moduletest.Scene{Input: in.Encode()} }
 	scenes := []moduletest.Scene{
 		heightScene(now), output(terms.Output{Outgoing: &paid}), output(terms.Output{Outgoing: &late}), output(terms.Output{Outgoing: &given}),
-		output(terms.Output{Offer: &valid}), output(terms.Output{Offer: &invalid}), output(terms.Output{Purchase: &validID}),
-		output(terms.Output{Purchase: &invalidID}), output(listingOf(t, gateway, 1, now+20)), output(listingOf(t, gateway, 2, now+10)),
+		output(terms.Output{Offer: &valid}), output(terms.Output{Offer: &invalid}), output(purchase(validID)),
+		output(purchase(invalidID)), output(listingOf(t, gateway, 1, now+20)), output(listingOf(t, gateway, 2, now+10)),
 		input(terms.Input{Contract: paid.ID(banktest.Federation), Way: terms.Preimage, Key: xonly(gateway), Preimage: preimage}),
 		input(terms.Input{Contract: given.ID(banktest.Federation), Way: terms.Forfeited, Key: xonly(user), Forfeit: forfeit}),
 	}
@@ -86,7 +86,7 @@ func TestEveryFault(t *testing.T) {
 			d.at(now)
 			o := sealedFor(now+5, d.Seal(), 1)
 			id := o.ID(banktest.Federation)
-			for _, out := range []terms.Output{{Offer: &o}, {Purchase: &id}} {
+			for _, out := range []terms.Output{{Offer: &o}, purchase(id)} {
 				wantCode(t, "purchase", d.output(out), 0)
 			}
 			s, err := terms.DecodeShare(shareOf(t, 1, o, 4))

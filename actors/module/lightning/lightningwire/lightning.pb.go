@@ -34,7 +34,7 @@ const (
 	Way_WAY_EXPIRED  Way = 2 // outgoing, to the user; no witness
 	Way_WAY_FORFEIT  Way = 3 // outgoing, to the user; witness: the gateway's key and its signature
 	Way_WAY_CLAIM    Way = 4 // incoming, to the user; no witness
-	Way_WAY_RETURN   Way = 5 // incoming, to the gateway; no witness
+	Way_WAY_RETURN   Way = 5 // incoming, to the buyer; no witness
 )
 
 // Enum value maps for Way.
@@ -92,9 +92,9 @@ const (
 	State_STATE_FUNDED     State = 2 // outgoing: the gateway may pay and take it
 	State_STATE_DECRYPTING State = 3 // incoming: bought, members reveal the preimage
 	State_STATE_VALID      State = 4 // incoming: the preimage is right, the user may take it
-	State_STATE_INVALID    State = 5 // incoming: it is not, the gateway may take it back
+	State_STATE_INVALID    State = 5 // incoming: it is not, the buyer may take it back
 	State_STATE_CLAIMED    State = 6 // outgoing: the gateway has it; incoming: the user has it
-	State_STATE_REFUNDED   State = 7 // outgoing: the user has it back, after expiry; incoming: the gateway has it back
+	State_STATE_REFUNDED   State = 7 // outgoing: the user has it back, after expiry; incoming: the buyer has it back
 	State_STATE_FORFEITED  State = 8 // outgoing: the user has it back, since the gateway gave it up
 )
 
@@ -232,11 +232,10 @@ func (x *Outgoing) GetExpiry() uint32 {
 type Offer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PaymentHash   []byte                 `protobuf:"bytes,1,opt,name=payment_hash,json=paymentHash,proto3" json:"payment_hash,omitempty"`
-	AmountMsat    uint64                 `protobuf:"varint,2,opt,name=amount_msat,json=amountMsat,proto3" json:"amount_msat,omitempty"` // what the user gets, and the gateway pays, exactly
+	AmountMsat    uint64                 `protobuf:"varint,2,opt,name=amount_msat,json=amountMsat,proto3" json:"amount_msat,omitempty"` // what the user gets, and the buyer pays, exactly
 	ClaimKey      []byte                 `protobuf:"bytes,3,opt,name=claim_key,json=claimKey,proto3" json:"claim_key,omitempty"`        // the user's, if the preimage is right
-	GatewayKey    []byte                 `protobuf:"bytes,4,opt,name=gateway_key,json=gatewayKey,proto3" json:"gateway_key,omitempty"`  // the gateway's, if it is not
-	Expiry        uint32                 `protobuf:"varint,5,opt,name=expiry,proto3" json:"expiry,omitempty"`                           // from this height on nobody can buy it
-	Ciphertext    []byte                 `protobuf:"bytes,6,opt,name=ciphertext,proto3" json:"ciphertext,omitempty"`                    // preimage, encrypted to the members under all of the above
+	Expiry        uint32                 `protobuf:"varint,4,opt,name=expiry,proto3" json:"expiry,omitempty"`                           // from this height on nobody can buy it
+	Ciphertext    []byte                 `protobuf:"bytes,5,opt,name=ciphertext,proto3" json:"ciphertext,omitempty"`                    // preimage, encrypted to the members under all of the above
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -288,13 +287,6 @@ func (x *Offer) GetAmountMsat() uint64 {
 func (x *Offer) GetClaimKey() []byte {
 	if x != nil {
 		return x.ClaimKey
-	}
-	return nil
-}
-
-func (x *Offer) GetGatewayKey() []byte {
-	if x != nil {
-		return x.GatewayKey
 	}
 	return nil
 }
@@ -501,7 +493,8 @@ func (x *Listing) GetSignature() []byte {
 // Pays for an offer.
 type Purchase struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offer         []byte                 `protobuf:"bytes,1,opt,name=offer,proto3" json:"offer,omitempty"` // id
+	Offer         []byte                 `protobuf:"bytes,1,opt,name=offer,proto3" json:"offer,omitempty"`                          // id
+	RefundKey     []byte                 `protobuf:"bytes,2,opt,name=refund_key,json=refundKey,proto3" json:"refund_key,omitempty"` // the buyer's, if there is no preimage in it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -539,6 +532,13 @@ func (*Purchase) Descriptor() ([]byte, []int) {
 func (x *Purchase) GetOffer() []byte {
 	if x != nil {
 		return x.Offer
+	}
+	return nil
+}
+
+func (x *Purchase) GetRefundKey() []byte {
+	if x != nil {
+		return x.RefundKey
 	}
 	return nil
 }
@@ -855,7 +855,8 @@ type Contract struct {
 	Transaction  []byte                 `protobuf:"bytes,4,opt,name=transaction,proto3" json:"transaction,omitempty"`                        // that funded it
 	Index        uint32                 `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"`                                   // of its output
 	ClosedHeight uint32                 `protobuf:"varint,6,opt,name=closed_height,json=closedHeight,proto3" json:"closed_height,omitempty"` // agreed height when its money left it
-	Task         uint64                 `protobuf:"varint,7,opt,name=task,proto3" json:"task,omitempty"`                                     // number of its decryption
+	Number       uint64                 `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"`                                 // of an offer, of a decryption: orders them by age
+	RefundKey    []byte                 `protobuf:"bytes,8,opt,name=refund_key,json=refundKey,proto3" json:"refund_key,omitempty"`           // of a bought offer
 	// Types that are valid to be assigned to Terms:
 	//
 	//	*Contract_Outgoing
@@ -937,11 +938,18 @@ func (x *Contract) GetClosedHeight() uint32 {
 	return 0
 }
 
-func (x *Contract) GetTask() uint64 {
+func (x *Contract) GetNumber() uint64 {
 	if x != nil {
-		return x.Task
+		return x.Number
 	}
 	return 0
+}
+
+func (x *Contract) GetRefundKey() []byte {
+	if x != nil {
+		return x.RefundKey
+	}
+	return nil
 }
 
 func (x *Contract) GetTerms() isContract_Terms {
@@ -974,11 +982,11 @@ type isContract_Terms interface {
 }
 
 type Contract_Outgoing struct {
-	Outgoing *Outgoing `protobuf:"bytes,8,opt,name=outgoing,proto3,oneof"`
+	Outgoing *Outgoing `protobuf:"bytes,9,opt,name=outgoing,proto3,oneof"`
 }
 
 type Contract_Offer struct {
-	Offer *Offer `protobuf:"bytes,9,opt,name=offer,proto3,oneof"`
+	Offer *Offer `protobuf:"bytes,10,opt,name=offer,proto3,oneof"`
 }
 
 func (*Contract_Outgoing) isContract_Terms() {}
@@ -1082,6 +1090,95 @@ func (x *ContractRequest) GetId() []byte {
 	return nil
 }
 
+type OffersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PaymentHash   []byte                 `protobuf:"bytes,1,opt,name=payment_hash,json=paymentHash,proto3" json:"payment_hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OffersRequest) Reset() {
+	*x = OffersRequest{}
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OffersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OffersRequest) ProtoMessage() {}
+
+func (x *OffersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OffersRequest.ProtoReflect.Descriptor instead.
+func (*OffersRequest) Descriptor() ([]byte, []int) {
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OffersRequest) GetPaymentHash() []byte {
+	if x != nil {
+		return x.PaymentHash
+	}
+	return nil
+}
+
+// Offers that wait to be bought, the oldest first.
+type Offers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offers        []*Contract            `protobuf:"bytes,1,rep,name=offers,proto3" json:"offers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Offers) Reset() {
+	*x = Offers{}
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Offers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Offers) ProtoMessage() {}
+
+func (x *Offers) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Offers.ProtoReflect.Descriptor instead.
+func (*Offers) Descriptor() ([]byte, []int) {
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Offers) GetOffers() []*Contract {
+	if x != nil {
+		return x.Offers
+	}
+	return nil
+}
+
 type GatewayEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Listing       *Listing               `protobuf:"bytes,1,opt,name=listing,proto3" json:"listing,omitempty"`
@@ -1092,7 +1189,7 @@ type GatewayEntry struct {
 
 func (x *GatewayEntry) Reset() {
 	*x = GatewayEntry{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[12]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1201,7 @@ func (x *GatewayEntry) String() string {
 func (*GatewayEntry) ProtoMessage() {}
 
 func (x *GatewayEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[12]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1214,7 @@ func (x *GatewayEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayEntry.ProtoReflect.Descriptor instead.
 func (*GatewayEntry) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{12}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GatewayEntry) GetListing() *Listing {
@@ -1144,7 +1241,7 @@ type Gateways struct {
 
 func (x *Gateways) Reset() {
 	*x = Gateways{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[13]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1253,7 @@ func (x *Gateways) String() string {
 func (*Gateways) ProtoMessage() {}
 
 func (x *Gateways) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[13]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1266,7 @@ func (x *Gateways) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gateways.ProtoReflect.Descriptor instead.
 func (*Gateways) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{13}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Gateways) GetHeight() uint32 {
@@ -1203,7 +1300,7 @@ type Summary struct {
 
 func (x *Summary) Reset() {
 	*x = Summary{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1312,7 @@ func (x *Summary) String() string {
 func (*Summary) ProtoMessage() {}
 
 func (x *Summary) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1325,7 @@ func (x *Summary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Summary.ProtoReflect.Descriptor instead.
 func (*Summary) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{14}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Summary) GetHeight() uint32 {
@@ -1303,7 +1400,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1412,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1425,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{15}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{17}
 }
 
 type Terms struct {
@@ -1344,7 +1441,7 @@ type Terms struct {
 
 func (x *Terms) Reset() {
 	*x = Terms{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1453,7 @@ func (x *Terms) String() string {
 func (*Terms) ProtoMessage() {}
 
 func (x *Terms) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1466,7 @@ func (x *Terms) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Terms.ProtoReflect.Descriptor instead.
 func (*Terms) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{16}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Terms) GetContractFeeMsat() uint64 {
@@ -1419,17 +1516,15 @@ const file_actors_module_lightning_lightningwire_lightning_proto_rawDesc = "" +
 	"\vgateway_key\x18\x03 \x01(\fR\n" +
 	"gatewayKey\x12\x19\n" +
 	"\buser_key\x18\x04 \x01(\fR\auserKey\x12\x16\n" +
-	"\x06expiry\x18\x05 \x01(\rR\x06expiry\"\xc1\x01\n" +
+	"\x06expiry\x18\x05 \x01(\rR\x06expiry\"\xa0\x01\n" +
 	"\x05Offer\x12!\n" +
 	"\fpayment_hash\x18\x01 \x01(\fR\vpaymentHash\x12\x1f\n" +
 	"\vamount_msat\x18\x02 \x01(\x04R\n" +
 	"amountMsat\x12\x1b\n" +
-	"\tclaim_key\x18\x03 \x01(\fR\bclaimKey\x12\x1f\n" +
-	"\vgateway_key\x18\x04 \x01(\fR\n" +
-	"gatewayKey\x12\x16\n" +
-	"\x06expiry\x18\x05 \x01(\rR\x06expiry\x12\x1e\n" +
+	"\tclaim_key\x18\x03 \x01(\fR\bclaimKey\x12\x16\n" +
+	"\x06expiry\x18\x04 \x01(\rR\x06expiry\x12\x1e\n" +
 	"\n" +
-	"ciphertext\x18\x06 \x01(\fR\n" +
+	"ciphertext\x18\x05 \x01(\fR\n" +
 	"ciphertext\"\xd2\x02\n" +
 	"\aGateway\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x12\n" +
@@ -1448,9 +1543,11 @@ const file_actors_module_lightning_lightningwire_lightning_proto_rawDesc = "" +
 	"\x06expiry\x18\f \x01(\rR\x06expiry\"^\n" +
 	"\aListing\x125\n" +
 	"\agateway\x18\x01 \x01(\v2\x1b.minimint.lightning.GatewayR\agateway\x12\x1c\n" +
-	"\tsignature\x18\x02 \x01(\fR\tsignature\" \n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"?\n" +
 	"\bPurchase\x12\x14\n" +
-	"\x05offer\x18\x01 \x01(\fR\x05offer\"\xf4\x01\n" +
+	"\x05offer\x18\x01 \x01(\fR\x05offer\x12\x1d\n" +
+	"\n" +
+	"refund_key\x18\x02 \x01(\fR\trefundKey\"\xf4\x01\n" +
 	"\x06Output\x12:\n" +
 	"\boutgoing\x18\x01 \x01(\v2\x1c.minimint.lightning.OutgoingH\x00R\boutgoing\x121\n" +
 	"\x05offer\x18\x02 \x01(\v2\x19.minimint.lightning.OfferH\x00R\x05offer\x12:\n" +
@@ -1467,23 +1564,30 @@ const file_actors_module_lightning_lightningwire_lightning_proto_rawDesc = "" +
 	"\x05share\x18\x02 \x01(\fR\x05share\"A\n" +
 	"\x04Item\x121\n" +
 	"\x05share\x18\x01 \x01(\v2\x19.minimint.lightning.ShareH\x00R\x05shareB\x06\n" +
-	"\x04kind\"\xd0\x02\n" +
+	"\x04kind\"\xf3\x02\n" +
 	"\bContract\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12/\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x19.minimint.lightning.StateR\x05state\x12\x1a\n" +
 	"\bpreimage\x18\x03 \x01(\fR\bpreimage\x12 \n" +
 	"\vtransaction\x18\x04 \x01(\fR\vtransaction\x12\x14\n" +
 	"\x05index\x18\x05 \x01(\rR\x05index\x12#\n" +
-	"\rclosed_height\x18\x06 \x01(\rR\fclosedHeight\x12\x12\n" +
-	"\x04task\x18\a \x01(\x04R\x04task\x12:\n" +
-	"\boutgoing\x18\b \x01(\v2\x1c.minimint.lightning.OutgoingH\x00R\boutgoing\x121\n" +
-	"\x05offer\x18\t \x01(\v2\x19.minimint.lightning.OfferH\x00R\x05offerB\a\n" +
+	"\rclosed_height\x18\x06 \x01(\rR\fclosedHeight\x12\x16\n" +
+	"\x06number\x18\a \x01(\x04R\x06number\x12\x1d\n" +
+	"\n" +
+	"refund_key\x18\b \x01(\fR\trefundKey\x12:\n" +
+	"\boutgoing\x18\t \x01(\v2\x1c.minimint.lightning.OutgoingH\x00R\boutgoing\x121\n" +
+	"\x05offer\x18\n" +
+	" \x01(\v2\x19.minimint.lightning.OfferH\x00R\x05offerB\a\n" +
 	"\x05terms\"U\n" +
 	"\x06Listed\x125\n" +
 	"\alisting\x18\x01 \x01(\v2\x1b.minimint.lightning.ListingR\alisting\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\rR\x05until\"!\n" +
 	"\x0fContractRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\fR\x02id\"]\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\"2\n" +
+	"\rOffersRequest\x12!\n" +
+	"\fpayment_hash\x18\x01 \x01(\fR\vpaymentHash\">\n" +
+	"\x06Offers\x124\n" +
+	"\x06offers\x18\x01 \x03(\v2\x1c.minimint.lightning.ContractR\x06offers\"]\n" +
 	"\fGatewayEntry\x125\n" +
 	"\alisting\x18\x01 \x01(\v2\x1b.minimint.lightning.ListingR\alisting\x12\x16\n" +
 	"\x06vetted\x18\x02 \x01(\bR\x06vetted\"`\n" +
@@ -1541,7 +1645,7 @@ func file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP() []
 }
 
 var file_actors_module_lightning_lightningwire_lightning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_actors_module_lightning_lightningwire_lightning_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_actors_module_lightning_lightningwire_lightning_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_actors_module_lightning_lightningwire_lightning_proto_goTypes = []any{
 	(Way)(0),                // 0: minimint.lightning.Way
 	(State)(0),              // 1: minimint.lightning.State
@@ -1557,11 +1661,13 @@ var file_actors_module_lightning_lightningwire_lightning_proto_goTypes = []any{
 	(*Contract)(nil),        // 11: minimint.lightning.Contract
 	(*Listed)(nil),          // 12: minimint.lightning.Listed
 	(*ContractRequest)(nil), // 13: minimint.lightning.ContractRequest
-	(*GatewayEntry)(nil),    // 14: minimint.lightning.GatewayEntry
-	(*Gateways)(nil),        // 15: minimint.lightning.Gateways
-	(*Summary)(nil),         // 16: minimint.lightning.Summary
-	(*Genesis)(nil),         // 17: minimint.lightning.Genesis
-	(*Terms)(nil),           // 18: minimint.lightning.Terms
+	(*OffersRequest)(nil),   // 14: minimint.lightning.OffersRequest
+	(*Offers)(nil),          // 15: minimint.lightning.Offers
+	(*GatewayEntry)(nil),    // 16: minimint.lightning.GatewayEntry
+	(*Gateways)(nil),        // 17: minimint.lightning.Gateways
+	(*Summary)(nil),         // 18: minimint.lightning.Summary
+	(*Genesis)(nil),         // 19: minimint.lightning.Genesis
+	(*Terms)(nil),           // 20: minimint.lightning.Terms
 }
 var file_actors_module_lightning_lightningwire_lightning_proto_depIdxs = []int32{
 	4,  // 0: minimint.lightning.Listing.gateway:type_name -> minimint.lightning.Gateway
@@ -1575,13 +1681,14 @@ var file_actors_module_lightning_lightningwire_lightning_proto_depIdxs = []int32
 	2,  // 8: minimint.lightning.Contract.outgoing:type_name -> minimint.lightning.Outgoing
 	3,  // 9: minimint.lightning.Contract.offer:type_name -> minimint.lightning.Offer
 	5,  // 10: minimint.lightning.Listed.listing:type_name -> minimint.lightning.Listing
-	5,  // 11: minimint.lightning.GatewayEntry.listing:type_name -> minimint.lightning.Listing
-	14, // 12: minimint.lightning.Gateways.gateways:type_name -> minimint.lightning.GatewayEntry
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	11, // 11: minimint.lightning.Offers.offers:type_name -> minimint.lightning.Contract
+	5,  // 12: minimint.lightning.GatewayEntry.listing:type_name -> minimint.lightning.Listing
+	16, // 13: minimint.lightning.Gateways.gateways:type_name -> minimint.lightning.GatewayEntry
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_actors_module_lightning_lightningwire_lightning_proto_init() }
@@ -1608,7 +1715,7 @@ func file_actors_module_lightning_lightningwire_lightning_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_module_lightning_lightningwire_lightning_proto_rawDesc), len(file_actors_module_lightning_lightningwire_lightning_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -21,7 +21,7 @@ const (
 	Expired   = lightningwire.Way_WAY_EXPIRED  // to the user, from expiry on
 	Forfeited = lightningwire.Way_WAY_FORFEIT  // to the user, at once
 	Claim     = lightningwire.Way_WAY_CLAIM    // to the user, whose preimage was right
-	Return    = lightningwire.Way_WAY_RETURN   // to the gateway, since it was not
+	Return    = lightningwire.Way_WAY_RETURN   // to the buyer, since it was not
 )
 
 // An Input takes all that a contract holds. Key must sign the transaction, and be

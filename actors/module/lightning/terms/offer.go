@@ -17,17 +17,18 @@ const ciphertextOverhead = tenc.Overhead
 // An Offer sells the preimage of an invoice for the amount of it. Whoever pays
 // for it, once, before Expiry, makes the members decrypt the preimage. If it is
 // that of the payment hash, the money is the claim key's; if what the user
-// encrypted was anything else, it is the gateway key's again.
+// encrypted was anything else, it is the buyer's again. So an offer of somebody who
+// does not know the preimage costs its buyer nothing but time and fees.
 //
 // The ciphertext is bound to all other terms by its label, and the id covers it as
 // well: neither can a ciphertext be copied into an offer with other terms, nor
 // can other ciphertexts be put under these (H7, H9, V1). The claim key has nothing to do with
 // the preimage, which everybody sees as soon as it is revealed (H75).
 type Offer struct {
-	PaymentHash          messages.Digest
-	Amount               messages.Amount
-	ClaimKey, GatewayKey [32]byte
-	Expiry               uint32
+	PaymentHash messages.Digest
+	Amount      messages.Amount
+	ClaimKey    [32]byte
+	Expiry      uint32
 	// Ciphertext is the encrypted preimage; see Seal.
 	Ciphertext []byte
 }
@@ -62,11 +63,11 @@ func (o Offer) label(federation messages.FederationID) []byte {
 	return label[:]
 }
 
-// Verify checks that both keys can sign, and that whoever made the ciphertext made
+// Verify checks that the key can sign, and that whoever made the ciphertext made
 // it for these terms and keys. It says nothing about what is in it. Errors wrap
 // ErrTerms.
 func (o Offer) Verify(to Sealer) (tenc.Verified, error) {
-	if err := verifyKeys(o.ClaimKey, o.GatewayKey); err != nil {
+	if err := verifyKeys(o.ClaimKey); err != nil {
 		return tenc.Verified{}, err
 	}
 	c, err := tenc.DecodeCiphertext(o.Ciphertext, PreimageSize)
@@ -83,8 +84,7 @@ func (o Offer) Verify(to Sealer) (tenc.Verified, error) {
 // Wire is the message that is hashed and sent.
 func (o Offer) Wire() *lightningwire.Offer {
 	return &lightningwire.Offer{
-		PaymentHash: o.PaymentHash[:], AmountMsat: uint64(o.Amount),
-		ClaimKey: o.ClaimKey[:], GatewayKey: o.GatewayKey[:], Expiry: o.Expiry, Ciphertext: o.Ciphertext,
+		PaymentHash: o.PaymentHash[:], AmountMsat: uint64(o.Amount), ClaimKey: o.ClaimKey[:], Expiry: o.Expiry, Ciphertext: o.Ciphertext,
 	}
 }
 
@@ -96,12 +96,23 @@ func OfferOf(w *lightningwire.Offer) (Offer, error) {
 	}
 	if err := lengths(
 		field{"payment hash", w.GetPaymentHash(), keySize}, field{"claim key", w.GetClaimKey(), keySize},
-		field{"gateway key", w.GetGatewayKey(), keySize}, field{"ciphertext", w.GetCiphertext(), ciphertextSize},
+		field{"ciphertext", w.GetCiphertext(), ciphertextSize},
 	); err != nil {
 		return Offer{}, err
 	}
 	return Offer{
 		PaymentHash: messages.Digest(w.GetPaymentHash()), Amount: amount, ClaimKey: [32]byte(w.GetClaimKey()),
-		GatewayKey: [32]byte(w.GetGatewayKey()), Expiry: w.GetExpiry(), Ciphertext: w.GetCiphertext(),
+		Expiry: w.GetExpiry(), Ciphertext: w.GetCiphertext(),
 	}, nil
 }
+
+// A Purchase pays the amount of an offer.
+type Purchase struct {
+	Offer ID
+	// RefundKey takes the money back if the offer holds no preimage. It should be
+	// fresh: it says who bought.
+	RefundKey [32]byte
+}
+
+// Verify checks that the key can sign. Errors wrap ErrTerms.
+func (p Purchase) Verify() error { return verifyKeys(p.RefundKey) }

@@ -16,7 +16,7 @@ type Output struct {
 	Offer *Offer
 	// Purchase pays the amount of an offer that was announced, by an earlier
 	// output or transaction.
-	Purchase *ID
+	Purchase *Purchase
 	// Listing puts a gateway on the list; it costs a fee.
 	Listing *Listing
 }
@@ -31,8 +31,8 @@ func (out Output) Encode() []byte {
 	if o := out.Offer; o != nil {
 		w.Kind, set = &lightningwire.Output_Offer{Offer: o.Wire()}, set+1
 	}
-	if id := out.Purchase; id != nil {
-		w.Kind, set = &lightningwire.Output_Purchase{Purchase: &lightningwire.Purchase{Offer: id[:]}}, set+1
+	if p := out.Purchase; p != nil {
+		w.Kind, set = &lightningwire.Output_Purchase{Purchase: &lightningwire.Purchase{Offer: p.Offer[:], RefundKey: p.RefundKey[:]}}, set+1
 	}
 	if l := out.Listing; l != nil {
 		w.Kind, set = &lightningwire.Output_Listing{Listing: l.Wire()}, set+1
@@ -57,11 +57,11 @@ func DecodeOutput(b []byte) (Output, error) {
 		o, err := OfferOf(kind.Offer)
 		return Output{Offer: &o}, err
 	case *lightningwire.Output_Purchase:
-		if err := lengths(field{"offer", kind.Purchase.GetOffer(), len(ID{})}); err != nil {
+		offer, refund := kind.Purchase.GetOffer(), kind.Purchase.GetRefundKey()
+		if err := lengths(field{"offer", offer, len(ID{})}, field{"refund key", refund, keySize}); err != nil {
 			return Output{}, err
 		}
-		id := ID(kind.Purchase.GetOffer())
-		return Output{Purchase: &id}, nil
+		return Output{Purchase: &Purchase{Offer: ID(offer), RefundKey: [32]byte(refund)}}, nil
 	case *lightningwire.Output_Listing:
 		l, err := ListingOf(kind.Listing)
 		return Output{Listing: &l}, err

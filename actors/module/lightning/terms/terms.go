@@ -9,9 +9,9 @@
 //	           terms.Input{id, terms.Expired, userKey}                or the user, later
 //	incoming   offer, err := terms.Seal(rand, seal, offer, preimage)  user's invoice
 //	           terms.Output{Offer: &offer}.Encode()                   announced by anybody
-//	           terms.Output{Purchase: &id}.Encode()                   gateway pays
+//	           terms.Output{Purchase: &terms.Purchase{id, key}}       gateway pays
 //	           terms.Input{id, terms.Claim, claimKey}                 user is paid
-//	           terms.Input{id, terms.Return, gatewayKey}              or the gateway, if it was no preimage
+//	           terms.Input{id, terms.Return, key}                     or the gateway, if it was no preimage
 //
 // A contract's id is the tagged hash of the federation and of every term; those of
 // the two directions have different tags (H8). So nobody can fund, squat on or

@@ -49,7 +49,7 @@ func offer(t testing.TB) terms.Offer {
 	t.Helper()
 	to, _ := sealer()
 	o, err := terms.Seal(rand.NewChaCha8([32]byte{2}), to, terms.Offer{
-		Amount: 40_000, ClaimKey: xonly(user), GatewayKey: xonly(gateway), Expiry: 800_001,
+		Amount: 40_000, ClaimKey: xonly(user), Expiry: 800_001,
 	}, [32]byte{'p'})
 	if err != nil {
 		t.Fatal(err)
@@ -196,13 +196,16 @@ func TestKeysMustBePoints(t *testing.T) {
 	for i := range 2 {
 		o, f := outgoing(), offer(t)
 		*[]*[32]byte{&o.GatewayKey, &o.UserKey}[i] = bad
-		*[]*[32]byte{&f.ClaimKey, &f.GatewayKey}[i] = bad
+		f.ClaimKey = bad
 		if err := o.Verify(); !errors.Is(err, terms.ErrTerms) {
 			t.Errorf("outgoing with key %d: %v", i, err)
 		}
 		if _, err := f.Verify(to); !errors.Is(err, terms.ErrTerms) || !strings.Contains(err.Error(), "no point") {
-			t.Errorf("offer with key %d: %v", i, err)
+			t.Errorf("offer: %v", err)
 		}
+	}
+	if err := (terms.Purchase{RefundKey: bad}).Verify(); !errors.Is(err, terms.ErrTerms) {
+		t.Errorf("purchase: %v", err)
 	}
 }
 
@@ -252,8 +255,8 @@ func TestFeeIsExact(t *testing.T) {
 
 func outputs(t testing.TB) []terms.Output {
 	o, f, l := outgoing(), offer(t), listing(t)
-	id := f.ID(federation)
-	return []terms.Output{{Outgoing: &o}, {Offer: &f}, {Purchase: &id}, {Listing: &l}}
+	p := terms.Purchase{Offer: f.ID(federation), RefundKey: xonly(gateway)}
+	return []terms.Output{{Outgoing: &o}, {Offer: &f}, {Purchase: &p}, {Listing: &l}}
 }
 
 func inputs(t testing.TB) []terms.Input {
@@ -291,8 +294,8 @@ func TestRoundTrip(t *testing.T) {
 
 // An output that is nothing, or two things, is a mistake of ours.
 func TestOutputIsOneThing(t *testing.T) {
-	o, id := outgoing(), terms.ID{}
-	for _, out := range []terms.Output{{}, {Outgoing: &o, Purchase: &id}} {
+	o, p := outgoing(), terms.Purchase{}
+	for _, out := range []terms.Output{{}, {Outgoing: &o, Purchase: &p}} {
 		func() {
 			defer func() {
 				if recover() == nil {
