@@ -28,7 +28,7 @@ func TestNodesRevealPreimages(t *testing.T) {
 	c := h.connect(0)
 	ring := h.newRing()
 	proof, key := h.deposit(ring, 5250)
-	c.awaitBlock(h.chain.Height() - 2)
+	awaitBlock(c, h.chain.Height() - 2)
 	cfg, err := lightning.FromFederation(h.federation.Config)
 	must(t, err)
 	public := [32]byte(schnorr.SerializePubKey(key.PubKey()))
@@ -49,11 +49,11 @@ func TestNodesRevealPreimages(t *testing.T) {
 	must(t, err)
 	tx, err := transaction.Build(draft, signature)
 	must(t, err)
-	if r := c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Submit{Submit: &wire.Submit{Transaction: tx.Bytes()}}}); r.GetSubmitted() == nil {
+	if r := c.Ask(&wire.ClientRequest{Request: &wire.ClientRequest_Submit{Submit: &wire.Submit{Transaction: tx.Bytes()}}}); r.GetSubmitted() == nil {
 		t.Fatalf("submission: %v", r)
 	}
 	for i := range h.nodes {
-		s := h.connect(i).awaitContract(h.federation.Config.ID(), id, lightningwire.State_STATE_VALID)
+		s := awaitContract(t, h.connect(i), h.federation.Config.ID(), id, lightningwire.State_STATE_VALID)
 		if s.Preimage == nil || *s.Preimage != preimage || s.FundedBy != (messages.OutPoint{Tx: tx.ID(), Index: 1}) {
 			t.Errorf("node %d: %+v", i, s)
 		}
@@ -61,20 +61,20 @@ func TestNodesRevealPreimages(t *testing.T) {
 }
 
 // awaitContract asks until a contract is in a state.
-func (c *client) awaitContract(federation messages.FederationID, id terms.ID, want lightning.State) lightning.Status {
-	c.t.Helper()
+func awaitContract(t *testing.T, c *nodetest.Caller, federation messages.FederationID, id terms.ID, want lightning.State) lightning.Status {
+	t.Helper()
 	body := lightning.ContractRequest(id)
 	for deadline := time.Now().Add(patience); ; {
-		r := c.ask(&wire.ClientRequest{Request: &wire.ClientRequest_Query{Query: &wire.Query{Module: string(lightning.Kind), Method: "contract", Body: body}}})
+		r := c.Ask(&wire.ClientRequest{Request: &wire.ClientRequest_Query{Query: &wire.Query{Module: string(lightning.Kind), Method: "contract", Body: body}}})
 		if b := r.GetAnswer().GetBody(); b != nil {
 			s, err := lightning.ReadStatus(federation, id, b)
-			must(c.t, err)
+			must(t, err)
 			if s.State == want {
 				return s
 			}
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("contract: %v", r)
+			t.Fatalf("contract: %v", r)
 		}
 	}
 }
