@@ -267,11 +267,17 @@ func TestSupervision(t *testing.T) {
 	th.part("hbbft", hbbftRows())
 	th.part("consensus", consensusRows())
 	th.part("proofs", proofRows())
-	th.part("catching up", catchUpRows())
 	th.part("module", moduleRows())
 	th.part("chain", chainRows())
 	th.part("session", sessionRows())
 	th.part("node", nodeRows())
+}
+
+// TestSupervisionOfReturns does the same while a member comes back.
+func TestSupervisionOfReturns(t *testing.T) {
+	t.Parallel()
+	th := &theatre{whole: t}
+	th.part("catching up", catchUpRows())
 }
 
 // TestSupervisionOfClients does the same with the actors of a wallet, and with
