@@ -21,15 +21,10 @@ type door Client
 
 // Receive implements actor.Actor.
 func (d *door) Receive(ctx actor.Context) {
-	if lost, ok := ctx.Message().(*spawn.Lost); ok {
-		d.hear(lost.Message) // somebody waits for it
-		return
+	c, message := (*Client)(d), ctx.Message()
+	if lost, ok := message.(*spawn.Lost); ok {
+		message = lost.Message // somebody waits for it
 	}
-	d.hear(ctx.Message())
-}
-
-func (d *door) hear(message any) {
-	c := (*Client)(d)
 	switch m := message.(type) {
 	case answer:
 		c.mu.Lock()

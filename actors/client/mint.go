@@ -19,8 +19,7 @@ import (
 //	accepts  carrier.Load, Prepare, Settle and Release from operations
 //	sends    the answers to who asked, or carrier.Lost, carrier.Changed to UserClient
 //
-// Should it fail over a request, its next incarnation tells the operation, which
-// begins anew from its record: nobody else knows what was written.
+// Should it fail over a request, the operation is told, and begins anew.
 //
 // While nobody asks it grinds tweaks, a few at a time, so that transactions do
 // not have to wait for one.

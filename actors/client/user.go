@@ -44,11 +44,11 @@ type userClient struct {
 	ending   bool              // this incarnation: its carriers stop because it does
 	running  map[string]uint64 // operation by PID id of its carrier
 	carriers map[uint64]*actor.PID
-	waiting  *lingerers
+	waiting  *[]lingerer // outlives an incarnation
 }
 
 func newUserClient(base world, door *actor.PID) actor.Producer {
-	waiting := new(lingerers)
+	waiting := new([]lingerer)
 	return func() actor.Actor { return &userClient{base: base, door: door, waiting: waiting} }
 }
 
@@ -88,10 +88,7 @@ type (
 	recorded struct{}
 )
 
-// lingerers are the calls that wait for the end of a carrier. They outlive an
-// incarnation.
-type lingerers struct{ list []lingerer }
-
+// lingerer is a call that waits for the end of a carrier.
 type lingerer struct {
 	id, number uint64
 	to         *actor.PID
@@ -155,15 +152,12 @@ func (u *userClient) start(ctx actor.Context) {
 
 // dismiss answers the calls that wait for carriers that have gone.
 func (u *userClient) dismiss(ctx actor.Context) {
-	for i := 0; i < len(u.waiting.list); {
-		l := u.waiting.list[i]
-		if u.carriers[l.id] != nil {
-			i++
-			continue
+	*u.waiting = slices.DeleteFunc(*u.waiting, func(l lingerer) bool {
+		if u.carriers[l.id] == nil {
+			ctx.Send(l.to, answer{number: l.number, id: l.id})
 		}
-		ctx.Send(l.to, answer{number: l.number, id: l.id})
-		u.waiting.list = slices.Delete(u.waiting.list, i, i+1)
-	}
+		return u.carriers[l.id] == nil
+	})
 }
 
 // carry spawns the carrier of an operation. Deposits need none: WalletClient
@@ -208,7 +202,7 @@ func (u *userClient) call(ctx actor.Context, m call) {
 		reply.id, reply.err = u.cancel(ctx, body.id)
 	case lingering:
 		if u.carriers[body.id] != nil {
-			u.waiting.list = append(u.waiting.list, lingerer{id: body.id, number: m.number, to: ctx.Sender()})
+			*u.waiting = append(*u.waiting, lingerer{id: body.id, number: m.number, to: ctx.Sender()})
 			return
 		}
 	case depositWanted:

@@ -44,12 +44,10 @@ type walletClient struct {
 	w       *world
 	scanner *actor.PID // nil without Blocks
 	busy    bool       // the scanner is not ready, or searches
-	waiting *waitingCalls
+	waiting *[]waitingCall
 }
 
-// waitingCalls wait for the height of the chain. They outlive an incarnation.
-type waitingCalls struct{ list []waitingCall }
-
+// A waitingCall waits for the height of the chain. It outlives an incarnation.
 type waitingCall struct {
 	number uint64
 	from   *actor.PID
@@ -61,7 +59,7 @@ type waitingCall struct {
 const rescan = 12
 
 func newWalletClient(w *world) actor.Producer {
-	waiting := new(waitingCalls)
+	waiting := new([]waitingCall)
 	return func() actor.Actor { return &walletClient{w: w, waiting: waiting} }
 }
 
@@ -86,11 +84,11 @@ func (c *walletClient) Receive(ctx actor.Context) {
 			ctx.Respond(c.deposit(ctx, m.number, c.w.birthday))
 			return
 		}
-		c.waiting.list = append(c.waiting.list, waitingCall{number: m.number, from: ctx.Sender()})
+		*c.waiting = append(*c.waiting, waitingCall{number: m.number, from: ctx.Sender()})
 		ctx.Request(c.scanner, tipWanted{})
 	case *spawn.Lost:
 		if q, ok := m.Message.(call); ok {
-			c.forget(q.number)
+			*c.waiting = slices.DeleteFunc(*c.waiting, func(w waitingCall) bool { return w.number == q.number })
 			ctx.Respond(answer{number: q.number, err: ErrInterrupted})
 		}
 	case tipSeen:
@@ -108,31 +106,25 @@ func (c *walletClient) Receive(ctx actor.Context) {
 func (c *walletClient) ready(ctx actor.Context) {
 	c.busy = false
 	c.scan(ctx)
-	for len(c.waiting.list) > 0 && c.waiting.list[0].served {
-		ctx.Send(c.waiting.list[0].from, answer{number: c.waiting.list[0].number, err: ErrInterrupted})
-		c.waiting.list = c.waiting.list[1:]
+	for list := c.waiting; len(*list) > 0 && (*list)[0].served; *list = (*list)[1:] {
+		ctx.Send((*list)[0].from, answer{number: (*list)[0].number, err: ErrInterrupted})
 	}
-	if len(c.waiting.list) > 0 {
+	if len(*c.waiting) > 0 {
 		ctx.Request(c.scanner, tipWanted{})
 	}
 }
 
 // tipSeen makes the addresses that wait for the height of the chain.
 func (c *walletClient) tipSeen(ctx actor.Context, m tipSeen) {
-	for len(c.waiting.list) > 0 {
-		q := &c.waiting.list[0]
+	for ; len(*c.waiting) > 0; *c.waiting = (*c.waiting)[1:] {
+		q := &(*c.waiting)[0]
 		a := answer{number: q.number, err: m.err}
 		if m.err == nil {
 			q.served = true
 			a = c.deposit(ctx, q.number, max(m.height, 1))
 		}
 		ctx.Send(q.from, a)
-		c.waiting.list = c.waiting.list[1:]
 	}
-}
-
-func (c *walletClient) forget(number uint64) {
-	c.waiting.list = slices.DeleteFunc(c.waiting.list, func(q waitingCall) bool { return q.number == number })
 }
 
 // deposit makes a fresh address, which cannot be paid to below a height.

@@ -109,9 +109,8 @@ func New(cfg Config) actor.Producer {
 	if cfg.Past.Retain == 0 {
 		cfg.Past.Retain = DefaultRetain
 	}
-	var unsynced acknowledgements
-	var past memory
-	return func() actor.Actor { return &Processor{cfg: cfg, unsynced: &unsynced, memory: &past} }
+	unsynced, past := new(acknowledgements), new(memory)
+	return func() actor.Actor { return &Processor{cfg: cfg, unsynced: unsynced, memory: past} }
 }
 
 // Receive implements actor.Actor.

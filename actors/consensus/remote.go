@@ -47,16 +47,11 @@ type remote struct {
 
 // memory is what a member knows of the data that it lost. It outlives an incarnation:
 // the store is not empty any more after a snapshot, and others may be further still.
-type memory struct {
-	known   bool // whether it was lost
-	lost    bool // HBBFT was not told anything yet: see Past.Lost
-	wasLost bool // it began so
-}
+type memory struct{ known, lost, wasLost bool } // lost until HBBFT is told where to begin
 
 func newRemote(cfg Config, at history.Position, m *memory) remote {
 	if !m.known {
-		lost := cfg.Past.Lost && at.Next == 0
-		*m = memory{known: true, lost: lost, wasLost: lost}
+		m.known, m.lost, m.wasLost = true, cfg.Past.Lost && at.Next == 0, cfg.Past.Lost && at.Next == 0
 	}
 	return remote{
 		memory: m,

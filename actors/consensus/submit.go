@@ -87,7 +87,6 @@ func (p *Processor) answerAll(ctx actor.Context) {
 		p.unsynced.list = p.unsynced.list[1:] // nobody is answered twice
 		ctx.Send(a.to, a.answer)
 	}
-	p.unsynced.list = nil
 }
 
 // answerForFormer answers whoever a former incarnation left waiting. What it did
