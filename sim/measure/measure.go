@@ -70,8 +70,9 @@ type Meter struct {
 	w      *world.World
 	nodes  int
 	now    func() time.Duration
-	epochs []Epoch // by number
-	rounds [][]int // by epoch and proposer, as the witness heard
+	epochs []Epoch        // by number
+	next   messages.Epoch // the first that no honest node has begun or committed
+	rounds [][]int        // by epoch and proposer, as the witness heard
 	asked  map[[32]byte]time.Duration
 	live   []bool // honest and up since Begin
 	window window
@@ -126,7 +127,7 @@ func Attach(cfg *world.Config) *Meter {
 // are not part of it, and nodes that are down are not.
 func (m *Meter) Begin() {
 	m.window = window{
-		from: m.now(), cpu: cpu(), wall: time.Now(), first: messages.Epoch(len(m.epochs)),
+		from: m.now(), cpu: cpu(), wall: time.Now(), first: m.next,
 		blames: map[string]int{}, violations: len(m.w.Violations()),
 	}
 	m.window.delivered = m.w.Net().Stats().Messages
@@ -153,9 +154,8 @@ func (m *Meter) epoch(e messages.Epoch) *Epoch {
 	return &m.epochs[e]
 }
 
-// plausible bounds the epochs that a faulty node may speak of before the meter
-// ignores it.
-func (m *Meter) plausible(e messages.Epoch) bool { return e < messages.Epoch(len(m.epochs)+8) }
+// plausible reports whether there may be such an epoch: faulty nodes speak of any.
+func (m *Meter) plausible(e messages.Epoch) bool { return e < m.next+2 }
 
 var (
 	frameType   = string((&wire.PeerFrame{}).ProtoReflect().Descriptor().FullName())
@@ -187,9 +187,7 @@ func (m *Meter) sent(p network.Packet) {
 // proposed notes the first value that a node sends in an epoch, which is its own:
 // it answers for those of others only later.
 func (m *Meter) proposed(node int, number messages.Epoch) {
-	if !m.plausible(number) {
-		return
-	}
+	m.next = max(m.next, number+1)
 	e := m.epoch(number)
 	if part := &e.Nodes[node]; part.Proposed == 0 {
 		part.Proposed = m.now()
@@ -275,6 +273,10 @@ func (m *Meter) hear(b []byte) {
 
 // Committed implements world.Observer.
 func (m *Meter) Committed(c world.Commit) {
+	if !c.Honest && !m.plausible(c.Epoch) {
+		return
+	}
+	m.next = max(m.next, c.Epoch+1)
 	if part := &m.epoch(c.Epoch).Nodes[c.Node]; part.Committed == 0 {
 		part.Committed = m.now()
 	}

@@ -187,28 +187,35 @@ const Settled = 2500 * time.Millisecond
 // turn is not the unit of it, and often enough for the fastest network.
 const step = time.Millisecond
 
-// reach lets time pass until all honest nodes are so many epochs further.
+// reach lets time pass until all honest nodes are so many epochs further than the
+// first of them is now.
 func reach(ctx context.Context, w *world.World, x Extent, epochs int) error {
-	from := slowest(w)
-	for slowest(w) < from+messages.Epoch(epochs) {
+	_, first := honest(w)
+	for {
+		last, _ := honest(w)
+		if last >= first+messages.Epoch(epochs) {
+			return nil
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if w.Now() > x.Patience {
-			return fmt.Errorf("%w: %d epochs in %v", ErrStuck, slowest(w), w.Now())
+			return fmt.Errorf("%w: %d epochs in %v", ErrStuck, last, w.Now())
 		}
 		w.Run(step)
 	}
-	return nil
 }
 
-func slowest(w *world.World) messages.Epoch {
-	var least messages.Epoch
-	found := false
+// honest returns where the last and the first of the honest nodes are.
+func honest(w *world.World) (last, first messages.Epoch) {
+	var all []messages.Epoch
 	for i := range w.Nodes() {
-		if n := w.Node(i); n.Honest() && (!found || n.Next() < least) {
-			least, found = n.Next(), true
+		if n := w.Node(i); n.Honest() {
+			all = append(all, n.Next())
 		}
 	}
-	return least
+	if len(all) == 0 {
+		return 0, 0
+	}
+	return slices.Min(all), slices.Max(all)
 }
