@@ -84,6 +84,10 @@ func (p *Processor) apply(ctx actor.Context, epochs ...epoch) {
 		p.intake.drop(epochs[i].result, p.log)
 		p.report(&epochs[i])
 	}
+	if last := epochs[len(epochs)-1]; last.expected != nil {
+		p.log.Info("epochs of others committed", slog.Uint64("from", uint64(epochs[0].outcome.Epoch)), slog.Uint64("epoch", uint64(last.outcome.Epoch)),
+			slog.String("state", last.statement.Header.State.String()))
+	}
 	for _, s := range p.subscribers.list {
 		ctx.Send(s, toconsensus.EpochCommitted{Epoch: p.position.Next - 1})
 	}

@@ -25,7 +25,15 @@ func (w *Witness) Line(m int, line string) {
 		}
 	case fields["msg"] == "epoch committed":
 		if epoch, err := strconv.ParseUint(fields["epoch"], 10, 64); err == nil && len(fields["state"]) == 64 {
-			w.committed(m, messages.Epoch(epoch), fields["state"])
+			w.committed(m, messages.Epoch(epoch), messages.Epoch(epoch), fields["state"])
+			return
+		}
+		w.noise(m, line)
+	case fields["msg"] == "epochs of others committed":
+		from, err := strconv.ParseUint(fields["from"], 10, 64)
+		epoch, err2 := strconv.ParseUint(fields["epoch"], 10, 64)
+		if err == nil && err2 == nil && epoch >= from && len(fields["state"]) == 64 {
+			w.committed(m, messages.Epoch(from), messages.Epoch(epoch), fields["state"])
 			return
 		}
 		w.noise(m, line)

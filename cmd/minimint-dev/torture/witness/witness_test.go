@@ -25,6 +25,12 @@ func committed(epoch uint64, state byte) []string {
 	})
 }
 
+func took(from, epoch uint64, state byte) []string {
+	return scribe(func(l *slog.Logger) {
+		l.Info("epochs of others committed", slog.Uint64("from", from), slog.Uint64("epoch", epoch), slog.String("state", hash(state).String()))
+	})
+}
+
 func starts(epoch uint64) []string {
 	return scribe(func(l *slog.Logger) { l.Info("consensus starts", slog.Uint64("epoch", epoch), slog.Int("pooled", 2)) })
 }
@@ -47,11 +53,15 @@ func TestLogs(t *testing.T) {
 		{"all is well", []says{{0, starts(0)}, {1, starts(0)}, {0, committed(0, 1)}, {1, committed(0, 1)}, {0, committed(1, 2)}}, ""},
 		{"a restart", []says{{0, committed(0, 1)}, {0, starts(1)}, {0, committed(1, 2)}}, ""},
 		{"a commit that was not written to the log", []says{{0, committed(0, 1)}, {0, starts(2)}, {0, committed(2, 3)}}, ""},
+		{"epochs of others", []says{{0, committed(0, 1)}, {0, took(1, 5, 7)}, {0, committed(6, 8)}, {1, took(0, 6, 8)}}, ""},
+		{"epochs of others that were not written to the log", []says{{1, took(0, 7, 7)}, {0, committed(0, 1)}, {0, starts(8)}}, ""},
 		{"harmless", []says{{0, warn("bitcoin node", slog.String("error", "a b = c"))}}, ""},
 		{"talk", []says{{0, scribe(func(l *slog.Logger) { l.Info(`[DeadLetter]`, slog.String("pid", `"x" y=z`)) })}}, ""},
 
 		{"other states", []says{{0, committed(0, 1)}, {1, committed(0, 2)}}, "commits"},
 		{"an epoch left out", []says{{0, committed(0, 1)}, {0, committed(2, 3)}}, "commits"},
+		{"another state of others' epochs", []says{{0, committed(0, 1)}, {0, took(1, 5, 7)}, {1, took(0, 5, 6)}}, "commits"},
+		{"a gap before others' epochs", []says{{0, committed(0, 1)}, {0, took(2, 5, 7)}}, "commits"},
 		{"an epoch twice", []says{{0, committed(0, 1)}, {0, committed(0, 1)}}, "commits"},
 		{"commits forgotten", []says{{0, committed(0, 1)}, {0, committed(1, 2)}, {0, starts(1)}}, "commits"},
 		{"commits from nowhere", []says{{0, committed(0, 1)}, {0, starts(3)}}, "commits"},
