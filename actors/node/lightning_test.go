@@ -28,7 +28,7 @@ func TestNodesRevealPreimages(t *testing.T) {
 	c := h.connect(0)
 	ring := h.newRing()
 	proof, key := h.deposit(ring, 5250)
-	awaitBlock(c, h.chain.Height() - 2)
+	awaitBlock(c, h.chain.Height()-2)
 	cfg, err := lightning.FromFederation(h.federation.Config)
 	must(t, err)
 	public := [32]byte(schnorr.SerializePubKey(key.PubKey()))
@@ -53,15 +53,15 @@ func TestNodesRevealPreimages(t *testing.T) {
 		t.Fatalf("submission: %v", r)
 	}
 	for i := range h.nodes {
-		s := awaitContract(t, h.connect(i), h.federation.Config.ID(), id, lightningwire.State_STATE_VALID)
+		s := awaitContract(t, h.connect(i), h.federation.Config.ID(), id)
 		if s.Preimage == nil || *s.Preimage != preimage || s.FundedBy != (messages.OutPoint{Tx: tx.ID(), Index: 1}) {
 			t.Errorf("node %d: %+v", i, s)
 		}
 	}
 }
 
-// awaitContract asks until a contract is in a state.
-func awaitContract(t *testing.T, c *nodetest.Caller, federation messages.FederationID, id terms.ID, want lightning.State) lightning.Status {
+// awaitContract asks until an offer is decrypted.
+func awaitContract(t *testing.T, c *nodetest.Caller, federation messages.FederationID, id terms.ID) lightning.Status {
 	t.Helper()
 	body := lightning.ContractRequest(id)
 	for deadline := time.Now().Add(patience); ; {
@@ -69,7 +69,7 @@ func awaitContract(t *testing.T, c *nodetest.Caller, federation messages.Federat
 		if b := r.GetAnswer().GetBody(); b != nil {
 			s, err := lightning.ReadStatus(federation, id, b)
 			must(t, err)
-			if s.State == want {
+			if s.State == lightningwire.State_STATE_VALID {
 				return s
 			}
 		}
