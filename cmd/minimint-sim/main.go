@@ -32,8 +32,9 @@ func main() { os.Exit(run(os.Args)) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(garbage)
+		debug.SetMemoryLimit(memory)
 	}
 	err := app().RunContext(ctx, args)
 	if err == nil {
@@ -47,9 +48,13 @@ func run(args []string) int {
 	return 1
 }
 
-// garbage is how much of it may gather, in percent of what is alive: worlds are
-// small and make much, and a fifth of the time would go into looking for it.
-const garbage = 400
+// garbage is how much of it may gather, in percent of what is alive, and memory
+// how many bytes both may take before it is looked for more often: worlds are small
+// and make much, and a fifth of the time would go into looking for it.
+const (
+	garbage = 800
+	memory  = 2 << 30
+)
 
 func app() *cli.App {
 	a := &cli.App{

@@ -17,7 +17,8 @@ import (
 // BenchmarkFigures measures the figures of consensus that a simulation can tell.
 //
 // Delays, frames and bytes are those of ten members that all have work, where
-// every message takes one unit and nothing else takes time; in another network
+// every message takes one unit and nothing else takes time. Under a light load some
+// members begin an epoch only when they hear of it, a unit later; in another network
 // there are more frames, since less arrives together. They depend on nothing but
 // the code. Speed is that of the simulator with keyed hashes for cryptography and
 // all rules on: messages delivered by second of CPU at n = 4, epochs by second at
@@ -28,9 +29,13 @@ func BenchmarkFigures(b *testing.B) {
 		for b.Loop() {
 			live := run(b, scenario.Scenario{Nodes: 10, Network: "unit", Users: 100, Seed: 1})
 			crashed := run(b, scenario.Scenario{Nodes: 10, Network: "unit", Users: 100, Seed: 1, Faulty: scenario.Repeat(scenario.Crash, 3)})
+			light := run(b, scenario.Scenario{Nodes: 10, Network: "unit", Users: 10, Seed: 1})
+			lightCrashed := run(b, scenario.Scenario{Nodes: 10, Network: "unit", Users: 10, Seed: 1, Faulty: scenario.Repeat(scenario.Crash, 3)})
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(delay(live), "epoch_delays_live")
 			b.ReportMetric(delay(crashed), "epoch_delays_f_crashed")
+			b.ReportMetric(delay(light), "epoch_delays_live_light")
+			b.ReportMetric(delay(lightCrashed), "epoch_delays_f_crashed_light")
 			b.ReportMetric(live.FramesPerPeer(), "frames_per_peer_epoch_n10")
 			b.ReportMetric(live.BytesIn(), "bytes_in_per_epoch_n10")
 			b.ReportMetric(live.WireIn(), "wire_bytes_in_per_epoch_n10")
@@ -63,7 +68,8 @@ func run(b *testing.B, s scenario.Scenario) measure.Result {
 // second epoch on. Disks take time, as in every real one. Garbage is collected as
 // rarely as in minimint-sim.
 func speed(b *testing.B, name string, n, epochs int, figure func(measure.Result) float64) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(2 << 30))
 	var values []float64
 	for b.Loop() {
 		cfg := world.Config{

@@ -52,6 +52,8 @@ var definitions = []definition{
 	{"rebuild_s_100k_epochs", "s", 60, recovery, "actors/consensus", "a member comes back without data at epoch 100,000: a snapshot and 1,000 epochs"},
 	{"epoch_delays_live", "delays", 5, simulation, "sim/measure", "message delays of an epoch, encrypted, all of 10 members live and with work: median"},
 	{"epoch_delays_f_crashed", "delays", 8, simulation, "sim/measure", "the same with 3 of them crashed, steady"},
+	{"epoch_delays_live_light", "delays", 0, simulation, "sim/measure", "all live, with work at few of them: the others begin when they hear of it"},
+	{"epoch_delays_f_crashed_light", "delays", 0, simulation, "sim/measure", "the same with 3 crashed"},
 	{"frames_per_peer_epoch_n10", "frames", 10, simulation, "sim/measure", "frames that a member has of each other in an epoch, all live, every message one unit"},
 	{"frames_per_peer_epoch_n10_continent", "frames", 0, simulation, "sim/measure", "the same where messages take 10 to 30 ms, and so arrive one by one"},
 	{"bytes_in_per_epoch_n10", "bytes", 25_000, simulation, "sim/measure", "messages that a member has of the 9 others in an epoch, every message one unit, certificates included"},
