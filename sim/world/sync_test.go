@@ -69,3 +69,24 @@ func TestWithoutJournalSync(t *testing.T) {
 	}
 	t.Error("without the sync of the journal nobody contradicts itself, and all agree")
 }
+
+// TestUnsyncedMemberListens: what the configuration promises without the sync. As long as
+// one machine at a time loses power, the others remember what its member said, and it
+// contradicts nothing.
+func TestUnsyncedMemberListens(t *testing.T) {
+	for seed := range uint64(2) {
+		cfg := config(seed)
+		cfg.Unsynced, cfg.Sync = true, 2*time.Millisecond
+		cfg.Network.Delay = network.Uniform(5*time.Millisecond, 40*time.Millisecond)
+		w := world.New(cfg)
+		victim := w.Node(int(seed) % 4)
+		for range 4 {
+			w.Run(2*time.Second + time.Duration(w.Rand("power").IntN(300))*time.Millisecond)
+			victim.PowerFailure()
+			w.Run(100 * time.Millisecond)
+			victim.Restart()
+			w.Run(6 * time.Second) // until it takes part again: it counts as faulty meanwhile
+		}
+		verify(t, w)
+	}
+}
