@@ -305,13 +305,20 @@ func (f *federation) traffic() int {
 // actor sees it.
 type fence chan struct{}
 
+// A halt is a message that keeps an actor in its turn until it is closed, so that what is
+// sent meanwhile lies in the mailbox.
+type halt chan struct{}
+
 func passFence(next actor.ReceiverFunc) actor.ReceiverFunc {
 	return func(ctx actor.ReceiverContext, env *actor.MessageEnvelope) {
-		if f, ok := env.Message.(fence); ok {
-			close(f)
-			return
+		switch m := env.Message.(type) {
+		case fence:
+			close(m)
+		case halt:
+			<-m
+		default:
+			next(ctx, env)
 		}
-		next(ctx, env)
 	}
 }
 

@@ -258,7 +258,7 @@ func (h *Instance) doubt(ctx actor.Context) {
 		h.journal.said, h.recall.proven = max(said, h.journal.said), false
 		return
 	}
-	h.core, h.pending, h.recall.waited = nil, honeybadger.Step{}, 0
+	h.core, h.pending, h.due, h.recall.waited = nil, honeybadger.Step{}, false, 0
 	h.recall.sure = false
 	h.wake(ctx)
 }

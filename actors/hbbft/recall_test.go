@@ -213,7 +213,11 @@ func TestLateRecall(t *testing.T) {
 	f.settle()
 	f.forget()
 	next := victim.where().Next
+	wait := make(halt)
+	f.as.Root.Send(victim.actor, wait)
+	victim.tell(tohbbft.PeerUp{Peer: 0}) // something to say, which is then never said
 	claim(1)
+	close(wait)
 	f.settle()
 	victim.give("back")
 	for i := range 3 {
