@@ -232,7 +232,7 @@ func (h *Instance) remembers(ctx actor.Context) bool {
 	if h.cfg.TrustJournal {
 		h.journal.mark.silent = 0
 	}
-	r.sure = true
+	r.sure, r.reported = true, false
 	return true
 }
 

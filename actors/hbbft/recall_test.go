@@ -204,31 +204,37 @@ func TestLateRecall(t *testing.T) {
 	f.nodes[0].give("before")
 	f.await(all, "before")
 	victim := f.nodes[3]
-	claim := func(from messages.PeerID) {
-		victim.tell(tohbbft.PeerFrame{From: from, Frame: frames.Frame{Said: 1, Heard: 1 << 20}})
-	}
-	claim(0)
-	victim.give("one alone changes nothing")
-	f.await(all, "one alone changes nothing")
-	f.settle()
-	f.forget()
-	next := victim.where().Next
-	wait := make(halt)
-	f.as.Root.Send(victim.actor, wait)
-	victim.tell(tohbbft.PeerUp{Peer: 0}) // something to say, which is then never said
-	claim(1)
-	close(wait)
-	f.settle()
-	victim.give("back")
-	for i := range 3 {
-		f.nodes[0].give(fmt.Sprint("after ", i))
-		f.await(all, fmt.Sprint("after ", i))
-	}
-	f.await(all, "back")
-	for _, h := range f.said(3) {
-		if len(h.frame.Statements) > 0 && h.frame.Epoch < next+2 {
-			t.Errorf("at %d it says in epoch %d: %v", next, h.frame.Epoch, h.frame.Statements)
+	for round := range 2 {
+		claim := func(from messages.PeerID) {
+			victim.tell(tohbbft.PeerFrame{From: from, Frame: frames.Frame{Said: 1, Heard: 1 << (20 + round)}})
 		}
+		claim(0)
+		victim.give(fmt.Sprint("one alone changes nothing, ", round))
+		f.await(all, fmt.Sprint("one alone changes nothing, ", round))
+		f.settle()
+		f.forget()
+		next := victim.where().Next
+		wait := make(halt)
+		f.as.Root.Send(victim.actor, wait)
+		victim.tell(tohbbft.PeerUp{Peer: 0}) // something to say, which is then never said
+		claim(1)
+		close(wait)
+		f.settle()
+		victim.give(fmt.Sprint("back ", round))
+		for i := range 3 {
+			f.nodes[0].give(fmt.Sprint("after ", i, round))
+			f.await(all, fmt.Sprint("after ", i, round))
+		}
+		f.await(all, fmt.Sprint("back ", round))
+		for _, h := range f.said(3) {
+			if len(h.frame.Statements) > 0 && h.frame.Epoch < next+2 {
+				t.Errorf("at %d it says in epoch %d: %v", next, h.frame.Epoch, h.frame.Statements)
+			}
+		}
+		victim.mu.Lock()
+		victim.lost = false // its processor was started again
+		victim.mu.Unlock()
+		victim.tell(victim.where())
 	}
 }
 
