@@ -100,6 +100,10 @@ func TestRefusals(t *testing.T) {
 		return other
 	}
 	h.refused("amount that pays for nothing", messages.RejectContractAmount, h.fund(change(func(o *terms.Outgoing) { o.Amount = fees.Claim })))
+	nowhere := [32]byte{31: 5} // on no point of the curve: nobody could ever take it
+	h.refused("a key that is none", messages.RejectMalformed, h.fund(change(func(o *terms.Outgoing) { o.UserKey = nowhere })))
+	lost := terms.Output{Purchase: &terms.Purchase{Offer: offerID, RefundKey: nowhere}}
+	h.refused("a refund to nobody", messages.RejectMalformed, h.tx(deal{outputs: []terms.Output{lost}, cost: offer.Amount}))
 	h.refused("expiry now", messages.RejectExpiry, h.fund(change(func(o *terms.Outgoing) { o.Expiry = h.height() })))
 	h.refused("expiry too far ahead", messages.RejectExpiry, h.fund(change(func(o *terms.Outgoing) { o.Expiry = h.height() + lightning.MaxLife + 1 })))
 	h.refused("no contract", messages.RejectContractUnknown, h.take(terms.Input{Contract: id, Way: terms.Expired}, o.Amount, user))
