@@ -16,12 +16,12 @@
 //
 // A user who wants to be paid announces an offer: the preimage of an invoice,
 // encrypted to the members under all other terms. Whoever gets a Lightning payment
-// for that invoice buys the offer, once; a payer in the same federation, who finds it
-// by its payment hash, buys it himself and needs no gateway. Then each member proposes its share of
-// the decryption as a consensus item; the first n−f, in the order of consensus,
-// reveal the preimage. If it fits the payment hash, the money is the user's; if
-// what was encrypted is anything else, or does not open at all, it is the
-// buyer's again. All members open with the same shares, hence alike.
+// for that invoice buys the offer, once; a payer in the same federation, who finds
+// it by its payment hash, buys it himself and needs no gateway. Then each member
+// proposes its share of the decryption as a consensus item; the first n−f, in the
+// order of consensus, reveal the preimage. If it fits the payment hash, the money is
+// the user's; if what was encrypted is anything else, or does not open at all, it is
+// the buyer's again. All members open with the same shares, hence alike.
 //
 // # Gateways
 //

@@ -19,21 +19,29 @@ func (m *Module) ApplyOutput(tx storage.Tx, env contract.Env, at messages.OutPoi
 	if err != nil {
 		return contract.Worth{}, err
 	}
+	pay := payment{ledger: env.Ledger(), at: at, height: height}
 	switch {
 	case out.Outgoing != nil:
-		return m.fund(tx, env.Ledger(), at, *out.Outgoing, height)
+		return m.fund(tx, pay, *out.Outgoing)
 	case out.Offer != nil:
 		return m.announce(tx, *out.Offer, height)
 	case out.Purchase != nil:
-		return m.buy(tx, env.Ledger(), at, *out.Purchase, height)
+		return m.buy(tx, pay, *out.Purchase)
 	default:
 		return m.list(tx, *out.Listing, height)
 	}
 }
 
+// A payment is where an output stands that puts money into a contract, and when.
+type payment struct {
+	ledger contract.Ledger
+	at     messages.OutPoint
+	height uint32
+}
+
 // fund opens an outgoing contract. One with these terms that was funded before
 // takes no more money (H9, V1): it would be lost, or paid for once and taken twice.
-func (m *Module) fund(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint, o terms.Outgoing, height uint32) (contract.Worth, error) {
+func (m *Module) fund(tx storage.Tx, pay payment, o terms.Outgoing) (contract.Worth, error) {
 	id := o.ID(m.cfg.Seal.Federation)
 	if stored(tx, id) != nil {
 		return contract.Worth{}, messages.Reject(messages.RejectContractExists, "contract %s was funded before", id)
@@ -41,15 +49,15 @@ func (m *Module) fund(tx storage.Tx, ledger contract.Ledger, at messages.OutPoin
 	if err := m.takable(o.Amount); err != nil {
 		return contract.Worth{}, err
 	}
-	if err := within(o.Expiry, height, MaxLife); err != nil {
+	if err := within(o.Expiry, pay.height, MaxLife); err != nil {
 		return contract.Worth{}, err
 	}
 	store(tx, &lightningwire.Contract{
-		Id: id[:], State: lightningwire.State_STATE_FUNDED, Transaction: at.Tx[:], Index: at.Index,
+		Id: id[:], State: lightningwire.State_STATE_FUNDED, Transaction: pay.at.Tx[:], Index: pay.at.Index,
 		Terms: &lightningwire.Contract_Outgoing{Outgoing: o.Wire()},
 	})
-	tx.Put(fundingKey(at), id[:])
-	ledger.Liability(lineOutgoing, int64(o.Amount))
+	tx.Put(fundingKey(pay.at), id[:])
+	pay.ledger.Liability(lineOutgoing, int64(o.Amount))
 	return contract.Worth{Amount: o.Amount, Fee: m.cfg.Fees.Contract}, nil
 }
 
@@ -88,7 +96,7 @@ func (m *Module) announce(tx storage.Tx, o terms.Offer, height uint32) (contract
 // buy turns an offer into a contract, once, and makes its decryption a task of all
 // members. The buyer names the offer and his own key and nothing else, so all that
 // the offer says holds (H7), and there is no outcome that he could choose (H10, V1).
-func (m *Module) buy(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint, p terms.Purchase, height uint32) (contract.Worth, error) {
+func (m *Module) buy(tx storage.Tx, pay payment, p terms.Purchase) (contract.Worth, error) {
 	id := p.Offer
 	c := stored(tx, id)
 	if c.GetOffer() == nil {
@@ -98,16 +106,16 @@ func (m *Module) buy(tx storage.Tx, ledger contract.Ledger, at messages.OutPoint
 		return contract.Worth{}, messages.Reject(messages.RejectContractExists, "offer %s was bought before", id)
 	}
 	o := offerOf(c)
-	if err := within(o.Expiry, height, MaxLife); err != nil {
+	if err := within(o.Expiry, pay.height, MaxLife); err != nil {
 		return contract.Worth{}, err
 	}
 	takeOffer(tx, c)
-	c.State, c.Transaction, c.Index = lightningwire.State_STATE_DECRYPTING, at.Tx[:], at.Index
+	c.State, c.Transaction, c.Index = lightningwire.State_STATE_DECRYPTING, pay.at.Tx[:], pay.at.Index
 	c.Number, c.RefundKey = number(tx), p.RefundKey[:]
 	tx.Put(key(keyTask, be64(c.Number)), id[:])
-	tx.Put(fundingKey(at), id[:])
+	tx.Put(fundingKey(pay.at), id[:])
 	store(tx, c)
-	ledger.Liability(lineIncoming, int64(o.Amount))
+	pay.ledger.Liability(lineIncoming, int64(o.Amount))
 	return contract.Worth{Amount: o.Amount, Fee: m.cfg.Fees.Contract}, nil
 }
 
