@@ -24,27 +24,47 @@ func OffersRequest(hash messages.Digest) []byte {
 	return canonical.Marshal(&lightningwire.OffersRequest{PaymentHash: hash[:]})
 }
 
+// KeyRequest is the body of the query "key"; ReadContracts reads its answer.
+func KeyRequest(key [32]byte) []byte {
+	return canonical.Marshal(&lightningwire.KeyRequest{Key: key[:]})
+}
+
 // ReadOffers reads the offers of a payment hash, the oldest first. They are as they
 // were announced; whether one is worth its price nobody can see, but buying one
 // that is not costs fees only.
-func ReadOffers(hash messages.Digest, b []byte) ([]terms.Offer, error) {
-	w := new(lightningwire.Offers)
+func ReadOffers(federation messages.FederationID, hash messages.Digest, b []byte) ([]Status, error) {
+	return readContracts(federation, b, func(s Status) bool {
+		return s.State == lightningwire.State_STATE_OFFERED && s.Offer != nil && s.Offer.PaymentHash == hash
+	})
+}
+
+// ReadContracts reads the contracts and offers in which a user or buyer has a key:
+// with it, whoever has nothing but a seed finds what is his.
+func ReadContracts(federation messages.FederationID, key [32]byte, b []byte) ([]Status, error) {
+	return readContracts(federation, b, func(s Status) bool {
+		return s.Outgoing != nil && s.Outgoing.UserKey == key || s.Offer != nil && (s.Offer.ClaimKey == key || s.RefundKey == key)
+	})
+}
+
+// readContracts reads a list of what was asked for.
+func readContracts(federation messages.FederationID, b []byte, asked func(Status) bool) ([]Status, error) {
+	w := new(lightningwire.Contracts)
 	if err := canonical.Unmarshal(b, w, maxAnswer); err != nil {
-		return nil, fmt.Errorf("lightning: offers: %w", err)
+		return nil, fmt.Errorf("lightning: contracts: %w", err)
 	}
-	if n := len(w.GetOffers()); n > maxOffers {
-		return nil, fmt.Errorf("lightning: %d offers in an answer", n)
+	if n := len(w.GetContracts()); n > maxContracts {
+		return nil, fmt.Errorf("lightning: %d contracts in an answer", n)
 	}
-	var out []terms.Offer
-	for _, c := range w.GetOffers() {
-		o, err := terms.OfferOf(c.GetOffer())
-		if err == nil && o.PaymentHash != hash {
-			err = errors.New("it is of another payment hash")
+	var out []Status
+	for i, c := range w.GetContracts() {
+		s, err := statusOf(federation, c)
+		if err == nil && !asked(s) {
+			err = errors.New("nobody asked for it")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("lightning: offer: %w", err)
+			return nil, fmt.Errorf("lightning: contract %d of an answer: %w", i, err)
 		}
-		out = append(out, o)
+		out = append(out, s)
 	}
 	return out, nil
 }

@@ -135,7 +135,7 @@ func FuzzReadStatus(f *testing.F) {
 func FuzzQuery(f *testing.F) {
 	d := newDesk(f, config(-1, 4))
 	d.at(now)
-	for _, method := range []string{"contract", "gateways", "summary", "nothing"} {
+	for _, method := range []string{"contract", "offers", "key", "gateways", "summary", "nothing"} {
 		f.Add(method, canonical.Marshal(&lightningwire.ContractRequest{Id: make([]byte, 32)}))
 	}
 	f.Fuzz(func(t *testing.T, method string, body []byte) {

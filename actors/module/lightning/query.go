@@ -19,7 +19,8 @@ const maxQuery = 64
 // of package lightningwire:
 //
 //	"contract"  ContractRequest → Contract   a contract or offer; RejectContractUnknown for now if there is none
-//	"offers"    OffersRequest → Offers       at most 16 of a payment hash that can be bought, the oldest first
+//	"offers"    OffersRequest → Contracts    at most 16 of a payment hash that can be bought, the oldest first
+//	"key"       KeyRequest → Contracts       at most 16 in which a user or buyer has this key
 //	"gateways"  (empty) → Gateways           who is listed now, at most MaxGateways and MaxVetted
 //	"summary"   (empty) → Summary            agreed height, fees, limits
 func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, error) {
@@ -30,12 +31,14 @@ func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, er
 		answer, err = contractOf(r, body)
 	case "offers":
 		answer, err = offersOf(r, body)
+	case "key":
+		answer, err = contractsOf(r, body)
 	case "gateways":
 		answer = m.gateways(r)
 	case "summary":
 		answer = m.summary(r)
 	default:
-		err = messages.Reject(messages.RejectUnknownQuery, "the Lightning module answers contract, offers, gateways and summary, not %.40q", method)
+		err = messages.Reject(messages.RejectUnknownQuery, "the Lightning module answers contract, offers, key, gateways and summary, not %.40q", method)
 	}
 	if err != nil {
 		return nil, err
@@ -59,11 +62,13 @@ func contractOf(r storage.Reader, body []byte) (*lightningwire.Contract, error) 
 	return c, nil
 }
 
-// maxOffers bounds the offers of one answer. Whoever made an invoice announced his
-// offer before he showed it, so it is among the oldest of its payment hash.
-const maxOffers = 16
+// maxContracts bounds the contracts of one answer. Whoever made an invoice
+// announced his offer before he showed it, so it is among the oldest of its payment
+// hash; and a key that is fresh each time has few contracts, unless others give its
+// owner money.
+const maxContracts = 16
 
-func offersOf(r storage.Reader, body []byte) (*lightningwire.Offers, error) {
+func offersOf(r storage.Reader, body []byte) (*lightningwire.Contracts, error) {
 	w := new(lightningwire.OffersRequest)
 	if err := canonical.Unmarshal(body, w, maxQuery); err != nil {
 		return nil, messages.Reject(messages.RejectMalformed, "offers: %v", err)
@@ -71,14 +76,33 @@ func offersOf(r storage.Reader, body []byte) (*lightningwire.Offers, error) {
 	if n := len(w.GetPaymentHash()); n != len(messages.Digest{}) {
 		return nil, messages.Reject(messages.RejectMalformed, "offers: a payment hash has 32 bytes, not %d", n)
 	}
-	out, height := new(lightningwire.Offers), heightOf(r)
+	out, height := new(lightningwire.Contracts), heightOf(r)
 	for _, id := range r.Scan(key(keyByHash, w.GetPaymentHash())) {
-		if len(out.Offers) == maxOffers {
+		if len(out.Contracts) == maxContracts {
 			break
 		}
 		if c := stored(r, terms.ID(id)); c.GetOffer().GetExpiry() > height {
-			out.Offers = append(out.Offers, c)
+			out.Contracts = append(out.Contracts, c)
 		}
+	}
+	return out, nil
+}
+
+func contractsOf(r storage.Reader, body []byte) (*lightningwire.Contracts, error) {
+	w := new(lightningwire.KeyRequest)
+	if err := canonical.Unmarshal(body, w, maxQuery); err != nil {
+		return nil, messages.Reject(messages.RejectMalformed, "key: %v", err)
+	}
+	prefix := key(keyParty, w.GetKey())
+	if n := len(w.GetKey()); n != len([32]byte{}) {
+		return nil, messages.Reject(messages.RejectMalformed, "key: it has 32 bytes, not %d", n)
+	}
+	out := new(lightningwire.Contracts)
+	for k := range r.Scan(prefix) {
+		if len(out.Contracts) == maxContracts {
+			break
+		}
+		out.Contracts = append(out.Contracts, stored(r, terms.ID(k[len(prefix):])))
 	}
 	return out, nil
 }

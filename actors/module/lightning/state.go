@@ -24,6 +24,7 @@ const (
 	keyNext     = 'n' // → number of the next offer or task (8)
 	keyShare    = 's' // id, member (2) → share; while it is being decrypted
 	keyByHash   = 'q' // payment hash, number (8) → id of an offer that waits to be bought
+	keyParty    = 'k' // key of a user or buyer (32), id → nothing; as long as the contract
 	keyOffers   = 'a' // → number of offers that wait to be bought (8)
 	keyGateway  = 'g' // gateway's key → Listed
 	keyDue      = 'e' // height (4), letter of its table, id or key → nothing; may be forgotten then
@@ -73,8 +74,34 @@ func stored(r storage.Reader, id terms.ID) *lightningwire.Contract {
 	return read(raw, new(lightningwire.Contract))
 }
 
+// store writes a contract or offer, and under which keys it can be found.
 func store(tx storage.Tx, c *lightningwire.Contract) {
 	tx.Put(key(keyContract, c.GetId()), canonical.Marshal(c))
+	for _, party := range partiesOf(c) {
+		if k := key(keyParty, party, c.GetId()); tx.Get(k) == nil {
+			tx.Put(k, []byte{})
+		}
+	}
+}
+
+func remove(tx storage.Tx, c *lightningwire.Contract) {
+	tx.Delete(key(keyContract, c.GetId()))
+	for _, party := range partiesOf(c) {
+		tx.Delete(key(keyParty, party, c.GetId()))
+	}
+}
+
+// partiesOf are the keys whose owners may have lost all but their seed: users, and
+// payers who buy for themselves. A gateway's key stands in all its contracts.
+func partiesOf(c *lightningwire.Contract) [][]byte {
+	switch {
+	case c.GetOutgoing() != nil:
+		return [][]byte{c.GetOutgoing().GetUserKey()}
+	case c.GetRefundKey() != nil:
+		return [][]byte{c.GetOffer().GetClaimKey(), c.GetRefundKey()}
+	default:
+		return [][]byte{c.GetOffer().GetClaimKey()}
+	}
 }
 
 // offerOf returns the terms of an incoming contract of ours.
@@ -178,10 +205,10 @@ func forget(tx storage.Tx, height uint32, table byte, name []byte) {
 		switch {
 		case c == nil:
 		case c.GetState() == lightningwire.State_STATE_OFFERED:
-			tx.Delete(key(keyContract, name))
+			remove(tx, c)
 			takeOffer(tx, c)
 		case closed(c) && forgottenAt(c) <= height:
-			tx.Delete(key(keyContract, name))
+			remove(tx, c)
 			tx.Delete(fundingKey(messages.OutPoint{Tx: messages.TxID(c.GetTransaction()), Index: c.GetIndex()}))
 		}
 	}

@@ -16,6 +16,7 @@ type State = lightningwire.State
 // A Status is a contract or offer as the state has it: what the query "contract"
 // and the outcome of a funding output tell.
 type Status struct {
+	ID    terms.ID
 	State State
 	// Outgoing or Offer are its terms.
 	Outgoing *terms.Outgoing
@@ -38,16 +39,19 @@ func ReadStatus(federation messages.FederationID, id terms.ID, b []byte) (Status
 	if err := canonical.Unmarshal(b, c, maxRecord); err != nil {
 		return Status{}, fmt.Errorf("lightning: status: %w", err)
 	}
-	s, err := statusOf(federation, id, c)
+	s, err := statusOf(federation, c)
+	if err == nil && s.ID != id {
+		err = errors.New("it is of another contract")
+	}
 	if err != nil {
 		return Status{}, fmt.Errorf("lightning: status of contract %s: %w", id, err)
 	}
 	return s, nil
 }
 
-func statusOf(federation messages.FederationID, id terms.ID, c *lightningwire.Contract) (Status, error) {
+// statusOf checks that the id is that of the terms.
+func statusOf(federation messages.FederationID, c *lightningwire.Contract) (Status, error) {
 	s := Status{State: c.GetState(), ClosedHeight: c.GetClosedHeight()}
-	var got terms.ID
 	var hash messages.Digest
 	switch t := c.GetTerms().(type) {
 	case *lightningwire.Contract_Outgoing:
@@ -55,18 +59,18 @@ func statusOf(federation messages.FederationID, id terms.ID, c *lightningwire.Co
 		if err != nil {
 			return Status{}, err
 		}
-		s.Outgoing, got, hash = &o, o.ID(federation), o.PaymentHash
+		s.Outgoing, s.ID, hash = &o, o.ID(federation), o.PaymentHash
 	case *lightningwire.Contract_Offer:
 		o, err := terms.OfferOf(t.Offer)
 		if err != nil {
 			return Status{}, err
 		}
-		s.Offer, got, hash = &o, o.ID(federation), o.PaymentHash
+		s.Offer, s.ID, hash = &o, o.ID(federation), o.PaymentHash
 	default:
 		return Status{}, errors.New("no terms")
 	}
-	if got != id || string(c.GetId()) != string(id[:]) {
-		return Status{}, fmt.Errorf("terms are those of %s", got)
+	if string(c.GetId()) != string(s.ID[:]) {
+		return Status{}, fmt.Errorf("terms are those of %s", s.ID)
 	}
 	if _, known := lightningwire.State_name[int32(s.State)]; !known || s.State == lightningwire.State_STATE_UNKNOWN {
 		return Status{}, fmt.Errorf("state %d", s.State)

@@ -1134,28 +1134,27 @@ func (x *OffersRequest) GetPaymentHash() []byte {
 	return nil
 }
 
-// Offers that wait to be bought, the oldest first.
-type Offers struct {
+type KeyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offers        []*Contract            `protobuf:"bytes,1,rep,name=offers,proto3" json:"offers,omitempty"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Offers) Reset() {
-	*x = Offers{}
+func (x *KeyRequest) Reset() {
+	*x = KeyRequest{}
 	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Offers) String() string {
+func (x *KeyRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Offers) ProtoMessage() {}
+func (*KeyRequest) ProtoMessage() {}
 
-func (x *Offers) ProtoReflect() protoreflect.Message {
+func (x *KeyRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1167,14 +1166,58 @@ func (x *Offers) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Offers.ProtoReflect.Descriptor instead.
-func (*Offers) Descriptor() ([]byte, []int) {
+// Deprecated: Use KeyRequest.ProtoReflect.Descriptor instead.
+func (*KeyRequest) Descriptor() ([]byte, []int) {
 	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{13}
 }
 
-func (x *Offers) GetOffers() []*Contract {
+func (x *KeyRequest) GetKey() []byte {
 	if x != nil {
-		return x.Offers
+		return x.Key
+	}
+	return nil
+}
+
+type Contracts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contracts     []*Contract            `protobuf:"bytes,1,rep,name=contracts,proto3" json:"contracts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contracts) Reset() {
+	*x = Contracts{}
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contracts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contracts) ProtoMessage() {}
+
+func (x *Contracts) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contracts.ProtoReflect.Descriptor instead.
+func (*Contracts) Descriptor() ([]byte, []int) {
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Contracts) GetContracts() []*Contract {
+	if x != nil {
+		return x.Contracts
 	}
 	return nil
 }
@@ -1189,7 +1232,7 @@ type GatewayEntry struct {
 
 func (x *GatewayEntry) Reset() {
 	*x = GatewayEntry{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1244,7 @@ func (x *GatewayEntry) String() string {
 func (*GatewayEntry) ProtoMessage() {}
 
 func (x *GatewayEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[14]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1257,7 @@ func (x *GatewayEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GatewayEntry.ProtoReflect.Descriptor instead.
 func (*GatewayEntry) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{14}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GatewayEntry) GetListing() *Listing {
@@ -1241,7 +1284,7 @@ type Gateways struct {
 
 func (x *Gateways) Reset() {
 	*x = Gateways{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1296,7 @@ func (x *Gateways) String() string {
 func (*Gateways) ProtoMessage() {}
 
 func (x *Gateways) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[15]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1309,7 @@ func (x *Gateways) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gateways.ProtoReflect.Descriptor instead.
 func (*Gateways) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{15}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Gateways) GetHeight() uint32 {
@@ -1300,7 +1343,7 @@ type Summary struct {
 
 func (x *Summary) Reset() {
 	*x = Summary{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1355,7 @@ func (x *Summary) String() string {
 func (*Summary) ProtoMessage() {}
 
 func (x *Summary) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[16]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1368,7 @@ func (x *Summary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Summary.ProtoReflect.Descriptor instead.
 func (*Summary) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{16}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Summary) GetHeight() uint32 {
@@ -1400,7 +1443,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[17]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1455,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[17]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1468,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{17}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{18}
 }
 
 type Terms struct {
@@ -1441,7 +1484,7 @@ type Terms struct {
 
 func (x *Terms) Reset() {
 	*x = Terms{}
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[18]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1496,7 @@ func (x *Terms) String() string {
 func (*Terms) ProtoMessage() {}
 
 func (x *Terms) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[18]
+	mi := &file_actors_module_lightning_lightningwire_lightning_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1509,7 @@ func (x *Terms) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Terms.ProtoReflect.Descriptor instead.
 func (*Terms) Descriptor() ([]byte, []int) {
-	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{18}
+	return file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Terms) GetContractFeeMsat() uint64 {
@@ -1585,9 +1628,12 @@ const file_actors_module_lightning_lightningwire_lightning_proto_rawDesc = "" +
 	"\x0fContractRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\"2\n" +
 	"\rOffersRequest\x12!\n" +
-	"\fpayment_hash\x18\x01 \x01(\fR\vpaymentHash\">\n" +
-	"\x06Offers\x124\n" +
-	"\x06offers\x18\x01 \x03(\v2\x1c.minimint.lightning.ContractR\x06offers\"]\n" +
+	"\fpayment_hash\x18\x01 \x01(\fR\vpaymentHash\"\x1e\n" +
+	"\n" +
+	"KeyRequest\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\"G\n" +
+	"\tContracts\x12:\n" +
+	"\tcontracts\x18\x01 \x03(\v2\x1c.minimint.lightning.ContractR\tcontracts\"]\n" +
 	"\fGatewayEntry\x125\n" +
 	"\alisting\x18\x01 \x01(\v2\x1b.minimint.lightning.ListingR\alisting\x12\x16\n" +
 	"\x06vetted\x18\x02 \x01(\bR\x06vetted\"`\n" +
@@ -1645,7 +1691,7 @@ func file_actors_module_lightning_lightningwire_lightning_proto_rawDescGZIP() []
 }
 
 var file_actors_module_lightning_lightningwire_lightning_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_actors_module_lightning_lightningwire_lightning_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_actors_module_lightning_lightningwire_lightning_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_actors_module_lightning_lightningwire_lightning_proto_goTypes = []any{
 	(Way)(0),                // 0: minimint.lightning.Way
 	(State)(0),              // 1: minimint.lightning.State
@@ -1662,12 +1708,13 @@ var file_actors_module_lightning_lightningwire_lightning_proto_goTypes = []any{
 	(*Listed)(nil),          // 12: minimint.lightning.Listed
 	(*ContractRequest)(nil), // 13: minimint.lightning.ContractRequest
 	(*OffersRequest)(nil),   // 14: minimint.lightning.OffersRequest
-	(*Offers)(nil),          // 15: minimint.lightning.Offers
-	(*GatewayEntry)(nil),    // 16: minimint.lightning.GatewayEntry
-	(*Gateways)(nil),        // 17: minimint.lightning.Gateways
-	(*Summary)(nil),         // 18: minimint.lightning.Summary
-	(*Genesis)(nil),         // 19: minimint.lightning.Genesis
-	(*Terms)(nil),           // 20: minimint.lightning.Terms
+	(*KeyRequest)(nil),      // 15: minimint.lightning.KeyRequest
+	(*Contracts)(nil),       // 16: minimint.lightning.Contracts
+	(*GatewayEntry)(nil),    // 17: minimint.lightning.GatewayEntry
+	(*Gateways)(nil),        // 18: minimint.lightning.Gateways
+	(*Summary)(nil),         // 19: minimint.lightning.Summary
+	(*Genesis)(nil),         // 20: minimint.lightning.Genesis
+	(*Terms)(nil),           // 21: minimint.lightning.Terms
 }
 var file_actors_module_lightning_lightningwire_lightning_proto_depIdxs = []int32{
 	4,  // 0: minimint.lightning.Listing.gateway:type_name -> minimint.lightning.Gateway
@@ -1681,9 +1728,9 @@ var file_actors_module_lightning_lightningwire_lightning_proto_depIdxs = []int32
 	2,  // 8: minimint.lightning.Contract.outgoing:type_name -> minimint.lightning.Outgoing
 	3,  // 9: minimint.lightning.Contract.offer:type_name -> minimint.lightning.Offer
 	5,  // 10: minimint.lightning.Listed.listing:type_name -> minimint.lightning.Listing
-	11, // 11: minimint.lightning.Offers.offers:type_name -> minimint.lightning.Contract
+	11, // 11: minimint.lightning.Contracts.contracts:type_name -> minimint.lightning.Contract
 	5,  // 12: minimint.lightning.GatewayEntry.listing:type_name -> minimint.lightning.Listing
-	16, // 13: minimint.lightning.Gateways.gateways:type_name -> minimint.lightning.GatewayEntry
+	17, // 13: minimint.lightning.Gateways.gateways:type_name -> minimint.lightning.GatewayEntry
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name
@@ -1715,7 +1762,7 @@ func file_actors_module_lightning_lightningwire_lightning_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_module_lightning_lightningwire_lightning_proto_rawDesc), len(file_actors_module_lightning_lightningwire_lightning_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
