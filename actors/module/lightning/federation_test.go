@@ -12,7 +12,7 @@ import (
 )
 
 // configured is a federation of four with this module's part.
-func configured(t *testing.T, genesis, terms []byte) *federation.Config {
+func configured(t testing.TB, genesis, terms []byte) *federation.Config {
 	t.Helper()
 	key := func(threshold, size int) federation.ThresholdKey {
 		k := federation.ThresholdKey{Threshold: threshold, Group: make([]byte, size)}

@@ -10,6 +10,7 @@ import (
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/messages/canonical"
+	"minimint/messages/federation"
 	"minimint/messages/outcome"
 	"minimint/messages/transaction"
 	"minimint/messages/wire"
@@ -99,7 +100,7 @@ func wellFormed(t *testing.T, r *messages.Rejection) {
 
 // A member that lies about a contract makes clients refuse its answer, or tells
 // them something that has the terms which they asked for.
-func FuzzReadStatus(f *testing.F) {
+func FuzzAnswers(f *testing.F) {
 	d := newDesk(f, config(-1, 4))
 	d.at(now)
 	o := outgoingUntil(now + 5)
@@ -115,7 +116,18 @@ func FuzzReadStatus(f *testing.F) {
 			}
 		}
 	}
+	for _, query := range []struct {
+		method string
+		body   []byte
+	}{{"offers", lightning.OffersRequest(hashOf(preimage))}, {"key", lightning.KeyRequest(xonly(user))}, {"gateways", nil}} {
+		b, err := d.Query(d.scope(), query.method, query.body)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		readLists(t, b)
 		for i, id := range ids {
 			s, err := lightning.ReadStatus(banktest.Federation, id, b)
 			if err != nil {
@@ -127,6 +139,46 @@ func FuzzReadStatus(f *testing.F) {
 			if s.State.String() == "" || s.Preimage != nil && hashOf(*s.Preimage) != hashOf(preimage) {
 				t.Fatalf("status %+v", s)
 			}
+		}
+	})
+}
+
+// readLists reads bytes as each kind of list. What is read was asked for.
+func readLists(t *testing.T, b []byte) {
+	if list, err := lightning.ReadOffers(banktest.Federation, hashOf(preimage), b); err == nil {
+		for _, s := range list {
+			if s.Offer == nil || s.Offer.PaymentHash != hashOf(preimage) || s.Offer.ID(banktest.Federation) != s.ID {
+				t.Fatalf("offer %+v", s)
+			}
+		}
+	}
+	if list, err := lightning.ReadContracts(banktest.Federation, xonly(user), b); err == nil && len(list) > 16 {
+		t.Fatalf("%d contracts", len(list))
+	}
+	if _, list, err := lightning.ReadGateways(banktest.Federation, b); err == nil {
+		for _, g := range list {
+			if err := g.Verify(banktest.Federation); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Terms of any bytes are an error or a module.
+func FuzzConfiguration(f *testing.F) {
+	cfg := config(-1, 4)
+	cfg.Vetted = [][32]byte{{1}, {2}}
+	f.Add(lightning.Genesis(), cfg.Terms())
+	base := configured(f, nil, nil)
+	f.Fuzz(func(t *testing.T, genesis, terms []byte) {
+		c := *base
+		c.Modules = []federation.Module{{Kind: lightning.Kind, Genesis: genesis, Terms: terms}}
+		cfg, err := lightning.FromFederation(&c)
+		if err != nil {
+			return
+		}
+		if _, err := lightning.New(cfg); err == nil && string(cfg.Terms()) != string(terms) {
+			t.Fatalf("terms %x became %x", terms, cfg.Terms())
 		}
 	})
 }
