@@ -162,7 +162,7 @@ func (m *model) reveal(*rapid.T) {
 	}
 }
 
-// tt is what the helpers of plain tests want.
+// tt is what functions of plain tests want.
 func (m *model) tt() *testing.T { return m.t.(*testing.T) }
 
 func (m *model) take(t *rapid.T) {
