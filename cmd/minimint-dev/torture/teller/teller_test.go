@@ -59,8 +59,9 @@ func (f *members) honest(to int, r *wire.ClientRequest) *wire.ClientReply {
 		}
 		id := tx.ID().String()
 		f.taken[id] = tx
-		for _, in := range tx.Inputs() {
-			if f.spent[string(in.Body)] == "" {
+		free := func(in transaction.Item) bool { return f.spent[string(in.Body)] == "" }
+		if all := tx.Inputs(); !slices.ContainsFunc(all, func(in transaction.Item) bool { return !free(in) }) {
+			for _, in := range all { // all of them or none
 				f.spent[string(in.Body)] = id
 			}
 		}
