@@ -42,7 +42,7 @@ type point struct {
 // The size of a chart and its margins, in units of SVG.
 const (
 	width, height            = 600.0, 340.0
-	left, right, top, bottom = 64.0, 96.0, 14.0, 46.0
+	left, right, top, bottom = 64.0, 110.0, 14.0, 46.0
 	inner, tall              = width - left - right, height - top - bottom
 )
 
@@ -72,11 +72,7 @@ func (c chart) svg(title string) template.HTML {
 		if s.law != nil {
 			name = fmt.Sprintf("~ n^%.2f", s.law.exponent)
 		}
-		x := left
-		if len(s.points) > 0 {
-			x = c.px(s.points[len(s.points)-1].x)
-		}
-		fmt.Fprintf(&b, `<text class="name s%d" x="%.1f" y="%.1f">%s</text>`, i, x+10, at+4, html.EscapeString(name))
+		fmt.Fprintf(&b, `<text class="name s%d" x="%.1f" y="%.1f">%s</text>`, i, left+inner+10, at+4, html.EscapeString(name))
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())
