@@ -83,7 +83,7 @@ func TestDelays(t *testing.T) {
 // The meter changes nothing.
 func TestSameTraceWithAndWithout(t *testing.T) {
 	trace := func(metered bool) string {
-		cfg, unleash, err := scenario.Scenario{Nodes: 4, Network: "lan", Users: 5, Seed: 3, Faulty: []string{"restart"}, Trace: sched.NewTrace(nil)}.Config()
+		cfg, unleash, err := scenario.Scenario{Nodes: 4, Network: "lan", Users: 5, Seed: 3, Faulty: []string{"crash-and-restart"}, Trace: sched.NewTrace(nil)}.Config()
 		if err != nil {
 			t.Fatal(err)
 		}

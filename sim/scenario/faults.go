@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"minimint/messages"
+	"minimint/sim/adversary"
 	"minimint/sim/world"
 )
 
-// A Fault is a way in which members can be faulty.
+// A Fault is a way in which members can be faulty. About is "" if the name says
+// enough.
 type Fault struct {
 	Name, About string
 	// Join makes these members of a world that is not made yet faulty. It is called
@@ -30,35 +30,20 @@ const Crash = "crash"
 // crashes is when members that crash do.
 const crashes = time.Second
 
-// Faults are all that have a name.
+// Faults are all that have a name: one of this package, and those of package
+// adversary, with dashes in their names.
 func Faults() []Fault {
-	return []Fault{
-		{Name: Crash, About: "its process ends after a second and does not come back", Join: unchecked, Unleash: func(w *world.World, members ...messages.PeerID) {
+	all := []Fault{{
+		Name: Crash, About: "its process ends after a second and does not come back", Join: unchecked, Unleash: func(w *world.World, members ...messages.PeerID) {
 			for _, who := range members {
 				w.After(crashes, w.Node(int(who)).Kill)
 			}
-		}},
-		{Name: "restart", About: "its process ends every two seconds and starts again half a second later", Join: unchecked, Unleash: restart},
-		{Name: "silent", About: "it holds its links and never says anything", Join: func(cfg *world.Config, members ...messages.PeerID) {
-			for _, who := range members {
-				cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: who, Process: func(*world.Corrupt) world.Process { return silent{} }})
-			}
-		}},
+		},
+	}}
+	for _, k := range adversary.All() {
+		all = append(all, Fault{Name: strings.ReplaceAll(k.Name, " ", "-"), Join: k.Join, Real: k.Real})
 	}
-}
-
-// restart ends processes again and again.
-func restart(w *world.World, members ...messages.PeerID) {
-	for _, who := range members {
-		n := w.Node(int(who))
-		var again func()
-		again = func() {
-			n.Kill()
-			w.After(crashes/2, n.Restart)
-			w.After(2*crashes, again)
-		}
-		w.After(crashes, again)
-	}
+	return all
 }
 
 // FindFault returns the fault of a name.
@@ -80,12 +65,3 @@ func unchecked(cfg *world.Config, members ...messages.PeerID) {
 		cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: who})
 	}
 }
-
-// silent is a process that hears and says nothing.
-type silent struct{}
-
-// Hear implements world.Process.
-func (silent) Hear(messages.PeerID, proto.Message) {}
-
-// Linked implements world.Process.
-func (silent) Linked(messages.PeerID, bool) {}

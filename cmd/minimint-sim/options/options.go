@@ -55,7 +55,9 @@ func Filler() cli.Flag {
 func Help(faults bool) string {
 	var b strings.Builder
 	b.WriteString("NETWORKS:\n")
-	line := func(name, about string) { fmt.Fprintf(&b, "   %-10s %s\n", name, about) }
+	line := func(name, about string) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("   %-10s %s", name, about), " ") + "\n")
+	}
 	for _, n := range scenario.Networks() {
 		line(n.Name, n.About)
 	}
@@ -63,7 +65,7 @@ func Help(faults bool) string {
 	if faults {
 		b.WriteString("\nFAULTS:\n")
 		for _, f := range scenario.Faults() {
-			line(f.Name, f.About)
+			line(f.Name, strings.TrimSpace(f.About+map[bool]string{true: "(with --crypto real only)"}[f.Real]))
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -34,7 +34,7 @@ everything that was promised must come true.
 EXAMPLES:
    minimint-sim run
    minimint-sim run --n 10 --f 3 --network continent --load 100
-   minimint-sim run --n 7 --faulty silent,restart --network exponential:5ms+50ms
+   minimint-sim run --n 7 --faulty silent,crash-and-restart --network exponential:5ms+50ms
    minimint-sim run --crypto real --seconds 5 --json
    minimint-sim run --seed 42 --trace trace.txt`,
 		Flags: append(options.World(),
