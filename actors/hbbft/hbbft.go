@@ -260,6 +260,7 @@ func (h *Instance) stop() {
 func (h *Instance) boot(ctx actor.Context) {
 	if !h.journal.marked {
 		h.journal.mark = h.firstMark()
+		h.resolve()
 	}
 	cfg := h.cfg.Core
 	cfg.Silent = h.journal.mark.silent

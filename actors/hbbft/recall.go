@@ -31,9 +31,11 @@ import (
 type recall struct {
 	heard  []uint64 // by PeerID: the highest Said that came from it
 	claims []uint64 // by PeerID: the highest Heard that it told this process
-	// sure says that the journal was found to be the newest, or what follows from it
-	// if it is not was done.
-	sure bool
+	// sure says that the journal was found to be the newest, or that what follows from it
+	// if it is not is known: silent and adopted are what the mark must say at least.
+	sure    bool
+	silent  messages.Epoch
+	adopted uint64
 	// proven says that a peer holds a proposal of this member that the journal lacks;
 	// looked, by PeerID, how many such were examined since the last commit.
 	proven bool
@@ -216,6 +218,7 @@ func (h *Instance) wake(ctx actor.Context) {
 func (h *Instance) remembers(ctx actor.Context) bool {
 	r, quorum := h.recall, protocol.NewQuorum(h.cfg.Core.Members)
 	if r.sure {
+		h.resolve()
 		return true
 	}
 	if all := r.answers()+1 == quorum.N; !all && (r.answers()+1 < quorum.Live() || r.waited < patience) {
@@ -226,14 +229,21 @@ func (h *Instance) remembers(ctx actor.Context) bool {
 			h.report(ctx, said)
 			return false
 		}
-		h.journal.mark.silent = max(h.journal.mark.silent, h.told.committed.Next+2)
-		h.journal.said, r.proven = max(said, h.journal.said), false
+		r.silent, r.adopted, r.proven = h.told.committed.Next+2, said, false
 	}
+	r.sure, r.reported = true, false
+	h.resolve()
+	return true
+}
+
+// resolve gives the journal's mark what is known from others. A later incarnation does
+// so again, since this one may fail before it has written the mark.
+func (h *Instance) resolve() {
+	h.journal.said = max(h.journal.said, h.recall.adopted)
+	h.journal.mark.silent = max(h.journal.mark.silent, h.recall.silent)
 	if h.cfg.TrustJournal {
 		h.journal.mark.silent = 0
 	}
-	r.sure, r.reported = true, false
-	return true
 }
 
 // report tells the processor that the journal is not the newest.

@@ -3,11 +3,13 @@ package hbbft
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"testing"
 
 	"minimint/actors/hbbft/honeybadger"
 	"minimint/messages"
 	"minimint/messages/frames"
+	"minimint/messages/tohbbft"
 )
 
 // FuzzRecord: a record of the journal is read as what wrote it, or is none.
@@ -58,4 +60,23 @@ func normal(record []byte) []byte {
 		}
 	}
 	return out
+}
+
+// TestSilenceSurvivesAFailure: what follows from the doubts of others is known to the next
+// incarnation, which finds the journal as it was if this one fails before it has written
+// its mark.
+func TestSilenceSurvivesAFailure(t *testing.T) {
+	memory := newRecall(4)
+	memory.claims = []uint64{0, 8, 9, 1}
+	last := told{known: true, committed: tohbbft.EpochCommitted{Next: 5, Lost: true}}
+	for incarnation := range 2 {
+		h := &Instance{
+			cfg: Config{Core: honeybadger.Config{Members: 4}}, told: &last, recall: memory, log: slog.New(slog.DiscardHandler),
+			journal: &journal{marked: true, said: 3},
+		}
+		if !h.remembers(nil) || h.journal.mark.silent != 7 || h.journal.said != 7 {
+			t.Errorf("incarnation %d: silent before %d, said %d", incarnation, h.journal.mark.silent, h.journal.said)
+		}
+		last.committed = tohbbft.EpochCommitted{Next: 6}
+	}
 }
