@@ -65,6 +65,8 @@ const (
 	PastRelay
 	// VotesOfLive: a round ends with AUX, and CONF, of n−f members, not of fewer.
 	VotesOfLive
+	// CertificateValid: what one member serves of the past is believed if n−f signed it.
+	CertificateValid
 	// last is how many there are.
 	last
 )

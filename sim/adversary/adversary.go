@@ -44,6 +44,7 @@ func All() []Kind {
 		masked("invalid ciphertext", noCiphertext),
 		masked("unopenable ciphertext", unopenable),
 		masked("bogus certificate shares", bogusOutcomes),
+		masked("false history", falseHistory),
 		masked("other epochs", otherEpochs),
 		masked("replay", replay),
 		masked("flooding", flooding),

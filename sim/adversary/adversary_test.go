@@ -39,6 +39,7 @@ var attacks = []attack{
 	{kind: "invalid ciphertext", without: mutant.EmptyIfInvalid, harm: "liveness"},
 	{kind: "unopenable ciphertext", without: mutant.EmptyIfUnopenable, harm: "liveness"},
 	{kind: "bogus certificate shares", without: mutant.DoubtAtSome, harm: "liveness"},
+	{kind: "false history", without: mutant.CertificateValid, harm: "liveness", shape: away},
 	{kind: "other epochs", without: mutant.EpochWindow, harm: "health"},
 	{kind: "replay", without: mutant.AgainCredit, harm: "bounds"},
 	{kind: "flooding", without: mutant.FaultLimit, harm: "bounds"},
@@ -60,6 +61,18 @@ var attacks = []attack{
 			c.Sync, c.Network.Delay = 2*time.Millisecond, network.Uniform(5*time.Millisecond, 40*time.Millisecond)
 		},
 	},
+}
+
+// away has honest members be away for a while, one after another.
+func away(c *world.Config) {
+	c.Watch = append(c.Watch, func(w *world.World) world.Observer {
+		for i := range 3 {
+			at := time.Duration(600+800*i) * time.Millisecond
+			w.After(at, func() { w.Node(i).Kill() })
+			w.After(at+500*time.Millisecond, func() { w.Node(i).Restart() })
+		}
+		return world.Ignore{}
+	})
 }
 
 // world makes the world of an attack.
