@@ -6,7 +6,6 @@ import (
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/messages/link"
-	"minimint/messages/wire"
 	"minimint/sim/network"
 	"minimint/sim/sched"
 	"minimint/sim/world"
@@ -70,9 +69,8 @@ func (g *greedy) of(p network.Packet) int {
 	for _, e := range p.Envelopes {
 		worth, known := g.worth[e]
 		if !known {
-			m := new(wire.PeerFrame)
-			if e.GetType() == string(m.ProtoReflect().Descriptor().FullName()) && proto.Unmarshal(e.GetPayload(), m) == nil {
-				worth = g.frame(m, messages.PeerID(p.To))
+			if f, ok := world.Open(e); ok {
+				worth = g.frame(f, messages.PeerID(p.To))
 			}
 			g.worth[e] = worth
 		}
@@ -82,8 +80,7 @@ func (g *greedy) of(p network.Packet) int {
 }
 
 // frame counts what suits its receiver.
-func (g *greedy) frame(m proto.Message, to messages.PeerID) int {
-	f, _ := world.Frame(m)
+func (g *greedy) frame(f frames.Frame, to messages.PeerID) int {
 	sum := 0
 	for _, s := range f.Statements {
 		bit := false

@@ -104,6 +104,18 @@ func Frame(m proto.Message) (frames.Frame, bool) {
 	return f, err == nil
 }
 
+// Open reads the frame of HBBFT in an envelope on its way, for schedulers; false if
+// it holds none.
+func Open(e *link.Envelope) (frames.Frame, bool) {
+	p := new(wire.PeerFrame)
+	if e.GetType() != frameType || proto.Unmarshal(e.GetPayload(), p) != nil {
+		return frames.Frame{}, false
+	}
+	return Frame(p)
+}
+
+var frameType = string((&wire.PeerFrame{}).ProtoReflect().Descriptor().FullName())
+
 // Message makes the message that carries a frame.
 func Message(f frames.Frame) proto.Message { return &wire.PeerFrame{Frame: frames.Encode(f)} }
 
