@@ -67,6 +67,8 @@ const (
 	VotesOfLive
 	// CertificateValid: what one member serves of the past is believed if n−f signed it.
 	CertificateValid
+	// DecidedRelay: so does who has decided.
+	DecidedRelay
 	// last is how many there are.
 	last
 )

@@ -55,6 +55,7 @@ func All() []Kind {
 		masked("item stuffing", stuffing),
 		{Name: "colluding group", Members: true, Join: colluding},
 		{Name: "splitting scheduler", Members: true, Join: splitting},
+		{Name: "splitting scheduler, absent before", Members: true, Join: splittingAbsent},
 		{Name: "greedy scheduler", Members: true, Join: scheming},
 		{Name: "double spending", Join: doubleSpending},
 		{Name: "crash and restart", Members: true, Join: crashing},

@@ -53,6 +53,7 @@ var attacks = []attack{
 	{kind: "peg-in forgery", without: mutant.BlockAgreed, harm: "backing"},
 	{kind: "item stuffing", without: mutant.OneObservation, harm: "backing", members: []messages.PeerID{0}},
 	{kind: "splitting scheduler", without: mutant.PastRelay, harm: "liveness"},
+	{kind: "splitting scheduler, absent before", without: mutant.DecidedRelay, harm: "liveness"},
 	{kind: "greedy scheduler", without: mutant.VotesOfLive, harm: "agreement"},
 	{kind: "double spending", without: mutant.SpendOnce, harm: "double spend"},
 	{

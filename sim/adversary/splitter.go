@@ -14,7 +14,7 @@ import (
 // splitter is a member of a federation of four that owns the network too. It takes
 // one epoch apart so that two members end the first round of the agreement on its
 // own proposal with different estimates and the third does not end it, and then it
-// is silent. Whatever was said arrives; who is in a later round must answer those
+// is silent, and helps nobody to catch up. Whatever was said arrives; who is in a later round must answer those
 // who are not. The coin of that round is fixed, and the schedule depends on it.
 //
 //	at    what the three others, a, b and c, are shown
@@ -27,8 +27,12 @@ import (
 //	700   we say BVAL(1) to b, which has bit 1 first; it is heard of no more
 //	900   b hears c, sees both bits, and goes on with the coin, which is 1
 //	1500  all links are free
+//
+// If it was absent from the last outcomes, that coin is 0: then a decides 0, and b
+// goes on with 0. Who has decided must answer too.
 type splitter struct {
 	*world.Corrupt
+	absent  bool
 	target  messages.Epoch
 	begun   time.Duration
 	value   *frames.Value
@@ -44,8 +48,13 @@ const quiet = 5 * time.Millisecond
 
 // splitting makes a splitter of the first member. In federations of another size it
 // only is a member that does not take part in one epoch.
-func splitting(cfg *world.Config, members ...messages.PeerID) {
-	s := &splitter{target: attacked}
+func splitting(cfg *world.Config, members ...messages.PeerID) { split(cfg, false, members) }
+
+// splittingAbsent makes one that was absent.
+func splittingAbsent(cfg *world.Config, members ...messages.PeerID) { split(cfg, true, members) }
+
+func split(cfg *world.Config, absent bool, members []messages.PeerID) {
+	s := &splitter{target: attacked, absent: absent}
 	s.a, s.b, s.c = outsider(cfg.Nodes, members, 0), outsider(cfg.Nodes, members, 1), outsider(cfg.Nodes, members, 2)
 	for i, id := range members {
 		cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: id, Adversary: func(c *world.Corrupt) world.Adversary {
@@ -53,7 +62,7 @@ func splitting(cfg *world.Config, members ...messages.PeerID) {
 				return mask{Corrupt: c, say: framesOnly}
 			}
 			s.Corrupt = c
-			return mask{Corrupt: c, change: s.change, hear: s.hear}
+			return mask{Corrupt: c, say: framesOnly, change: s.change, hear: s.hear}
 		}})
 	}
 	if cfg.Nodes == 4 {
@@ -92,7 +101,11 @@ func (s *splitter) hear(_ messages.PeerID, m proto.Message) {
 
 // change keeps back what the node would say itself.
 func (s *splitter) change(to messages.PeerID, e messages.Epoch, said frames.Statement) []frames.Statement {
-	if e != s.target || s.begun == 0 && said.Slot() != s.Self {
+	own := said.Slot() == s.Self
+	switch {
+	case e < s.target && own && s.absent:
+		return nil
+	case e != s.target || s.begun == 0 && !own:
 		return []frames.Statement{said}
 	}
 	switch x := said.(type) {
@@ -107,7 +120,7 @@ func (s *splitter) change(to messages.PeerID, e messages.Epoch, said frames.Stat
 		}
 	default:
 	}
-	if said.Slot() == s.Self {
+	if own {
 		return nil
 	}
 	return []frames.Statement{said}

@@ -16,7 +16,7 @@ type rules struct {
 // relay reports whether the rules let an agreement relay in round q.
 func (w *rules) relay(a *Agreement, q uint32) bool {
 	past := (w.pastRelay || mutant.Removed(mutant.PastRelay)) && q < a.round
-	decided := w.decidedRelay && a.decided && q <= a.round
+	decided := (w.decidedRelay || mutant.Removed(mutant.DecidedRelay)) && a.decided && q <= a.round
 	ahead := w.aheadRelay && q > a.round
 	return !past && !decided && !ahead
 }
