@@ -14,8 +14,9 @@ import (
 // splitter is a member of a federation of four that owns the network too. It takes
 // one epoch apart so that two members end the first round of the agreement on its
 // own proposal with different estimates and the third does not end it, and then it
-// is silent, and helps nobody to catch up. Whatever was said arrives; who is in a later round must answer those
-// who are not. The coin of that round is fixed, and the schedule depends on it.
+// is silent, and helps nobody to catch up. Whatever was said arrives; who is in a
+// later round must answer those who are not. The coin of that round is fixed, and
+// the schedule depends on it.
 //
 //	at    what the three others, a, b and c, are shown
 //	0     the epoch begins; nothing of b reaches c, and no vote of ours
