@@ -69,6 +69,8 @@ const (
 	CertificateValid
 	// DecidedRelay: so does who has decided.
 	DecidedRelay
+	// AnswersOfSome: a client believes what f+1 members say.
+	AnswersOfSome
 	// last is how many there are.
 	last
 )

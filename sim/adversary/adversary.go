@@ -26,8 +26,8 @@ type Kind struct {
 	// members as its own, at most f. One that needs no members, such as a client,
 	// ignores them. Kinds may be joined to one world if their members differ.
 	Join func(cfg *world.Config, members ...messages.PeerID)
-	// Members says that it needs members; Real that it needs real cryptography.
-	Members, Real bool
+	// Members says that it needs members.
+	Members bool
 }
 
 // All are all kinds, always in the same order.
@@ -57,6 +57,7 @@ func All() []Kind {
 		{Name: "splitting scheduler", Members: true, Join: splitting},
 		{Name: "splitting scheduler, absent before", Members: true, Join: splittingAbsent},
 		{Name: "greedy scheduler", Members: true, Join: scheming},
+		{Name: "lying to clients", Members: true, Join: lying},
 		{Name: "double spending", Join: doubleSpending},
 		{Name: "crash and restart", Members: true, Join: crashing},
 	}

@@ -55,6 +55,7 @@ var attacks = []attack{
 	{kind: "splitting scheduler", without: mutant.PastRelay, harm: "liveness"},
 	{kind: "splitting scheduler, absent before", without: mutant.DecidedRelay, harm: "liveness"},
 	{kind: "greedy scheduler", without: mutant.VotesOfLive, harm: "agreement"},
+	{kind: "lying to clients", without: mutant.AnswersOfSome, harm: "liveness", shape: people, settle: time.Minute},
 	{kind: "double spending", without: mutant.SpendOnce, harm: "double spend"},
 	{
 		kind: "crash and restart", without: mutant.SyncJournal, harm: "blameless", members: []messages.PeerID{0, 1, 2, 3}, seed: 3,
@@ -62,6 +63,11 @@ var attacks = []attack{
 			c.Sync, c.Network.Delay = 2*time.Millisecond, network.Uniform(5*time.Millisecond, 40*time.Millisecond)
 		},
 	},
+}
+
+// people use the client and the cryptography that ship.
+func people(c *world.Config) {
+	c.Real, c.Load.Users, c.Load.Wallets, c.Load.Blocks = true, 0, 2, 200*time.Millisecond
 }
 
 // away has honest members be away for a while, one after another.
@@ -84,7 +90,7 @@ func (a attack) world(t *testing.T, watch ...func(*world.World) world.Observer) 
 		t.Fatalf("no adversary %q", a.kind)
 	}
 	cfg := world.Config{
-		Nodes: max(a.nodes, 4), Seed: max(a.seed, 1), Revive: time.Second, Watch: append(check.All(), watch...), Real: kind.Real,
+		Nodes: max(a.nodes, 4), Seed: max(a.seed, 1), Revive: time.Second, Watch: append(check.All(), watch...),
 		Load:    world.Load{Users: 4, Habits: workload.Habits{Pause: 200 * time.Millisecond}},
 		Network: network.Config{Delay: network.Uniform(5*time.Millisecond, 20*time.Millisecond)},
 	}

@@ -54,7 +54,7 @@ func drawAdversaries(random *rand.Rand, cfg *world.Config) string {
 	var kinds, alone []adversary.Kind
 	for _, k := range adversary.All() {
 		switch {
-		case k.Real && !cfg.Real || k.Name == "crash and restart": // the mix has crashes of its own
+		case k.Name == "crash and restart": // the mix has crashes of its own
 		case k.Members:
 			kinds = append(kinds, k)
 		default:

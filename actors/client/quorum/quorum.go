@@ -16,6 +16,7 @@ package quorum
 import (
 	"fmt"
 
+	"minimint/internal/mutant"
 	"minimint/messages"
 )
 
@@ -26,7 +27,12 @@ type Group struct{ N, F int }
 func GroupOf(n int) Group { return Group{N: n, F: (n - 1) / 3} }
 
 // Enough is f+1: so many equal answers hold an honest one.
-func (g Group) Enough() int { return g.F + 1 }
+func (g Group) Enough() int {
+	if mutant.Removed(mutant.AnswersOfSome) {
+		return 1
+	}
+	return g.F + 1
+}
 
 // An Answer is what one member replied to a question: a body, or a refusal.
 type Answer struct {
