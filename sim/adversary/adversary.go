@@ -79,11 +79,21 @@ func masked(name string, make func(n int) func(*world.Corrupt) mask) Kind {
 	return Kind{Name: name, Members: true, Join: func(cfg *world.Config, members ...messages.PeerID) {
 		each := make(cfg.Nodes)
 		for _, id := range members {
-			cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: id, Adversary: func(c *world.Corrupt) world.Adversary {
-				m := each(c)
-				m.Corrupt = c
-				return m
-			}})
+			var now mask
+			cfg.Faulty = append(cfg.Faulty, world.Faulty{
+				Peer: id,
+				Adversary: func(c *world.Corrupt) world.Adversary {
+					now = each(c)
+					now.Corrupt = c
+					return now
+				},
+				Propose: func(e messages.Epoch, contribution []byte) []byte {
+					if now.propose == nil {
+						return sealed(now.Corrupt, e, contribution)
+					}
+					return now.propose(e, contribution)
+				},
+			})
 		}
 	}}
 }
@@ -97,6 +107,8 @@ type mask struct {
 	say func(to messages.PeerID, m proto.Message) []proto.Message
 	// change replaces a statement to a member, on its way.
 	change changer
+	// propose returns what the node proposes in place of a contribution.
+	propose func(e messages.Epoch, contribution []byte) []byte
 	// hear sees what a member says before the node does.
 	hear func(from messages.PeerID, m proto.Message)
 }

@@ -11,7 +11,7 @@ import (
 // something random, and the ciphertext of another epoch.
 func noCiphertext(int) func(*world.Corrupt) mask {
 	return func(c *world.Corrupt) mask {
-		return mask{change: proposing(c, func(e messages.Epoch) []byte {
+		return mask{propose: func(e messages.Epoch, _ []byte) []byte {
 			switch e % 3 {
 			case 0:
 				return []byte("no ciphertext")
@@ -22,7 +22,7 @@ func noCiphertext(int) func(*world.Corrupt) mask {
 			default:
 				return sealed(c, e+1, nil)
 			}
-		})}
+		}}
 	}
 }
 
@@ -31,13 +31,15 @@ func noCiphertext(int) func(*world.Corrupt) mask {
 // different ends.
 func unopenable(int) func(*world.Corrupt) mask {
 	return func(c *world.Corrupt) mask {
-		propose := proposing(c, func(e messages.Epoch) []byte { return stub.SealBroken(c.Slot(e, c.Self).Label()) })
-		return mask{change: func(to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement {
-			if share, ok := s.(frames.DecryptionShare); ok && share.Proposer == c.Self {
-				share.Share = spoilt(0, share.Share)
-				return []frames.Statement{share}
-			}
-			return propose(to, e, s)
-		}}
+		return mask{
+			propose: func(e messages.Epoch, _ []byte) []byte { return stub.SealBroken(c.Slot(e, c.Self).Label()) },
+			change: func(_ messages.PeerID, _ messages.Epoch, s frames.Statement) []frames.Statement {
+				if share, ok := s.(frames.DecryptionShare); ok && share.Proposer == c.Self {
+					share.Share = spoilt(0, share.Share)
+					s = share
+				}
+				return []frames.Statement{s}
+			},
+		}
 	}
 }

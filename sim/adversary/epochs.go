@@ -31,14 +31,3 @@ func everybody(c *world.Corrupt, n int, f frames.Frame) {
 		}
 	}
 }
-
-// proposing replaces what the node proposes, and what it says about it.
-func proposing(c *world.Corrupt, payload func(messages.Epoch) []byte) changer {
-	o := other{Corrupt: c, payload: payload}
-	return func(_ messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement {
-		if s.Slot() == c.Self {
-			s = o.instead(c, e, s)
-		}
-		return []frames.Statement{s}
-	}
-}

@@ -21,25 +21,26 @@ func equivocation(int) func(*world.Corrupt) mask {
 	}
 }
 
-// other is another proposal of a member than its node makes.
+// other are other proposals of a member than its node makes: of nothing.
 type other struct {
 	*world.Corrupt
-	payload func(messages.Epoch) []byte // nil: nothing, sealed
-	epoch   messages.Epoch              // of what was made last
-	value   *frames.Value
+	values map[messages.Epoch]frames.Value
 	// victim and believer are for those with two faces, see facing.
 	victim, believer messages.PeerID
 }
 
 func (o *other) proposal(e messages.Epoch) frames.Value {
-	if o.value == nil || o.epoch != e {
-		if o.payload == nil {
-			o.payload = func(e messages.Epoch) []byte { return sealed(o.Corrupt, e, nil) }
-		}
-		v := o.Proposal(e, o.payload(e))
-		o.epoch, o.value = e, &v
+	v, ok := o.values[e]
+	if ok {
+		return v
 	}
-	return *o.value
+	if o.values == nil {
+		o.values = map[messages.Epoch]frames.Value{}
+	}
+	v = o.Proposal(e, sealed(o.Corrupt, e, nil))
+	o.values[e] = v
+	delete(o.values, e-16)
+	return v
 }
 
 // instead returns what a member that colludes, or is the same, would say of the slot

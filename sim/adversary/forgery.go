@@ -35,7 +35,7 @@ func forgery(int) func(*world.Corrupt) mask {
 			return mask{} // a federation without bitcoin
 		}
 		made := uint64(0)
-		return mask{change: contributing(c, func(own outcome.Contribution) outcome.Contribution {
+		return mask{propose: contributing(c, func(own outcome.Contribution) outcome.Contribution {
 			made++
 			amount, err := messages.FromSat(forgedSats)
 			if err != nil {

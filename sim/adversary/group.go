@@ -17,7 +17,7 @@ func colluding(cfg *world.Config, members ...messages.PeerID) {
 	for i, id := range members {
 		cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: id, Adversary: func(c *world.Corrupt) world.Adversary {
 			if i == 0 {
-				leader.Corrupt, leader.value = c, nil
+				leader.Corrupt, leader.values = c, nil
 			}
 			return mask{Corrupt: c, say: framesOnly, change: func(to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement {
 				switch {

@@ -20,7 +20,7 @@ const maxItem = 1 << 16
 func stuffing(n int) func(*world.Corrupt) mask {
 	return func(c *world.Corrupt) mask {
 		newest := &walletwire.Observation{}
-		return mask{change: contributing(c, func(own outcome.Contribution) outcome.Contribution {
+		return mask{propose: contributing(c, func(own outcome.Contribution) outcome.Contribution {
 			var items []transaction.Item
 			for _, it := range own.Items {
 				w := new(walletwire.Item)

@@ -2,10 +2,8 @@ package adversary
 
 import (
 	"minimint/messages"
-	"minimint/messages/frames"
 	"minimint/messages/outcome"
 	"minimint/messages/transaction"
-	"minimint/sim/stub"
 	"minimint/sim/world"
 )
 
@@ -14,7 +12,7 @@ import (
 // way of the right one (H25).
 func badTwins(int) func(*world.Corrupt) mask {
 	return func(c *world.Corrupt) mask {
-		return mask{change: contributing(c, func(own outcome.Contribution) outcome.Contribution {
+		return mask{propose: contributing(c, func(own outcome.Contribution) outcome.Contribution {
 			for i, tx := range own.Transactions {
 				twin, err := transaction.Build(transaction.Draft{Inputs: tx.Inputs(), Outputs: tx.Outputs(), Fee: tx.Fee()}, make([]byte, 64))
 				if err != nil {
@@ -27,23 +25,13 @@ func badTwins(int) func(*world.Corrupt) mask {
 	}
 }
 
-// contributing replaces what the node contributes, and what it says about it. In
-// worlds with real cryptography it cannot look into what the node sealed, and
-// change gets an empty contribution.
-func contributing(c *world.Corrupt, change func(outcome.Contribution) outcome.Contribution) changer {
-	var own []byte
-	propose := proposing(c, func(e messages.Epoch) []byte {
-		plain, _ := stub.Look(c.Slot(e, c.Self).Label(), own)
-		contribution, err := outcome.DecodeContribution(plain)
+// contributing changes what the node contributes.
+func contributing(c *world.Corrupt, change func(outcome.Contribution) outcome.Contribution) func(messages.Epoch, []byte) []byte {
+	return func(e messages.Epoch, contribution []byte) []byte {
+		own, err := outcome.DecodeContribution(contribution)
 		if err != nil {
-			contribution = outcome.Contribution{}
+			panic("adversary: own contribution: " + err.Error())
 		}
-		return sealed(c, e, change(contribution).Encode())
-	})
-	return func(to messages.PeerID, e messages.Epoch, s frames.Statement) []frames.Statement {
-		if v, ok := s.(frames.Value); ok && v.Proposer == c.Self {
-			own = v.Payload
-		}
-		return propose(to, e, s)
+		return sealed(c, e, change(own).Encode())
 	}
 }

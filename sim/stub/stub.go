@@ -189,15 +189,6 @@ const header = sha256.Size + 1
 // Seal returns the ciphertext of a contribution under a slot's label. Anybody can.
 func Seal(label messages.Digest, contribution []byte) []byte { return seal(label, 0, contribution) }
 
-// Look returns what a ciphertext carries, without any share: stub worlds have no
-// secrets. It reports false if it is no ciphertext of the label, or carries nothing.
-func Look(label messages.Digest, ciphertext []byte) (contribution []byte, ok bool) {
-	if len(ciphertext) < max(tenc.Overhead, header) || !bytes.HasPrefix(ciphertext, label[:]) || ciphertext[sha256.Size] != 0 {
-		return nil, false
-	}
-	return ciphertext[max(tenc.Overhead, header):], true
-}
-
 // SealBroken returns a ciphertext that is publicly valid and opens to nothing.
 func SealBroken(label messages.Digest) []byte { return seal(label, 1, nil) }
 

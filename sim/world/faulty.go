@@ -35,7 +35,10 @@ type Faulty struct {
 	Peer      messages.PeerID
 	Adversary func(*Corrupt) Adversary
 	Process   func(*Corrupt) Process
-	Twist     func(*wire.ClientReply)
+	// Propose returns what the shipped node proposes in place of a contribution, which
+	// usually is sealed; nil seals it. It needs an Adversary.
+	Propose func(messages.Epoch, []byte) []byte
+	Twist   func(*wire.ClientReply)
 }
 
 // An Adversary stands between a faulty node and the other members. It sees every

@@ -143,6 +143,11 @@ func (m *Node) launch() error {
 					c = stub.Priced(c, *w.cfg.Prices, machine.Charge)
 				}
 				c.Seal = m.noting(c.Seal)
+				if m.faulty != nil && m.faulty.Propose != nil {
+					c.Seal = func(_ io.Reader, slot protocol.Slot, contribution []byte) ([]byte, error) {
+						return m.faulty.Propose(slot.Epoch, contribution), nil
+					}
+				}
 				return c, err
 			},
 			Stalled: func(s hbbft.Stall) { m.stall = s },
