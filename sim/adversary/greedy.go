@@ -1,6 +1,9 @@
 package adversary
 
 import (
+	"math/rand/v2"
+	"time"
+
 	"google.golang.org/protobuf/proto"
 
 	"minimint/messages"
@@ -28,7 +31,7 @@ type greedy struct {
 // scheming gives the world to a greedy scheduler, with a member of its own.
 func scheming(cfg *world.Config, members ...messages.PeerID) {
 	g := greedy{own: members[0], mute: outsider(cfg.Nodes, members, 0), apart: outsider(cfg.Nodes, members, 1), worth: map[*link.Envelope]int{}}
-	cfg.Network.Delay = network.Uniform(0, 0)
+	cfg.Network.Delay = func(_ *rand.Rand, from, to int) time.Duration { return g.delay(from, to) }
 	cfg.Pick = g.pick
 	for i, id := range members {
 		cfg.Faulty = append(cfg.Faulty, world.Faulty{Peer: id, Adversary: func(c *world.Corrupt) world.Adversary {
@@ -37,6 +40,19 @@ func scheming(cfg *world.Config, members ...messages.PeerID) {
 			}
 			return g.member(c, cfg.Nodes)
 		}})
+	}
+}
+
+// delay is how long a packet travels. Members may wait a moment before they speak, and
+// then time passes whatever is ready.
+func (g *greedy) delay(from, to int) time.Duration {
+	switch {
+	case from == int(g.mute) && to == int(g.apart):
+		return 60 * time.Millisecond
+	case from == int(g.apart) && to != int(g.own):
+		return 10 * time.Millisecond
+	default:
+		return 0
 	}
 }
 
