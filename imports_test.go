@@ -106,7 +106,7 @@ func anyUnder(path string, prefixes []string) bool {
 
 // everywhere may be imported from every rung: it says which rules a test took away,
 // and imports nothing.
-const everywhere = "internal/mutant"
+const everywhere = "actors/mutant"
 
 // isTestSupport reports whether a package exists for tests, and may know more.
 func isTestSupport(path string) bool {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"minimint/actors/hbbft/honeybadger"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/storage/wal"

@@ -7,7 +7,7 @@
 //
 // Each aims at one rule, and the tests of this package show two things of it: with
 // all rules in force a federation gets over it, and without that rule (package
-// internal/mutant) it does harm. ../DESIGN.md has the table of both.
+// actors/mutant) it does harm. ../DESIGN.md has the table of both.
 package adversary
 
 import (

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/sim/adversary"
 	"minimint/sim/check"

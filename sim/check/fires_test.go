@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"minimint/actors/consensus/history"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages/outcome"
 	"minimint/messages/statement"
 	"minimint/sim/adversary"

@@ -20,8 +20,6 @@ type Fault struct {
 	Join func(cfg *world.Config, members ...messages.PeerID)
 	// Unleash plans what happens to them when the world is made. Optional.
 	Unleash func(w *world.World, members ...messages.PeerID)
-	// Real says that it shows with real cryptography only.
-	Real bool
 }
 
 // Crash is the name of the fault that the f of tables and figures have.
@@ -41,7 +39,7 @@ func Faults() []Fault {
 		},
 	}}
 	for _, k := range adversary.All() {
-		all = append(all, Fault{Name: strings.ReplaceAll(k.Name, " ", "-"), Join: k.Join, Real: k.Real})
+		all = append(all, Fault{Name: strings.NewReplacer(",", "", " ", "-").Replace(k.Name), Join: k.Join})
 	}
 	return all
 }

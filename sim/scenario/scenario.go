@@ -96,9 +96,6 @@ func (s Scenario) corrupt(cfg *world.Config) (func(*world.World), error) {
 		if err != nil {
 			return nil, err
 		}
-		if f.Real && !s.Real {
-			return nil, fmt.Errorf("the fault %q shows with real cryptography only", name)
-		}
 		f.Join(cfg, members[name]...)
 		if f.Unleash != nil {
 			plans = append(plans, func(w *world.World) { f.Unleash(w, members[name]...) })

@@ -8,7 +8,7 @@ import (
 	"errors"
 
 	"minimint/actors/module/contract"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/federation"
 	"minimint/messages/transaction"

@@ -16,7 +16,7 @@ package quorum
 import (
 	"fmt"
 
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 )
 

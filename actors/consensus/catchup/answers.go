@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
+	"minimint/actors/mutant"
 	"minimint/crypto/domain"
-	"minimint/internal/mutant"
 	"minimint/messages"
 	"minimint/messages/statement"
 	"minimint/messages/toconsensus"

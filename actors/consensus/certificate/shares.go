@@ -3,7 +3,7 @@ package certificate
 import (
 	"fmt"
 
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/statement"
 )

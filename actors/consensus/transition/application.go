@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"minimint/actors/module/contract"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/outcome"
 	"minimint/messages/transaction"

@@ -2,7 +2,7 @@ package aba
 
 import (
 	"minimint/actors/hbbft/protocol"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )

@@ -1,6 +1,6 @@
 package aba
 
-import "minimint/internal/mutant"
+import "minimint/actors/mutant"
 
 // rules names the rules that a test can take away, to show that a schedule
 // hangs without them. The zero value, all rules in force, is the only one that

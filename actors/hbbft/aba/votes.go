@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"minimint/actors/hbbft/protocol"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )

@@ -20,7 +20,7 @@ import (
 	"minimint/actors/hbbft/aba"
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/hbbft/rbc"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )

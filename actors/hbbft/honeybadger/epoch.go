@@ -6,7 +6,7 @@ import (
 	"minimint/actors/hbbft/acs"
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/hbbft/tdec"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )

@@ -47,7 +47,7 @@ import (
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/hbbft/rbc"
 	"minimint/actors/hbbft/tdec"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )

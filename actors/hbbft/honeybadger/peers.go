@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 )
 

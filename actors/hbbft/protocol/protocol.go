@@ -9,7 +9,7 @@ package protocol
 import (
 	"fmt"
 
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )

@@ -1,7 +1,7 @@
 package rbc
 
 import (
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 )
 

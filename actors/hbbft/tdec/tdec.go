@@ -24,7 +24,7 @@ import (
 	"fmt"
 
 	"minimint/actors/hbbft/protocol"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 )

@@ -9,7 +9,7 @@ import (
 	"minimint/actors/module/wallet/coins"
 	"minimint/actors/module/wallet/view"
 	"minimint/actors/module/wallet/walletwire"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/canonical"
 	"minimint/storage"

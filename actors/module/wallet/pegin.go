@@ -4,7 +4,7 @@ import (
 	"minimint/actors/module/contract"
 	"minimint/actors/module/wallet/coins"
 	"minimint/actors/module/wallet/pegin"
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/storage"
 )

@@ -65,7 +65,7 @@ func Help(faults bool) string {
 	if faults {
 		b.WriteString("\nFAULTS:\n")
 		for _, f := range scenario.Faults() {
-			line(f.Name, strings.TrimSpace(f.About+map[bool]string{true: "(with --crypto real only)"}[f.Real]))
+			line(f.Name, f.About)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

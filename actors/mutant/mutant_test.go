@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"minimint/internal/mutant"
+	"minimint/actors/mutant"
 )
 
 // root is where the module begins.
@@ -21,7 +21,7 @@ func TestOnlyTestsRemoveRules(t *testing.T) {
 	rules := named(t)
 	consulted, taken := map[string]bool{}, map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || filepath.Dir(path) == filepath.Join(root, "internal/mutant") {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || filepath.Dir(path) == filepath.Join(root, "actors/mutant") {
 			return err
 		}
 		uses(t, path, func(name string) {
@@ -57,7 +57,7 @@ func uses(t *testing.T, path string, visit func(string)) {
 		t.Fatal(err)
 	}
 	for _, i := range file.Imports {
-		if i.Path.Value == `"minimint/internal/mutant"` && i.Name != nil {
+		if i.Path.Value == `"minimint/actors/mutant"` && i.Name != nil {
 			t.Errorf("%s imports package mutant under another name", path)
 		}
 	}
