@@ -43,10 +43,17 @@ type recall struct {
 	// reported says that the processor was told, and has not answered yet.
 	reported bool
 	waited   int // ticks since peers were asked
+	// asks, by PeerID, is how often a peer may ask and be answered at once; owed says
+	// that it asked more often and is answered at a tick.
+	asks []int
+	owed []bool
 }
 
 func newRecall(members int) *recall {
-	return &recall{heard: make([]uint64, members), claims: make([]uint64, members), looked: make([]int, members)}
+	return &recall{
+		heard: make([]uint64, members), claims: make([]uint64, members), looked: make([]int, members),
+		asks: slices.Repeat([]int{honeybadger.Burst}, members), owed: make([]bool, members),
+	}
 }
 
 // note takes in a frame of a peer.
@@ -93,9 +100,8 @@ func (h *Instance) listen(ctx actor.Context, msg tohbbft.Message) {
 	switch m := msg.(type) {
 	case tohbbft.PeerFrame:
 		h.hear(m)
-		if m.Frame.Again {
-			h.greet(ctx, m.From, false)
-		}
+		h.recall.owed[m.From] = h.recall.owed[m.From] || m.Frame.Again
+		h.answer(ctx)
 	case tohbbft.PeerUp:
 		h.greet(ctx, m.Peer, h.recall.claims[m.Peer] == 0)
 	case tohbbft.EpochCommitted:
@@ -169,6 +175,19 @@ func (h *Instance) greet(ctx actor.Context, peer messages.PeerID, again bool) {
 	}})
 }
 
+// answer greets the peers that asked for it, a few times at once and then once a
+// second: else one that asks at every answer would keep both busy.
+func (h *Instance) answer(ctx actor.Context) {
+	r := h.recall
+	for i, owed := range r.owed {
+		if owed && r.asks[i] > 0 {
+			r.owed[i] = false
+			r.asks[i]--
+			h.greet(ctx, messages.PeerID(i), false)
+		}
+	}
+}
+
 // ask greets the peers that have not told what they heard.
 func (h *Instance) ask(ctx actor.Context) {
 	for i, c := range h.recall.claims {
@@ -199,8 +218,14 @@ func (h *Instance) tickListening(ctx actor.Context) {
 	if h.told.halted {
 		return
 	}
-	if h.recall.waited++; h.recall.waited%askAgain == 0 && !h.recall.sure {
-		h.ask(ctx)
+	if h.recall.waited++; h.recall.waited%askAgain == 0 {
+		for i, left := range h.recall.asks {
+			h.recall.asks[i] = min(left+1, honeybadger.Burst)
+		}
+		h.answer(ctx)
+		if !h.recall.sure {
+			h.ask(ctx)
+		}
 	}
 	h.wake(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"minimint/actors/hbbft/honeybadger"
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/messages/outcome"
@@ -168,6 +169,33 @@ func TestOneLiarSilencesNobody(t *testing.T) {
 	f.nodes[1].tell(tohbbft.PeerFrame{From: 3, Frame: frames.Frame{Heard: ^uint64(0)}})
 	f.nodes[1].give("after")
 	f.await(all[:3], "after") // three of four are what it takes
+}
+
+// TestListenersAreNotKeptBusy: whoever asks a listener at its every answer is answered a few
+// times, and then once a second.
+func TestListenersAreNotKeptBusy(t *testing.T) {
+	f := newFederation(t, 4)
+	f.nodes[0].boot()
+	f.settle()
+	f.forget()
+	answers := func() int {
+		for range 100 {
+			f.nodes[0].tell(tohbbft.PeerFrame{From: 3, Frame: frames.Frame{Again: true, Heard: 1}})
+		}
+		f.settle()
+		defer f.forget()
+		return len(slices.DeleteFunc(f.nodes[3].heard, func(h heard) bool { return h.frame.Again }))
+	}
+	if n := answers(); n != honeybadger.Burst {
+		t.Errorf("answered %d times", n)
+	}
+	for range 20 { // five seconds
+		f.now = f.now.Add(time.Second / 4)
+		f.nodes[0].tick(f.now)
+	}
+	if n := answers(); n != 5 {
+		t.Errorf("answered %d times in five seconds", n)
+	}
 }
 
 // TestNothingIsSaidBeforeOthersAreHeard: with fewer than n−f there could not be progress
