@@ -18,7 +18,7 @@ const pause = time.Millisecond
 // in another era too, and claims to have seen their ends.
 func otherEpochs(n int) func(*world.Corrupt) mask {
 	return func(c *world.Corrupt) mask {
-		begun, last := newEpochs(), time.Duration(-pause)
+		begun, last := newEpochs(), -pause
 		return mask{hear: func(_ messages.PeerID, m proto.Message) {
 			f, ok := world.Frame(m)
 			if !ok || c.Now()-last < pause || !begun.first(f) {
