@@ -11,6 +11,7 @@ import (
 	"minimint/actors/consensus/history"
 	"minimint/messages"
 	"minimint/messages/outcome"
+	"minimint/messages/statement"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
 	"minimint/messages/topeer"
@@ -582,4 +583,29 @@ func TestCatchUpBesideSilentPeers(t *testing.T) {
 	h.link(6, true)
 	h.tick(100)
 	h.same(first(7)...)
+}
+
+// Shares of f+1 members for an epoch that is lacking are a reason to ask for it, also
+// when they come long after the last commit: a member that was cut off is told again
+// and again, and may hear it late.
+func TestAsksForWhatOthersHaveSignedLate(t *testing.T) {
+	n := started(t, 4)
+	n.tick(40)
+	n.questions() // where others are
+	s := statement.Statement{Epoch: 0, Header: statement.Header{Size: 1}}
+	for _, id := range []int{1, 2} {
+		n.tell(toconsensus.ShareTold{Peer: messages.PeerID(id), Share: n.keys.Share(id, s)})
+	}
+	asked := 0
+	for range 20 {
+		n.tick(1)
+		for _, q := range n.questions() {
+			if q == (topeer.AskHeaders{From: 0}) {
+				asked++
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("never asks")
+	}
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // idleTicks is how long an epoch may take that others have signed, before they are
-// asked for it.
+// asked for it, and how often that is looked at.
 const idleTicks = 10
 
 // proceed is what the processor sends to itself between two such commits, so that
@@ -103,7 +103,7 @@ func (p *Processor) locate(ctx actor.Context) {
 // tickRemote lets time pass for everything between this member and others.
 func (p *Processor) tickRemote(ctx actor.Context) {
 	r := &p.remote
-	if r.idle++; r.idle == idleTicks {
+	if r.idle++; r.idle%idleTicks == 0 { // what others signed may come at any time
 		for _, id := range p.notary.collector.Beyond() {
 			r.peers.Ahead(id, p.position.Next+1)
 		}

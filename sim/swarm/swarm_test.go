@@ -14,8 +14,8 @@ import (
 var (
 	seeds = flag.Int("seeds", 20, "how many seeds to run")
 	first = flag.Uint64("first", 1, "the first of them")
-	seed  = flag.Uint64("seed", 0, "run this seed alone and print its trace to -trace")
-	trace = flag.String("trace", "", "file for the trace of -seed")
+	seed  = flag.Uint64("seed", 0, "run this seed alone and print its trace to -tracefile")
+	trace = flag.String("tracefile", "", "file for the trace of -seed")
 	real_ = flag.Bool("real", false, "use the cryptography that ships")
 )
 
