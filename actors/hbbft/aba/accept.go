@@ -129,24 +129,30 @@ func (a *Agreement) blame(peer messages.PeerID, kind protocol.FaultKind, evidenc
 type horizon struct {
 	heard  []uint32 // by peer: the highest round it spoke about
 	missed []uint32 // by peer: our round in which what we ignored will count; 0 if nothing
+	some   bool     // something was missed: looking is not for nothing
 }
 
 // miss remembers that something of the peer was ignored that counts from our
 // round due (at least 1) on.
 func (h *horizon) miss(peer messages.PeerID, due uint32) {
 	if h.missed[peer] == 0 || due < h.missed[peer] {
-		h.missed[peer] = due
+		h.missed[peer], h.some = due, true
 	}
 }
 
 // due returns, once, the peers of which something was ignored that counts now.
 func (h *horizon) due(round uint32) []messages.PeerID {
+	if !h.some {
+		return nil
+	}
+	h.some = false
 	var peers []messages.PeerID
 	for peer, due := range h.missed {
 		if due != 0 && due <= round {
 			h.missed[peer] = 0
 			peers = append(peers, messages.PeerID(peer))
 		}
+		h.some = h.some || h.missed[peer] != 0
 	}
 	return peers
 }

@@ -1,6 +1,8 @@
 package rbc
 
 import (
+	"slices"
+
 	"minimint/actors/mutant"
 	"minimint/messages"
 )
@@ -10,6 +12,13 @@ import (
 type tally struct {
 	votes []messages.Digest // by sender
 	voted []bool
+	roots []rootCount // those that somebody voted for: one, unless somebody lies
+}
+
+// rootCount is how many senders voted for a root.
+type rootCount struct {
+	root  messages.Digest
+	count int
 }
 
 func newTally(n int) tally {
@@ -22,26 +31,32 @@ func (t *tally) add(from messages.PeerID, root messages.Digest) (first messages.
 		return t.votes[from], false
 	}
 	t.votes[from], t.voted[from] = root, true
+	at := slices.IndexFunc(t.roots, func(c rootCount) bool { return c.root == root })
+	if at < 0 {
+		at = len(t.roots)
+		t.roots = append(t.roots, rootCount{root: root})
+	}
+	t.roots[at].count++
 	return root, true
 }
 
 // count returns how many senders voted for root.
 func (t *tally) count(root messages.Digest) int {
-	n := 0
-	for i, voted := range t.voted {
-		if voted && (t.votes[i] == root || mutant.Removed(mutant.VotesPerRoot)) {
-			n++
+	if mutant.Removed(mutant.VotesPerRoot) {
+		return t.total()
+	}
+	for _, c := range t.roots {
+		if c.root == root {
+			return c.count
 		}
 	}
-	return n
+	return 0
 }
 
 func (t *tally) total() int {
 	n := 0
-	for _, voted := range t.voted {
-		if voted {
-			n++
-		}
+	for _, c := range t.roots {
+		n += c.count
 	}
 	return n
 }
