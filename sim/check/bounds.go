@@ -32,8 +32,9 @@ type bounds struct {
 	w      *world.World
 	blames [][]int // by node and member, since the node's last commit
 	sent   [][]uint64
-	newest messages.Epoch // committed by anybody
-	looked messages.Epoch // that was at the last look
+	newest messages.Epoch   // committed by anybody
+	looked messages.Epoch   // that was at the last look
+	own    []messages.Epoch // by node: epochs that it committed since then
 	told   map[string]bool
 }
 
@@ -43,7 +44,7 @@ func Bounds(w *world.World) world.Observer {
 }
 
 func newBounds(w *world.World, l limits) world.Observer {
-	b := &bounds{limits: l, w: w, told: map[string]bool{}}
+	b := &bounds{limits: l, w: w, told: map[string]bool{}, own: make([]messages.Epoch, w.Nodes())}
 	for range w.Nodes() {
 		b.blames, b.sent = append(b.blames, make([]int, w.Nodes())), append(b.sent, make([]uint64, w.Nodes()))
 	}
@@ -55,6 +56,7 @@ func newBounds(w *world.World, l limits) world.Observer {
 func (b *bounds) Committed(c world.Commit) {
 	clear(b.blames[c.Node])
 	b.newest = max(b.newest, c.Epoch+1)
+	b.own[c.Node]++
 }
 
 // Blamed implements world.Observer. The kinds of faults that HBBFT tells of are one
@@ -68,12 +70,14 @@ func (b *bounds) Blamed(x world.Blame) {
 	}
 }
 
-// look counts once a second.
+// look counts once a second. A node that was cut off may go through more epochs than
+// there are new ones, in the frames that waited for it.
 func (b *bounds) look() {
-	n := b.w.Nodes()
-	most := uint64(n) * (uint64(b.perSecond) + uint64(b.perEpoch)*uint64(b.newest-b.looked))
+	n, fresh := b.w.Nodes(), b.newest-b.looked
 	b.looked = b.newest
 	for i := range n {
+		most := uint64(n) * (uint64(b.perSecond) + uint64(b.perEpoch)*uint64(max(fresh, b.own[i])))
+		b.own[i] = 0
 		for j := range n {
 			total := b.w.Net().Sent(i, j)
 			if more := total - b.sent[i][j]; b.w.Node(i).Honest() && more > most {
