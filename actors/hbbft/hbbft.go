@@ -258,10 +258,6 @@ func (h *Instance) stop() {
 // boot makes the core, from the journal if there is one, and takes it to where
 // the processor is.
 func (h *Instance) boot(ctx actor.Context) {
-	if !h.journal.marked {
-		h.journal.mark = h.firstMark()
-		h.resolve()
-	}
 	cfg := h.cfg.Core
 	cfg.Silent = h.journal.mark.silent
 	core, step := honeybadger.New(cfg, h.journal.mark.position, h.journal.restored)
@@ -274,6 +270,19 @@ func (h *Instance) boot(ctx actor.Context) {
 	}
 	h.log.Info("hbbft starts", slog.Uint64("epoch", uint64(core.Position().Next)), slog.Uint64("certified", uint64(core.Position().Certified)))
 	h.take(ctx, step)
+}
+
+// begin marks a journal that holds no mark with where its processor is when it first
+// says so, durably and before anything else: the processor may be further when there is
+// something to say, and a journal that was empty then would be taken for a lost one.
+func (h *Instance) begin() {
+	if h.journal.marked {
+		return
+	}
+	h.journal.mark = h.firstMark()
+	if err := h.journal.begin(); err != nil {
+		spawn.Halt(fmt.Errorf("hbbft: %w", err))
+	}
 }
 
 // firstMark is where a member without a journal is: where its processor is. If

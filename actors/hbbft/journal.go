@@ -97,6 +97,21 @@ func (j *journal) read(record []byte) error {
 	return fmt.Errorf("%w: kind %d", errRecord, record[0])
 }
 
+// begin makes the first mark durable.
+func (j *journal) begin() error {
+	j.marked, j.mark.said = true, j.said
+	if err := j.log.Append(encodeMark(j.mark, j.members)); err != nil {
+		return fmt.Errorf("begin journal: %w", err)
+	}
+	if j.unsynced {
+		return nil
+	}
+	if err := j.log.Sync(); err != nil {
+		return fmt.Errorf("sync journal: %w", err)
+	}
+	return nil
+}
+
 // write adds records, and the mark if there is a new one, and makes durable what
 // must be before it is said. When it is time, the log is replaced by all that is
 // still needed, which contains them.

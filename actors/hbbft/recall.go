@@ -232,7 +232,11 @@ func (h *Instance) tickListening(ctx actor.Context) {
 
 // wake makes the core if it is known where this member is and what it said.
 func (h *Instance) wake(ctx actor.Context) {
-	if h.core == nil && !h.told.halted && (h.journal.marked || h.told.known) && h.remembers(ctx) {
+	if h.core != nil || h.told.halted || !h.journal.marked && !h.told.known {
+		return
+	}
+	h.begin()
+	if h.remembers(ctx) {
 		h.boot(ctx)
 	}
 }

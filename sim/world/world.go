@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -270,8 +271,19 @@ func (w *World) Settle(limit time.Duration) bool {
 			return true
 		}
 	}
-	w.Violate("liveness", "after %v: %d transactions without an answer, next epochs %v", limit, w.Pending(), w.positions())
+	w.Violate("liveness", "after %v: %d transactions without an answer, next epochs %v%s", limit, w.Pending(), w.positions(), w.stalls())
 	return false
+}
+
+// stalls is what honest nodes say of why they do not go on.
+func (w *World) stalls() string {
+	var b strings.Builder
+	for i, m := range w.nodes {
+		if m.Honest() && m.stall.For != 0 {
+			fmt.Fprintf(&b, "; node %d: %s", i, m.stall.Text)
+		}
+	}
+	return b.String()
 }
 
 // silence ends the nodes that somebody else controls.
