@@ -9,11 +9,13 @@ import (
 	"minimint/actors/consensus/catchup"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/snapshot"
+	"minimint/actors/consensus/transition"
 	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/outcome"
 	"minimint/messages/statement"
 	"minimint/messages/toconsensus"
+	"minimint/messages/tohbbft"
 	"minimint/messages/topeer"
 	"minimint/storage"
 )
@@ -84,8 +86,8 @@ func (p *Processor) tellHBBFT(ctx actor.Context) {
 		spawn.Halt(fmt.Errorf("consensus: open snapshot: %w", err))
 	}
 	defer snap.Release()
-	m := where(snap, p.position.Next, p.cfg.Members)
-	m.Lost = p.remote.wasLost
+	m := tohbbft.EpochCommitted{Next: p.position.Next, Lost: p.remote.wasLost}
+	m.Absent, m.AbsentBefore = transition.Absences(snap, p.cfg.Members)
 	ctx.Send(p.cfg.HBBFT, m)
 }
 

@@ -52,4 +52,8 @@
 // their hello; there a flood evicts the oldest newcomer, not the next one, so
 // that members still get in. A handler that panics ends its link, not the
 // process.
+//
+// What does no IO is in packages of its own (gate, identity). The rest is a little longer
+// than packages should be; the waiting room of a listener (door.go) has its own lock
+// and is the part that can live elsewhere.
 package remote

@@ -8,6 +8,9 @@
 // Each aims at one rule, and the tests of this package show two things of it: with
 // all rules in force a federation gets over it, and without that rule (package
 // actors/mutant) it does harm. ../DESIGN.md has the table of both.
+//
+// It is longer than other packages may be, and grows with every way to misbehave: files
+// know nothing of each other, and the list of all of them is what readers come for.
 package adversary
 
 import (

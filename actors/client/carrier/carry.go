@@ -21,7 +21,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
-	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/lines"
 	"minimint/actors/client/purse"
@@ -31,7 +30,6 @@ import (
 	"minimint/messages/timing"
 	"minimint/messages/transaction"
 	"minimint/messages/wire"
-	"minimint/storage"
 )
 
 // carrier is the actor.
@@ -395,20 +393,4 @@ func (c *carrier) reach(ctx actor.Context, m lines.Reach) {
 		c.op.Text = text
 		c.commit(ctx)
 	}
-}
-
-// commit writes the record as it is, unless MintClient has it: then later.
-func (c *carrier) commit(ctx actor.Context) {
-	if c.dirty = c.busy; c.busy {
-		return
-	}
-	c.w.Update(func(tx storage.Tx) {
-		op := c.op
-		if c.over { // another operation may have noted something on this one
-			op = book.Operation(tx, c.id)
-			op.Reports = c.op.GetReports()
-		}
-		book.Put(tx, op)
-	})
-	ctx.Send(c.w.User, Changed{ID: c.id})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/notes"
 	"minimint/actors/client/quorum"
@@ -18,6 +19,7 @@ import (
 	"minimint/messages/canonical"
 	"minimint/messages/transaction"
 	"minimint/messages/wire"
+	"minimint/storage"
 )
 
 // accepted begins to make notes of an attempt that f+1 members know as accepted.
@@ -220,4 +222,20 @@ func withdrawal(w *clientwire.Withdrawal) transaction.Item {
 	return transaction.Item{Kind: wallet.Kind, Body: wallet.PegOut{
 		Address: w.GetAddress(), Sats: w.GetSats(), MaxFeeSats: w.GetMaxFeeSats(),
 	}.Bytes()}
+}
+
+// commit writes the record as it is, unless MintClient has it: then later.
+func (c *carrier) commit(ctx actor.Context) {
+	if c.dirty = c.busy; c.busy {
+		return
+	}
+	c.w.Update(func(tx storage.Tx) {
+		op := c.op
+		if c.over { // another operation may have noted something on this one
+			op = book.Operation(tx, c.id)
+			op.Reports = c.op.GetReports()
+		}
+		book.Put(tx, op)
+	})
+	ctx.Send(c.w.User, Changed{ID: c.id})
 }

@@ -10,6 +10,9 @@
 //
 // What is read back was written here. Anything else in the store means that the
 // disk or we are wrong, and nothing may go on from there: reading it panics.
+//
+// It exports more names than packages should, mostly a writer and a reader for each
+// thing that is kept: Prune and Begin must know them all.
 package history
 
 import (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"minimint/messages"
 	"minimint/messages/outcome"
@@ -61,4 +62,25 @@ func NotePresence(ov *storage.Overlay, o outcome.Outcome) {
 		}
 	}
 	scoped.Put(presenceKey, append(list, older[:end]...))
+}
+
+// Absences says by PeerID who contributed to neither of the last two outcomes, and to
+// neither of the two that end one earlier; nil where there are not two. It is a function
+// of the state, so all members run the same schedule of coins.
+func Absences(state storage.Reader, members int) (absent, before []bool) {
+	recent := Contributors(state)
+	return absentees(recent, 0, members), absentees(recent, 1, members)
+}
+
+// absentees is for the two outcomes of which the newer has an age.
+func absentees(recent [][]messages.PeerID, age, members int) []bool {
+	if len(recent) < age+2 {
+		return nil
+	}
+	out := make([]bool, members)
+	for i := range out {
+		id := messages.PeerID(i)
+		out[i] = !slices.Contains(recent[age], id) && !slices.Contains(recent[age+1], id)
+	}
+	return out
 }
