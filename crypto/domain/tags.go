@@ -100,5 +100,6 @@ const (
 	OfferID       Tag = digest + "OFFER-ID"        // every term of an offer
 	Forfeit       Tag = digest + "FORFEIT"         // what a gateway signs to give a contract back
 	GatewayRecord Tag = digest + "GATEWAY"         // what a gateway signs to be listed
+	PayRequest    Tag = digest + "PAY-REQUEST"     // what a user signs to have his contract's invoice paid
 	Invite        Tag = digest + "INVITE"          // checksum of an invite code
 )

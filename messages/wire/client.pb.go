@@ -284,12 +284,15 @@ func (x *Await) GetWaitMs() uint32 {
 	return 0
 }
 
-// Ask a module.
+// Ask a module. With known the answer waits until it is another one, or the wait is
+// over.
 type Query struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Module        string                 `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
 	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
 	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	Known         []byte                 `protobuf:"bytes,4,opt,name=known,proto3" json:"known,omitempty"` // SHA-256 of the answer's body that the asker has, or of a refusal's code; see wire.Known
+	WaitMs        uint32                 `protobuf:"varint,5,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +346,20 @@ func (x *Query) GetBody() []byte {
 		return x.Body
 	}
 	return nil
+}
+
+func (x *Query) GetKnown() []byte {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
+
+func (x *Query) GetWaitMs() uint32 {
+	if x != nil {
+		return x.WaitMs
+	}
+	return 0
 }
 
 type ConfigWanted struct {
@@ -1342,11 +1359,13 @@ const file_messages_wire_client_proto_rawDesc = "" +
 	"\x04txid\x18\x01 \x01(\fR\x04txid\x12\x1d\n" +
 	"\n" +
 	"witness_id\x18\x02 \x01(\fR\twitnessId\x12\x17\n" +
-	"\await_ms\x18\x03 \x01(\rR\x06waitMs\"K\n" +
+	"\await_ms\x18\x03 \x01(\rR\x06waitMs\"z\n" +
 	"\x05Query\x12\x16\n" +
 	"\x06module\x18\x01 \x01(\tR\x06module\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n" +
-	"\x04body\x18\x03 \x01(\fR\x04body\"\x0e\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12\x14\n" +
+	"\x05known\x18\x04 \x01(\fR\x05known\x12\x17\n" +
+	"\await_ms\x18\x05 \x01(\rR\x06waitMs\"\x0e\n" +
 	"\fConfigWanted\"\f\n" +
 	"\n" +
 	"InfoWanted\";\n" +
