@@ -94,6 +94,8 @@ const (
 	NoteTweak     Tag = stream + "NOTE-TWEAK"      // the filter that lets a seed find its own outputs
 	RecoverySlice Tag = digest + "RECOVERY-SLICE"  // certified hash of a range of issued and spent notes
 	DepositKey    Tag = stream + "DEPOSIT-KEY"     // tweak key of a deposit address, from the client's seed
+	ContractKey   Tag = stream + "CONTRACT-KEY"    // key of a Lightning contract, from the client's seed
+	GatewayKey    Tag = stream + "GATEWAY-KEY"     // key of a gateway in one federation, from its client's seed
 	Token         Tag = digest + "TOKEN"           // checksum of notes as text
 	PegInTweak    Tag = digest + "PEG-IN-TWEAK"    // contract key to deposit address
 	ContractID    Tag = digest + "CONTRACT-ID"     // every term of a Lightning contract

@@ -28,26 +28,34 @@ type Kind int32
 
 const (
 	Kind_KIND_UNKNOWN  Kind = 0
-	Kind_KIND_DEPOSIT  Kind = 1 // an address that waits for bitcoin
-	Kind_KIND_CLAIM    Kind = 2 // turns one deposit into notes
-	Kind_KIND_RECEIVE  Kind = 3 // turns somebody's notes into own ones
-	Kind_KIND_SPEND    Kind = 4 // takes notes out to hand them over
-	Kind_KIND_RECLAIM  Kind = 5 // takes back what was handed over
-	Kind_KIND_WITHDRAW Kind = 6 // pays bitcoin
-	Kind_KIND_REISSUE  Kind = 7 // exchanges own notes for fresh ones
+	Kind_KIND_DEPOSIT  Kind = 1  // an address that waits for bitcoin
+	Kind_KIND_CLAIM    Kind = 2  // turns one deposit into notes
+	Kind_KIND_RECEIVE  Kind = 3  // turns somebody's notes into own ones
+	Kind_KIND_SPEND    Kind = 4  // takes notes out to hand them over
+	Kind_KIND_RECLAIM  Kind = 5  // takes back what was handed over
+	Kind_KIND_WITHDRAW Kind = 6  // pays bitcoin
+	Kind_KIND_REISSUE  Kind = 7  // exchanges own notes for fresh ones
+	Kind_KIND_FUND     Kind = 8  // pays for outputs of the Lightning module
+	Kind_KIND_REDEEM   Kind = 9  // takes what a contract of the Lightning module holds
+	Kind_KIND_PAY      Kind = 10 // pays a Lightning invoice
+	Kind_KIND_INVOICE  Kind = 11 // waits for the payment of an own Lightning invoice
 )
 
 // Enum value maps for Kind.
 var (
 	Kind_name = map[int32]string{
-		0: "KIND_UNKNOWN",
-		1: "KIND_DEPOSIT",
-		2: "KIND_CLAIM",
-		3: "KIND_RECEIVE",
-		4: "KIND_SPEND",
-		5: "KIND_RECLAIM",
-		6: "KIND_WITHDRAW",
-		7: "KIND_REISSUE",
+		0:  "KIND_UNKNOWN",
+		1:  "KIND_DEPOSIT",
+		2:  "KIND_CLAIM",
+		3:  "KIND_RECEIVE",
+		4:  "KIND_SPEND",
+		5:  "KIND_RECLAIM",
+		6:  "KIND_WITHDRAW",
+		7:  "KIND_REISSUE",
+		8:  "KIND_FUND",
+		9:  "KIND_REDEEM",
+		10: "KIND_PAY",
+		11: "KIND_INVOICE",
 	}
 	Kind_value = map[string]int32{
 		"KIND_UNKNOWN":  0,
@@ -58,6 +66,10 @@ var (
 		"KIND_RECLAIM":  5,
 		"KIND_WITHDRAW": 6,
 		"KIND_REISSUE":  7,
+		"KIND_FUND":     8,
+		"KIND_REDEEM":   9,
+		"KIND_PAY":      10,
+		"KIND_INVOICE":  11,
 	}
 )
 
@@ -282,6 +294,9 @@ type Operation struct {
 	Redeemed      bool        `protobuf:"varint,18,opt,name=redeemed,proto3" json:"redeemed,omitempty"`   // of a spend: somebody has cashed the notes
 	Epoch         uint64      `protobuf:"varint,19,opt,name=epoch,proto3" json:"epoch,omitempty"`         // in which it was accepted
 	Cause         Cause       `protobuf:"varint,20,opt,name=cause,proto3,enum=minimint.client.Cause" json:"cause,omitempty"`
+	Reference     string      `protobuf:"bytes,21,opt,name=reference,proto3" json:"reference,omitempty"` // the name that its beginner gave it, unique if not empty
+	Fund          *Fund       `protobuf:"bytes,22,opt,name=fund,proto3" json:"fund,omitempty"`
+	Redeem        *Redeem     `protobuf:"bytes,23,opt,name=redeem,proto3" json:"redeem,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,6 +471,193 @@ func (x *Operation) GetCause() Cause {
 	return Cause_CAUSE_UNKNOWN
 }
 
+func (x *Operation) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *Operation) GetFund() *Fund {
+	if x != nil {
+		return x.Fund
+	}
+	return nil
+}
+
+func (x *Operation) GetRedeem() *Redeem {
+	if x != nil {
+		return x.Redeem
+	}
+	return nil
+}
+
+// Outputs of the Lightning module that the operation pays for.
+type Fund struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Outputs       []*Piece               `protobuf:"bytes,1,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fund) Reset() {
+	*x = Fund{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fund) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fund) ProtoMessage() {}
+
+func (x *Fund) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fund.ProtoReflect.Descriptor instead.
+func (*Fund) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Fund) GetOutputs() []*Piece {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+type Piece struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Body          []byte                 `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`                                // canonical terms.Output
+	AmountMsat    uint64                 `protobuf:"varint,2,opt,name=amount_msat,json=amountMsat,proto3" json:"amount_msat,omitempty"` // what it costs, without fees
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Piece) Reset() {
+	*x = Piece{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Piece) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Piece) ProtoMessage() {}
+
+func (x *Piece) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Piece.ProtoReflect.Descriptor instead.
+func (*Piece) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Piece) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Piece) GetAmountMsat() uint64 {
+	if x != nil {
+		return x.AmountMsat
+	}
+	return 0
+}
+
+// An input of the Lightning module, and who signs for it.
+type Redeem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Input         []byte                 `protobuf:"bytes,1,opt,name=input,proto3" json:"input,omitempty"`                              // canonical terms.Input
+	AmountMsat    uint64                 `protobuf:"varint,2,opt,name=amount_msat,json=amountMsat,proto3" json:"amount_msat,omitempty"` // what it brings, without fees
+	KeyIndex      uint32                 `protobuf:"varint,3,opt,name=key_index,json=keyIndex,proto3" json:"key_index,omitempty"`       // of the ring's contract keys
+	Gateway       bool                   `protobuf:"varint,4,opt,name=gateway,proto3" json:"gateway,omitempty"`                         // the ring's gateway key signs instead
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Redeem) Reset() {
+	*x = Redeem{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Redeem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Redeem) ProtoMessage() {}
+
+func (x *Redeem) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Redeem.ProtoReflect.Descriptor instead.
+func (*Redeem) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Redeem) GetInput() []byte {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *Redeem) GetAmountMsat() uint64 {
+	if x != nil {
+		return x.AmountMsat
+	}
+	return 0
+}
+
+func (x *Redeem) GetKeyIndex() uint32 {
+	if x != nil {
+		return x.KeyIndex
+	}
+	return 0
+}
+
+func (x *Redeem) GetGateway() bool {
+	if x != nil {
+		return x.Gateway
+	}
+	return false
+}
+
 // One transaction that carries an operation out.
 type Attempt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -472,7 +674,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[2]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +686,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[2]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +699,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{2}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Attempt) GetTransaction() []byte {
@@ -564,7 +766,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[3]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +778,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[3]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +791,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{3}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Note) GetTier() uint32 {
@@ -646,7 +848,7 @@ type OpenNote struct {
 
 func (x *OpenNote) Reset() {
 	*x = OpenNote{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[4]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +860,7 @@ func (x *OpenNote) String() string {
 func (*OpenNote) ProtoMessage() {}
 
 func (x *OpenNote) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[4]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +873,7 @@ func (x *OpenNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenNote.ProtoReflect.Descriptor instead.
 func (*OpenNote) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{4}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OpenNote) GetTier() uint32 {
@@ -706,7 +908,7 @@ type Notes struct {
 
 func (x *Notes) Reset() {
 	*x = Notes{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +920,7 @@ func (x *Notes) String() string {
 func (*Notes) ProtoMessage() {}
 
 func (x *Notes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +933,7 @@ func (x *Notes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notes.ProtoReflect.Descriptor instead.
 func (*Notes) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{5}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Notes) GetFederation() []byte {
@@ -761,7 +963,7 @@ type Withdrawal struct {
 
 func (x *Withdrawal) Reset() {
 	*x = Withdrawal{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +975,7 @@ func (x *Withdrawal) String() string {
 func (*Withdrawal) ProtoMessage() {}
 
 func (x *Withdrawal) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +988,7 @@ func (x *Withdrawal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Withdrawal.ProtoReflect.Descriptor instead.
 func (*Withdrawal) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{6}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Withdrawal) GetAddress() string {
@@ -835,7 +1037,7 @@ type Deposit struct {
 
 func (x *Deposit) Reset() {
 	*x = Deposit{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +1049,7 @@ func (x *Deposit) String() string {
 func (*Deposit) ProtoMessage() {}
 
 func (x *Deposit) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +1062,7 @@ func (x *Deposit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
 func (*Deposit) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{7}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Deposit) GetAddress() string {
@@ -897,7 +1099,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1111,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1124,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{8}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Claim) GetProof() []byte {
@@ -970,7 +1172,7 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\n" +
 	"federation\x18\x01 \x01(\fR\n" +
 	"federation\x12\x14\n" +
-	"\x05words\x18\x02 \x01(\tR\x05words\"\xc1\x05\n" +
+	"\x05words\x18\x02 \x01(\tR\x05words\"\xbb\x06\n" +
 	"\tOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.minimint.client.KindR\x04kind\x12,\n" +
@@ -995,7 +1197,22 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\tcancelled\x18\x11 \x01(\bR\tcancelled\x12\x1a\n" +
 	"\bredeemed\x18\x12 \x01(\bR\bredeemed\x12\x14\n" +
 	"\x05epoch\x18\x13 \x01(\x04R\x05epoch\x12,\n" +
-	"\x05cause\x18\x14 \x01(\x0e2\x16.minimint.client.CauseR\x05cause\"\xb7\x01\n" +
+	"\x05cause\x18\x14 \x01(\x0e2\x16.minimint.client.CauseR\x05cause\x12\x1c\n" +
+	"\treference\x18\x15 \x01(\tR\treference\x12)\n" +
+	"\x04fund\x18\x16 \x01(\v2\x15.minimint.client.FundR\x04fund\x12/\n" +
+	"\x06redeem\x18\x17 \x01(\v2\x17.minimint.client.RedeemR\x06redeem\"8\n" +
+	"\x04Fund\x120\n" +
+	"\aoutputs\x18\x01 \x03(\v2\x16.minimint.client.PieceR\aoutputs\"<\n" +
+	"\x05Piece\x12\x12\n" +
+	"\x04body\x18\x01 \x01(\fR\x04body\x12\x1f\n" +
+	"\vamount_msat\x18\x02 \x01(\x04R\n" +
+	"amountMsat\"v\n" +
+	"\x06Redeem\x12\x14\n" +
+	"\x05input\x18\x01 \x01(\fR\x05input\x12\x1f\n" +
+	"\vamount_msat\x18\x02 \x01(\x04R\n" +
+	"amountMsat\x12\x1b\n" +
+	"\tkey_index\x18\x03 \x01(\rR\bkeyIndex\x12\x18\n" +
+	"\agateway\x18\x04 \x01(\bR\agateway\"\xb7\x01\n" +
 	"\aAttempt\x12 \n" +
 	"\vtransaction\x18\x01 \x01(\fR\vtransaction\x12\x14\n" +
 	"\x05tweak\x18\x02 \x01(\fR\x05tweak\x12\x16\n" +
@@ -1039,7 +1256,7 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\boutpoint\x18\x02 \x01(\fR\boutpoint\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\rR\x06height\x12\x14\n" +
 	"\x05block\x18\x04 \x01(\fR\x05block\x12\x1b\n" +
-	"\tkey_index\x18\x05 \x01(\rR\bkeyIndex*\x93\x01\n" +
+	"\tkey_index\x18\x05 \x01(\rR\bkeyIndex*\xd3\x01\n" +
 	"\x04Kind\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\x00\x12\x10\n" +
 	"\fKIND_DEPOSIT\x10\x01\x12\x0e\n" +
@@ -1050,7 +1267,12 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"KIND_SPEND\x10\x04\x12\x10\n" +
 	"\fKIND_RECLAIM\x10\x05\x12\x11\n" +
 	"\rKIND_WITHDRAW\x10\x06\x12\x10\n" +
-	"\fKIND_REISSUE\x10\a*O\n" +
+	"\fKIND_REISSUE\x10\a\x12\r\n" +
+	"\tKIND_FUND\x10\b\x12\x0f\n" +
+	"\vKIND_REDEEM\x10\t\x12\f\n" +
+	"\bKIND_PAY\x10\n" +
+	"\x12\x10\n" +
+	"\fKIND_INVOICE\x10\v*O\n" +
 	"\x05State\x12\x11\n" +
 	"\rSTATE_UNKNOWN\x10\x00\x12\x11\n" +
 	"\rSTATE_PENDING\x10\x01\x12\x0e\n" +
@@ -1079,36 +1301,42 @@ func file_actors_client_clientwire_client_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_client_clientwire_client_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_actors_client_clientwire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_actors_client_clientwire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_actors_client_clientwire_client_proto_goTypes = []any{
 	(Kind)(0),          // 0: minimint.client.Kind
 	(State)(0),         // 1: minimint.client.State
 	(Cause)(0),         // 2: minimint.client.Cause
 	(*Membership)(nil), // 3: minimint.client.Membership
 	(*Operation)(nil),  // 4: minimint.client.Operation
-	(*Attempt)(nil),    // 5: minimint.client.Attempt
-	(*Note)(nil),       // 6: minimint.client.Note
-	(*OpenNote)(nil),   // 7: minimint.client.OpenNote
-	(*Notes)(nil),      // 8: minimint.client.Notes
-	(*Withdrawal)(nil), // 9: minimint.client.Withdrawal
-	(*Deposit)(nil),    // 10: minimint.client.Deposit
-	(*Claim)(nil),      // 11: minimint.client.Claim
+	(*Fund)(nil),       // 5: minimint.client.Fund
+	(*Piece)(nil),      // 6: minimint.client.Piece
+	(*Redeem)(nil),     // 7: minimint.client.Redeem
+	(*Attempt)(nil),    // 8: minimint.client.Attempt
+	(*Note)(nil),       // 9: minimint.client.Note
+	(*OpenNote)(nil),   // 10: minimint.client.OpenNote
+	(*Notes)(nil),      // 11: minimint.client.Notes
+	(*Withdrawal)(nil), // 12: minimint.client.Withdrawal
+	(*Deposit)(nil),    // 13: minimint.client.Deposit
+	(*Claim)(nil),      // 14: minimint.client.Claim
 }
 var file_actors_client_clientwire_client_proto_depIdxs = []int32{
 	0,  // 0: minimint.client.Operation.kind:type_name -> minimint.client.Kind
 	1,  // 1: minimint.client.Operation.state:type_name -> minimint.client.State
-	5,  // 2: minimint.client.Operation.attempts:type_name -> minimint.client.Attempt
-	8,  // 3: minimint.client.Operation.notes:type_name -> minimint.client.Notes
-	9,  // 4: minimint.client.Operation.withdrawal:type_name -> minimint.client.Withdrawal
-	10, // 5: minimint.client.Operation.deposit:type_name -> minimint.client.Deposit
-	11, // 6: minimint.client.Operation.claim:type_name -> minimint.client.Claim
+	8,  // 2: minimint.client.Operation.attempts:type_name -> minimint.client.Attempt
+	11, // 3: minimint.client.Operation.notes:type_name -> minimint.client.Notes
+	12, // 4: minimint.client.Operation.withdrawal:type_name -> minimint.client.Withdrawal
+	13, // 5: minimint.client.Operation.deposit:type_name -> minimint.client.Deposit
+	14, // 6: minimint.client.Operation.claim:type_name -> minimint.client.Claim
 	2,  // 7: minimint.client.Operation.cause:type_name -> minimint.client.Cause
-	7,  // 8: minimint.client.Notes.notes:type_name -> minimint.client.OpenNote
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	5,  // 8: minimint.client.Operation.fund:type_name -> minimint.client.Fund
+	7,  // 9: minimint.client.Operation.redeem:type_name -> minimint.client.Redeem
+	6,  // 10: minimint.client.Fund.outputs:type_name -> minimint.client.Piece
+	10, // 11: minimint.client.Notes.notes:type_name -> minimint.client.OpenNote
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_actors_client_clientwire_client_proto_init() }
@@ -1122,7 +1350,7 @@ func file_actors_client_clientwire_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_client_clientwire_client_proto_rawDesc), len(file_actors_client_clientwire_client_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   9,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

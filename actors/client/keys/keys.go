@@ -40,8 +40,13 @@ import (
 	"minimint/messages"
 )
 
-// depositKey is the role of deposit keys in key derivation.
-const depositKey = domain.DepositKey
+// depositKey, contractKey and gatewayKey are the roles of further keys in key
+// derivation.
+const (
+	depositKey  = domain.DepositKey
+	contractKey = domain.ContractKey
+	gatewayKey  = domain.GatewayKey
+)
 
 // entropySize makes twelve words.
 const entropySize = 16
@@ -90,7 +95,7 @@ type Tweak [16]byte
 
 // A Ring derives the keys for one federation. It is immutable.
 type Ring struct {
-	notes, filter, deposits []byte
+	notes, filter, deposits, contracts, gateway []byte
 }
 
 // NewRing derives the branches. words must come from [NewWords] or [CleanWords];
@@ -101,7 +106,10 @@ func NewRing(words string, federation messages.FederationID) *Ring {
 		panic("keys: seed words that were never checked")
 	}
 	branch := func(role domain.Tag) []byte { return derive(seed, federation[:], string(role)) }
-	return &Ring{notes: branch(domain.NoteNonce), filter: branch(domain.NoteTweak), deposits: branch(depositKey)}
+	return &Ring{
+		notes: branch(domain.NoteNonce), filter: branch(domain.NoteTweak), deposits: branch(depositKey),
+		contracts: branch(contractKey), gateway: branch(gatewayKey),
+	}
 }
 
 // derive is HKDF-SHA-256 (RFC 5869) for 32 bytes.
@@ -178,6 +186,19 @@ func (r *Ring) Grind(random io.Reader, tries int) (Tweak, bool, error) {
 // Deposit derives the key number index that deposits are claimed with.
 func (r *Ring) Deposit(index uint32) *btcec.PrivateKey {
 	key, _ := btcec.PrivKeyFromBytes(derive(r.deposits, binary.BigEndian.AppendUint32(nil, index), string(depositKey)))
+	return key
+}
+
+// Contract derives the key number index that takes money out of a Lightning contract.
+// Numbers are not used twice: the key tells otherwise equal contracts apart.
+func (r *Ring) Contract(index uint32) *btcec.PrivateKey {
+	key, _ := btcec.PrivKeyFromBytes(derive(r.contracts, binary.BigEndian.AppendUint32(nil, index), string(contractKey)))
+	return key
+}
+
+// Gateway derives the one key that names a Lightning gateway in this federation.
+func (r *Ring) Gateway() *btcec.PrivateKey {
+	key, _ := btcec.PrivKeyFromBytes(derive(r.gateway, nil, string(gatewayKey)))
 	return key
 }
 

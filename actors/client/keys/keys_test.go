@@ -68,7 +68,7 @@ func TestCleanWords(t *testing.T) {
 func TestDerivationIsFrozen(t *testing.T) {
 	r := NewRing(words, federation)
 	s := r.Note(Tweak{9}, 10, 2)
-	got := fmt.Sprintf("%x %x %x", s.Spend.Serialize(), s.Blinding.Bytes(), r.Deposit(3).Serialize())
+	got := fmt.Sprintf("%x %x %x %x %x", s.Spend.Serialize(), s.Blinding.Bytes(), r.Deposit(3).Serialize(), r.Contract(3).Serialize(), r.Gateway().Serialize())
 	if got != frozen {
 		t.Errorf("derived %s", got)
 	}
@@ -76,7 +76,9 @@ func TestDerivationIsFrozen(t *testing.T) {
 
 const frozen = "13ef26442f1651a989820ddfa3f8271f85e6999dbba6d374c84a197e55dca32d " +
 	"3d19f983d5af3842def05c7adcfb1a6fe41d319f9781e891045cd0693df0af68 " +
-	"634725dac3b45a50ca0a70152b16f8c459b956520d4340f0053158f8f041b47d"
+	"634725dac3b45a50ca0a70152b16f8c459b956520d4340f0053158f8f041b47d " +
+	"ea7f83d8bee4250ef39285a196444e3f6e444521e9f5f39c2f3b7cd21b4ff081 " +
+	"18d8b927ec8e5a2ea77677fb7fdd6fe50d97c673d766305d52326e51eec98dbb"
 
 // Secrets differ as soon as anything differs: words, federation, tweak, tier or
 // position.
