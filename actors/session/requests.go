@@ -19,6 +19,7 @@ type request struct {
 	submits messages.WitnessID // of a submission
 	decides *await             // of an await, until the transaction is decided
 	gathers *assembly          // of an await, from then on
+	watches *watch             // of a query that waits for another answer
 	// wait is how long the request may take; deadline is zero until the first
 	// tick after its beginning, since nothing else tells the time.
 	wait     time.Duration
@@ -74,10 +75,13 @@ func (s *Session) tick(ctx actor.Context, now time.Time) {
 		}
 		switch {
 		case now.Before(r.deadline):
-			waiting = waiting || r.decides != nil
+			waiting = waiting || r.decides != nil || r.watches != nil
 		case r.decides != nil:
 			s.end(r)
 			s.reply(ctx, statusReply(r.id, &wire.Status{}))
+		case r.watches != nil && r.watches.last != nil:
+			s.end(r)
+			s.reply(ctx, r.watches.last)
 		default:
 			s.end(r)
 			s.refuse(ctx, r.id, messages.RejectForNow(messages.RejectDeadline, "this node did not find an answer in time; ask again, or ask another"))

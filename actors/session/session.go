@@ -35,8 +35,11 @@ import (
 const (
 	// MaxOpen is how many requests may wait for an answer at once.
 	MaxOpen = 64
-	// MaxWait is the longest that an Await waits for a decision.
+	// MaxWait is the longest that an Await waits for a decision, or a query for
+	// another answer.
 	MaxWait = 60 * time.Second
+	// MaxWatches is how many of them may be queries that wait for news.
+	MaxWatches = 8
 	// MaxQuery is the longest body of a query, in bytes.
 	MaxQuery = 64 << 10
 )
@@ -96,6 +99,7 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.tick(ctx, m.Now)
 	case toconsensus.EpochCommitted:
 		s.lookAtAwaits(ctx)
+		s.lookAtWatches(ctx, m.Epoch+1)
 	case toconsensus.Submitted:
 		s.answerSubmit(ctx, m)
 	case tomodule.Answered:
@@ -161,33 +165,6 @@ func (s *Session) answerSubmit(ctx actor.Context, m toconsensus.Submitted) {
 	s.submitted.add(q.request.submits, m.From)
 	s.reply(ctx, &wire.ClientReply{Id: q.request.id, Reply: &wire.ClientReply_Submitted{Submitted: &wire.Submitted{}}})
 	s.lookAtAwaits(ctx)
-}
-
-func (s *Session) query(ctx actor.Context, id uint64, m *wire.Query) {
-	host := s.cfg.Modules[messages.ModuleKind(m.GetModule())]
-	if host == nil {
-		s.refuse(ctx, id, messages.Reject(messages.RejectUnknownModule, "this federation runs no module %.40q", m.GetModule()))
-		return
-	}
-	if n := len(m.GetBody()) + len(m.GetMethod()); n > MaxQuery {
-		s.refuse(ctx, id, messages.Reject(messages.RejectTooLarge, "query of %d bytes; at most %d are allowed", n, MaxQuery))
-		return
-	}
-	r := s.begin(&request{id: id, wait: patience})
-	ctx.Request(host, tomodule.Query{Request: s.ask(r, ""), Method: m.GetMethod(), Body: m.GetBody()})
-}
-
-func (s *Session) answerQuery(ctx actor.Context, m tomodule.Answered) {
-	q, ok := s.take(m.Request)
-	if !ok {
-		return
-	}
-	s.end(q.request)
-	if m.Rejection != nil {
-		s.refuse(ctx, q.request.id, m.Rejection)
-		return
-	}
-	s.reply(ctx, &wire.ClientReply{Id: q.request.id, Reply: &wire.ClientReply_Answer{Answer: &wire.Answer{Body: m.Body}}})
 }
 
 func (s *Session) refuse(ctx actor.Context, id uint64, err error) {
