@@ -1,3 +1,5 @@
+// Package wire holds the messages between nodes, and between nodes and clients,
+// generated from the .proto files beside this one.
 package wire
 
 import (

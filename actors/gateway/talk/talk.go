@@ -43,10 +43,11 @@ const (
 	MaxWait = 30 * time.Second
 )
 
-// A Request is what a client asks; a Reply is its answer.
 type (
+	// A Request is what a client asks.
 	Request = talkwire.Request
-	Reply   = talkwire.Reply
+	// A Reply is the answer to a Request.
+	Reply = talkwire.Reply
 )
 
 // ReadRequest decodes a request: form and lengths.
