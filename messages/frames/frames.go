@@ -30,6 +30,19 @@ type Frame struct {
 	// lost a part of its journal.
 	Heard      uint64
 	Statements []Statement
+
+	// What [Unpack] found gathered is here, and not in Statements. Members make
+	// a hundred times n² of these in an epoch; whoever handles them as they came
+	// needs no value of its own for each.
+	Echoes []Echo
+	Readys []Ready
+	Votes  []Votes
+	Shares []DecryptionShare
+}
+
+// Says reports whether the frame says anything beyond its head.
+func (f *Frame) Says() bool {
+	return len(f.Statements)+len(f.Echoes)+len(f.Readys)+len(f.Votes)+len(f.Shares) > 0
 }
 
 // A Statement is one thing said about one proposer's slot of the epoch.

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"minimint/messages"
 )
 
@@ -28,68 +26,8 @@ const (
 // fault of the peer and nothing else.
 var ErrFrame = errors.New("no frame")
 
-// Field numbers of the schema whose elements [precheck] counts.
-const (
-	fieldRounds     = 10
-	fieldCoinShares = 6
-	maskSize        = (messages.MaxPeers + 7) / 8
-)
-
-// precheck counts what b would make a decoder allocate, without allocating: a
-// list of a million empty elements fits one frame.
-func precheck(b []byte) error {
-	if len(b) > MaxFrame {
-		return fmt.Errorf("%w: %d bytes, at most %d allowed", ErrFrame, len(b), MaxFrame)
-	}
-	items, rounds := 0, 0
-	err := each(b, func(field protowire.Number, body []byte) error {
-		if field != fieldRounds {
-			items++
-			return nil
-		}
-		rounds++
-		return each(body, func(field protowire.Number, _ []byte) error {
-			if field == fieldCoinShares {
-				items++
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	if items > MaxItems || rounds > MaxRounds {
-		return fmt.Errorf("%w: %d items and %d rounds, at most %d and %d allowed", ErrFrame, items, rounds, MaxItems, MaxRounds)
-	}
-	return nil
-}
-
-// each calls visit for every length-delimited field of an encoded message.
-func each(b []byte, visit func(protowire.Number, []byte) error) error {
-	for len(b) > 0 {
-		field, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return fmt.Errorf("%w: bad tag", ErrFrame)
-		}
-		b = b[n:]
-		if typ != protowire.BytesType {
-			if n = protowire.ConsumeFieldValue(field, typ, b); n < 0 {
-				return fmt.Errorf("%w: bad value of field %d", ErrFrame, field)
-			}
-			b = b[n:]
-			continue
-		}
-		body, n := protowire.ConsumeBytes(b)
-		if n < 0 {
-			return fmt.Errorf("%w: bad length of field %d", ErrFrame, field)
-		}
-		if err := visit(field, body); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
-}
+// maskSize is the length of the longest bit mask, in bytes.
+const maskSize = (messages.MaxPeers + 7) / 8
 
 // Split returns frames that together say what f says, each within the limits.
 // A frame without statements is returned as it is. It panics if one statement

@@ -1,0 +1,60 @@
+package frames
+
+import (
+	"fmt"
+	"math/bits"
+
+	"minimint/messages"
+)
+
+// Votes are as many statements as there are Slots, which say the same bit about
+// different proposers. They travel as one bit mask.
+type Votes struct {
+	Kind  VoteKind
+	Round uint32 // of BVal and Aux; otherwise 0
+	Bit   bool
+	Slots Slots
+}
+
+// VoteKind says which statement Votes stand for.
+type VoteKind uint8
+
+// The kinds of statements that are one bit.
+const (
+	VoteInput VoteKind = iota
+	VoteTerm
+	VoteBVal
+	VoteAux
+)
+
+// About returns the statement about one proposer.
+func (v *Votes) About(slot messages.PeerID) Statement {
+	switch v.Kind {
+	case VoteInput:
+		return Input{Proposer: slot, Bit: v.Bit}
+	case VoteTerm:
+		return Term{Proposer: slot, Bit: v.Bit}
+	case VoteBVal:
+		return BVal{Proposer: slot, Round: v.Round, Bit: v.Bit}
+	case VoteAux:
+		return Aux{Proposer: slot, Round: v.Round, Bit: v.Bit}
+	}
+	panic(fmt.Sprintf("frames: votes of kind %d", v.Kind))
+}
+
+// Slots is a set of proposers.
+type Slots [(messages.MaxPeers + 63) / 64]uint64
+
+// Add puts a proposer into the set.
+func (s *Slots) Add(slot messages.PeerID) { s[slot/64] |= 1 << (slot % 64) }
+
+// All ranges over the set, ascending.
+func (s *Slots) All(yield func(messages.PeerID) bool) {
+	for i, word := range s {
+		for ; word != 0; word &= word - 1 {
+			if !yield(messages.PeerID(64*i + bits.TrailingZeros64(word))) {
+				return
+			}
+		}
+	}
+}
