@@ -54,6 +54,7 @@ import (
 	"minimint/actors/client/purse"
 	"minimint/actors/client/quorum"
 	"minimint/actors/client/token"
+	"minimint/actors/module/lightning"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/wallet"
 	"minimint/actors/module/wallet/descriptor"
@@ -170,6 +171,9 @@ func Open(cfg Config) (*Client, error) {
 	if err := c.world.readWallet(cfg.Blocks); err != nil {
 		return nil, err
 	}
+	if err := c.world.readLightning(); err != nil {
+		return nil, err
+	}
 	once := spawn.Restart(carrier.RestartPause)
 	c.door = cfg.System.Root.Spawn(cfg.Spawn.RootProps(once, func() actor.Actor { return (*door)(c) }))
 	c.user = cfg.System.Root.Spawn(cfg.Spawn.RootProps(once, newUserClient(c.world, c.door)))
@@ -192,6 +196,16 @@ func (w *world) readWallet(open func(*chaincfg.Params) (Blocks, error)) error {
 	if err == nil && open != nil {
 		w.blocks, err = open(terms.Network)
 	}
+	return err
+}
+
+// readLightning reads fees and keys of the Lightning module, if there is one.
+func (w *world) readLightning() error {
+	if _, ok := w.Federation.Module(lightning.Kind); !ok {
+		return nil
+	}
+	terms, err := lightning.FromFederation(w.Federation)
+	w.Lightning = &terms
 	return err
 }
 

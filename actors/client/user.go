@@ -282,7 +282,7 @@ func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
 	switch {
 	case op.GetState() == clientwire.State_STATE_PENDING && u.carriers[id] != nil:
 		switch op.GetKind() {
-		case clientwire.Kind_KIND_SPEND, clientwire.Kind_KIND_WITHDRAW:
+		case clientwire.Kind_KIND_SPEND, clientwire.Kind_KIND_WITHDRAW, clientwire.Kind_KIND_FUND:
 			ctx.Send(u.carriers[id], carrier.Recall{})
 			return id, nil
 		default:

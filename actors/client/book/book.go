@@ -1,5 +1,5 @@
 // Package book is the layout of a client's store: who the client is, its notes,
-// its operations, the tweaks that were ground ahead, its deposit addresses.
+// its operations and their names, the tweaks that were ground ahead, its deposit addresses.
 //
 // Everything here works inside a transaction of the caller, so that what
 // belongs together (notes that are taken and the record that says what for) is
@@ -27,7 +27,8 @@ var (
 	recordScope  = storage.Local("client-operations") // id → Operation
 	pendingScope = storage.Local("client-pending")    // id of those that are not over
 	tweakScope   = storage.Local("client-tweaks")
-	claimScope   = storage.Local("client-claims") // bitcoin outpoint → id of its claim
+	claimScope   = storage.Local("client-claims")     // bitcoin outpoint → id of its claim
+	nameScope    = storage.Local("client-references") // reference → id of its operation
 )
 
 var (
@@ -51,12 +52,24 @@ func PutMembership(tx storage.Tx, m *clientwire.Membership) {
 	storage.Scoped(tx, memberScope).Put(membershipKey, canonical.Marshal(m))
 }
 
-// Add gives an operation its id and writes it.
+// Add gives an operation its id and writes it. A reference that another one has is
+// the caller's mistake, and panics.
 func Add(tx storage.Tx, op *clientwire.Operation) {
 	s := storage.Scoped(tx, memberScope)
 	op.Id = number(s.Get(lastKey)) + 1
 	s.Put(lastKey, be64(op.Id))
+	if name := op.GetReference(); name != "" {
+		if other := Named(tx, name); other != 0 {
+			panic(fmt.Sprintf("book: %q is operation %d already", name, other))
+		}
+		storage.Scoped(tx, nameScope).Put([]byte(name), be64(op.Id))
+	}
 	Put(tx, op)
+}
+
+// Named returns the operation with a reference, 0 if there is none.
+func Named(r storage.Reader, reference string) uint64 {
+	return number(storage.ScopedReader(r, nameScope).Get([]byte(reference)))
 }
 
 // Put writes an operation over its former record.

@@ -162,6 +162,10 @@ func (c *carrier) order(ctx actor.Context) (purse.Order, bool) {
 		return c.orderClaim(ctx)
 	case clientwire.Kind_KIND_WITHDRAW:
 		return c.orderWithdrawal(ctx)
+	case clientwire.Kind_KIND_FUND:
+		return c.orderFund(), true
+	case clientwire.Kind_KIND_REDEEM:
+		return c.orderRedeem(), true
 	default:
 		panic(fmt.Sprintf("carrier: operation %d of kind %s makes no transaction", c.id, c.op.GetKind()))
 	}

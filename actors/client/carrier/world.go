@@ -13,6 +13,7 @@ import (
 	"minimint/actors/client/lines"
 	"minimint/actors/client/purse"
 	"minimint/actors/client/quorum"
+	"minimint/actors/module/lightning"
 	"minimint/actors/module/wallet/descriptor"
 	"minimint/actors/spawn"
 	"minimint/messages/federation"
@@ -30,6 +31,7 @@ type World struct {
 	Ring       *keys.Ring
 	Purse      *purse.Purse
 	Lock       *descriptor.Descriptor // nil if the federation holds no bitcoin
+	Lightning  *lightning.Config      // nil if it runs no Lightning module
 	Store      storage.Store
 	Connector  lines.Connector
 	Spawn      *spawn.System

@@ -196,6 +196,12 @@ func (r *Ring) Contract(index uint32) *btcec.PrivateKey {
 	return key
 }
 
+// XOnly returns the x-only public key of a secret one (BIP 340), by which contracts
+// name it.
+func XOnly(secret *btcec.PrivateKey) [32]byte {
+	return [32]byte(schnorr.SerializePubKey(secret.PubKey()))
+}
+
 // Gateway derives the one key that names a Lightning gateway in this federation.
 func (r *Ring) Gateway() *btcec.PrivateKey {
 	key, _ := btcec.PrivKeyFromBytes(derive(r.gateway, nil, string(gatewayKey)))

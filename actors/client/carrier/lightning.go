@@ -1,0 +1,114 @@
+package carrier
+
+import (
+	"errors"
+	"fmt"
+
+	"minimint/actors/client/clientwire"
+	"minimint/actors/client/keys"
+	"minimint/actors/client/purse"
+	"minimint/actors/module/lightning"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
+	"minimint/messages/transaction"
+)
+
+// Check reports whether an operation that somebody wants to begin can be carried at
+// all: what it puts into a transaction of the Lightning module must be readable, and
+// of an amount. Nil if it is of a kind that needs none of this.
+func (w *World) Check(op *clientwire.Operation) error {
+	switch op.GetKind() {
+	case clientwire.Kind_KIND_FUND:
+		_, err := w.outputs(op)
+		return err
+	case clientwire.Kind_KIND_REDEEM:
+		_, err := w.input(op)
+		return err
+	default:
+		return nil
+	}
+}
+
+var errNoLightning = errors.New("this federation runs no Lightning module")
+
+// outputs are what a FUND pays for.
+func (w *World) outputs(op *clientwire.Operation) ([]purse.Extra, error) {
+	if w.Lightning == nil {
+		return nil, errNoLightning
+	}
+	var out []purse.Extra
+	fees := w.Lightning.Fees
+	for i, p := range op.GetFund().GetOutputs() {
+		o, err := terms.DecodeOutput(p.GetBody())
+		if err != nil {
+			return nil, fmt.Errorf("output %d: %w", i, err)
+		}
+		e := purse.Extra{Item: transaction.Item{Kind: lightning.Kind, Body: p.GetBody()}}
+		switch {
+		case o.Outgoing != nil:
+			e.Amount, e.Fee = o.Outgoing.Amount, fees.Contract
+		case o.Offer != nil:
+			e.Fee = fees.Offer
+		case o.Purchase != nil: // the amount is a term of the offer, which is elsewhere
+			if e.Amount, err = messages.NewAmount(p.GetAmountMsat()); err != nil {
+				return nil, fmt.Errorf("output %d: %w", i, err)
+			}
+			e.Fee = fees.Contract
+		case o.Listing != nil:
+			e.Fee = fees.Listing
+		}
+		if e.Amount != messages.Amount(p.GetAmountMsat()) {
+			return nil, fmt.Errorf("output %d costs %s and not %d msat", i, e.Amount, p.GetAmountMsat())
+		}
+		out = append(out, e)
+	}
+	if len(out) == 0 {
+		return nil, errors.New("there is nothing to pay for")
+	}
+	return out, nil
+}
+
+// input is what a REDEEM brings in.
+func (w *World) input(op *clientwire.Operation) (purse.Extra, error) {
+	if w.Lightning == nil {
+		return purse.Extra{}, errNoLightning
+	}
+	r := op.GetRedeem()
+	in, err := terms.DecodeInput(r.GetInput())
+	if err != nil {
+		return purse.Extra{}, fmt.Errorf("input: %w", err)
+	}
+	amount, err := messages.NewAmount(r.GetAmountMsat())
+	if err != nil {
+		return purse.Extra{}, fmt.Errorf("input: %w", err)
+	}
+	key := w.Ring.Contract(r.GetKeyIndex())
+	if r.GetGateway() {
+		key = w.Ring.Gateway()
+	}
+	if in.Key != keys.XOnly(key) {
+		return purse.Extra{}, fmt.Errorf("input: %x is not the key that is to sign for contract %s", in.Key, in.Contract)
+	}
+	return purse.Extra{
+		Item: transaction.Item{Kind: lightning.Kind, Body: r.GetInput()}, Amount: amount, Fee: w.Lightning.Fees.Claim, Key: key,
+	}, nil
+}
+
+// orderFund pays for outputs of the Lightning module.
+func (c *carrier) orderFund() purse.Order {
+	outputs, err := c.w.outputs(c.op)
+	if err != nil {
+		panic(fmt.Sprintf("carrier: operation %d: %v", c.id, err))
+	}
+	return purse.Order{Fund: true, Outputs: outputs}
+}
+
+// orderRedeem brings the money of a contract in. It may not be there yet, or not be
+// ours yet: such refusals are for now.
+func (c *carrier) orderRedeem() purse.Order {
+	input, err := c.w.input(c.op)
+	if err != nil {
+		panic(fmt.Sprintf("carrier: operation %d: %v", c.id, err))
+	}
+	return purse.Order{Inputs: []purse.Extra{input}}
+}
