@@ -23,15 +23,19 @@ func (nd *node) link(peer *node) actor.ReceiveFunc {
 		if !up {
 			return
 		}
-		b := frames.Encode(m.Frame)
+		b := m.Frame
 		f, err := frames.Decode(b)
+		if err != nil {
+			nd.fail <- err.Error()
+		}
+		packed, err := frames.Unpack(b) // as a peer actor does
 		if err != nil {
 			nd.fail <- err.Error()
 		}
 		peer.mu.Lock()
 		peer.heard = append(peer.heard, heard{nd.self, f, b})
 		peer.mu.Unlock()
-		peer.tell(tohbbft.PeerFrame{From: nd.self, Frame: f})
+		peer.tell(tohbbft.PeerFrame{From: nd.self, Frame: packed})
 	}
 }
 

@@ -76,24 +76,48 @@ func agreed(o honeybadger.Outcome) outcome.Outcome {
 
 // send merges statements into one frame per peer and epoch. Every frame tells
 // where this member is, so what only tells that needs a frame of its own only
-// if there is no other.
+// if there is no other. Peers for which nothing is said alone, which is nearly
+// always all, get the same frames: they are encoded once.
 func (h *Instance) send(ctx actor.Context, sends []honeybadger.Send) {
-	next := h.core.Position().Next
+	alone := make([]bool, len(h.cfg.Peers))
+	for _, s := range sends {
+		if s.To != nil {
+			alone[*s.To] = true
+		}
+	}
+	var common [][]byte
 	for i, pid := range h.cfg.Peers {
 		if pid == nil {
 			continue
 		}
-		list := merge(messages.PeerID(i), sends)
-		for k, f := range list {
-			f.Era, f.Next, f.Said = h.cfg.Core.Era, next, h.journal.said
-			if k == len(list)-1 && greets(messages.PeerID(i), sends) {
-				f.Heard = h.recall.heard[i] + 1
-			}
-			for _, part := range frames.Split(f) {
-				ctx.Send(pid, tohbbft.Send{Frame: part})
-			}
+		parts := common
+		if alone[i] || common == nil {
+			parts = h.frames(messages.PeerID(i), sends)
+		}
+		if !alone[i] {
+			common = parts
+		}
+		for _, part := range parts {
+			ctx.Send(pid, tohbbft.Send{Frame: part})
 		}
 	}
+}
+
+// frames returns what a peer is sent, encoded.
+func (h *Instance) frames(peer messages.PeerID, sends []honeybadger.Send) [][]byte {
+	next := h.core.Position().Next
+	var parts [][]byte
+	list := merge(peer, sends)
+	for k, f := range list {
+		f.Era, f.Next, f.Said = h.cfg.Core.Era, next, h.journal.said
+		if k == len(list)-1 && greets(peer, sends) {
+			f.Heard = h.recall.heard[peer] + 1
+		}
+		for _, part := range frames.Split(f) {
+			parts = append(parts, frames.Encode(part))
+		}
+	}
+	return parts
 }
 
 // greets reports whether a peer is told where this member is because it asked or its

@@ -87,7 +87,9 @@ func (p *Peer) Receive(ctx actor.Context) {
 			p.event(ctx, e) // it does not come again
 		}
 	case tohbbft.Send:
-		p.sendFrame(ctx, m.Frame)
+		if p.up {
+			ctx.Send(p.cfg.Remote, &wire.PeerFrame{Frame: m.Frame})
+		}
 	case tohbbft.ResetLink:
 		if p.up {
 			ctx.Logger().Warn("nothing goes on, and nothing is heard of a peer: its link is opened anew", slog.Any("peer", p.cfg.Peer))
@@ -144,15 +146,9 @@ func (p *Peer) resync(ctx actor.Context, missed bool) {
 	ctx.Send(p.cfg.Consensus, toconsensus.PeerUp{Peer: p.cfg.Peer})
 }
 
-func (p *Peer) sendFrame(ctx actor.Context, f frames.Frame) {
-	if p.up {
-		ctx.Send(p.cfg.Remote, &wire.PeerFrame{Frame: frames.Encode(f)})
-	}
-}
-
 // frame decodes what the member says and hands it to HBBFT.
 func (p *Peer) frame(ctx actor.Context, m *wire.PeerFrame) {
-	f, err := frames.Decode(m.GetFrame())
+	f, err := frames.Unpack(m.GetFrame())
 	if err != nil {
 		p.fault(ctx, "frame: "+err.Error())
 		return

@@ -47,7 +47,7 @@ type EpochCommitted struct {
 	Lost bool
 }
 
-// PeerFrame is a frame that a peer sent.
+// PeerFrame is a frame that a peer sent, see [frames.Unpack].
 type PeerFrame struct {
 	From  messages.PeerID
 	Frame frames.Frame
@@ -66,8 +66,9 @@ type PeerUp struct {
 // its state is not what the others agreed on. Nothing is said from then on.
 type Halt struct{}
 
-// Send asks a peer actor to pass a frame on; it may be lost if the link is down.
-type Send struct{ Frame frames.Frame }
+// Send asks a peer actor to pass an encoded frame on, which may be lost if the link
+// is down. The same bytes go to many peer actors, and nobody changes them.
+type Send struct{ Frame []byte }
 
 // ResetLink asks a peer actor to end its link, which is then opened anew.
 type ResetLink struct{}

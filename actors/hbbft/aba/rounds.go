@@ -64,7 +64,7 @@ func (a *Agreement) relay(q uint32) {
 // allows. A member that decided votes no more: its TERM does.
 func (a *Agreement) progress() {
 	for !a.decided {
-		if bit, ok := a.votes.settled(a.cfg.Quorum); ok {
+		if bit, ok := a.settled(); ok {
 			a.decide(bit)
 			return
 		}

@@ -132,13 +132,21 @@ func (v *votes) record(from messages.PeerID, statement frames.Statement) {
 // settled returns a bit that is decided whatever happened in rounds: F+1 TERM,
 // of which one is from a correct member, or the inputs of all N, among which
 // are all correct ones, so that by validity nothing else can be decided.
-func (v *votes) settled(q protocol.Quorum) (bit, ok bool) {
+func (a *Agreement) settled() (bit, ok bool) {
 	for b, bit := range bothBits {
-		if v.terms[b].count() >= q.Some() || v.terms[b].count() > 0 && mutant.Removed(mutant.TermsAtSome) || v.inputs[b].count() == q.N {
+		if a.votes.terms[b].count() >= a.deciding() || a.votes.inputs[b].count() == a.cfg.Quorum.N {
 			return bit, true
 		}
 	}
 	return false, false
+}
+
+// deciding is how many TERM decide.
+func (a *Agreement) deciding() int {
+	if mutant.Removed(mutant.TermsAtSome) {
+		return 1
+	}
+	return a.cfg.Quorum.Some()
 }
 
 // within returns the union of the votes (the round's AUX or CONF) that lie within

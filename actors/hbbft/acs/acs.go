@@ -186,6 +186,43 @@ func ofBroadcast(st frames.Statement) bool {
 	panic(fmt.Sprintf("acs: statement of unknown type %T", st))
 }
 
+// HandleEchoes, HandleReadys and HandleVotes take statements that came together, as
+// [Subset.Handle] would take them one by one. Most of them only count, and are
+// counted where they lie.
+func (s *Subset) HandleEchoes(from messages.PeerID, list []frames.Echo) Step {
+	var step Step
+	for i := range list {
+		e := &list[i]
+		if int(e.Proposer) >= len(s.slots) || !s.slots[e.Proposer].broadcast.CountEcho(from, e.Root) {
+			join(&step, s.Handle(from, *e))
+		}
+	}
+	return step
+}
+
+// HandleReadys is said at HandleEchoes.
+func (s *Subset) HandleReadys(from messages.PeerID, list []frames.Ready) Step {
+	var step Step
+	for i := range list {
+		r := &list[i]
+		if int(r.Proposer) >= len(s.slots) || !s.slots[r.Proposer].broadcast.CountReady(from, r.Root) {
+			join(&step, s.Handle(from, *r))
+		}
+	}
+	return step
+}
+
+// HandleVotes is said at HandleEchoes.
+func (s *Subset) HandleVotes(from messages.PeerID, v *frames.Votes) Step {
+	var step Step
+	for j := range v.Slots.All {
+		if int(j) >= len(s.slots) || !s.slots[j].agreement.Count(from, v) {
+			join(&step, s.Handle(from, v.About(j)))
+		}
+	}
+	return step
+}
+
 func (s *Subset) fromBroadcast(j messages.PeerID, child rbc.Step) Step {
 	var step Step
 	step.Join(child.Say, child.Faults)

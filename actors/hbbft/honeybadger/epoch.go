@@ -99,16 +99,41 @@ func (e *epoch) propose(payload []byte) Step {
 	return e.absorb(e.subset.Propose(payload))
 }
 
+// take takes all that a peer says in one frame, in one order however it came.
+func (e *epoch) take(from messages.PeerID, f *frames.Frame) Step {
+	var step Step
+	for _, s := range f.Statements {
+		step.Join(e.handle(from, s))
+	}
+	if len(f.Echoes) > 0 {
+		step.Join(e.absorb(e.subset.HandleEchoes(from, f.Echoes)))
+	}
+	if len(f.Readys) > 0 {
+		step.Join(e.absorb(e.subset.HandleReadys(from, f.Readys)))
+	}
+	for i := range f.Votes {
+		step.Join(e.absorb(e.subset.HandleVotes(from, &f.Votes[i])))
+	}
+	for _, share := range f.Shares {
+		step.Join(e.handleShare(from, share))
+	}
+	return step
+}
+
 // handle takes one statement of a peer.
 func (e *epoch) handle(from messages.PeerID, s frames.Statement) Step {
-	share, ok := s.(frames.DecryptionShare)
+	if share, ok := s.(frames.DecryptionShare); ok {
+		return e.handleShare(from, share)
+	}
+	return e.absorb(e.subset.Handle(from, s))
+}
+
+func (e *epoch) handleShare(from messages.PeerID, share frames.DecryptionShare) Step {
 	switch {
-	case !ok:
-		return e.absorb(e.subset.Handle(from, s))
 	case int(share.Proposer) >= len(e.faults):
-		return e.blame(from, protocol.UnknownProposer, s)
+		return e.blame(from, protocol.UnknownProposer, share)
 	case e.decryptions == nil:
-		return e.blame(from, protocol.UnexpectedShare, s)
+		return e.blame(from, protocol.UnexpectedShare, share)
 	}
 	return e.absorbShare(share.Proposer, e.decryptions[share.Proposer].Handle(from, share))
 }

@@ -51,15 +51,13 @@ func (c *Core) Handle(from messages.PeerID, f frames.Frame) Step {
 		c.peers[from].again = true
 		step.Join(c.tellAgain())
 	}
-	if len(f.Statements) > 0 && c.takesPart(f.Epoch) {
+	if f.Says() && c.takesPart(f.Epoch) {
 		e := c.epoch(f.Epoch)
-		for _, s := range f.Statements {
-			step.Join(e.handle(from, s))
-		}
+		step.Join(e.take(from, &f))
 		for _, missed := range e.subset.Missed() {
 			step.Sends = append(step.Sends, c.hello(missed, true))
 		}
-	} else if len(f.Statements) > 0 && f.Epoch >= c.position.Certified {
+	} else if f.Says() && f.Epoch >= c.position.Certified {
 		c.peers[from].ignored = max(c.peers[from].ignored, f.Epoch)
 	}
 	step.Join(c.advance())

@@ -9,7 +9,7 @@ import (
 func (b *Broadcast) Lacks() []protocol.Lack {
 	q, p := b.cfg.Quorum, b.cfg.Slot.Proposer
 	lack := func(of protocol.LackKind, need int, t *tally) []protocol.Lack {
-		from := protocol.Missing(q.N, func(id messages.PeerID) bool { return t.voted[id] })
+		from := protocol.Missing(q.N, t.voted)
 		if len(from) == 0 {
 			return nil // all have voted, for different roots: the proposer lies
 		}

@@ -35,7 +35,7 @@ func (b *Broadcast) ask() []protocol.Say {
 	}
 	for i := range n {
 		peer := (start + 1 + i) % n
-		if peer != b.cfg.Self && b.echoes.voted[peer] && b.echoes.votes[peer] == b.pull.root {
+		if peer != b.cfg.Self && b.echoes.votedFor(peer, b.pull.root) {
 			return []protocol.Say{b.askPeer(peer)}
 		}
 	}

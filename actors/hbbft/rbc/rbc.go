@@ -249,13 +249,7 @@ func (b *Broadcast) advance(root messages.Digest) Step {
 		step.Say = append(step.Say, protocol.Everybody(frames.Echo{Proposer: p, Root: root}))
 	}
 	echoes, readys := b.echoes.count(root), b.readys.count(root)
-	enough, amplify := q.Live(), q.Some()
-	if mutant.Removed(mutant.ReadyAtLive) {
-		enough = q.Some()
-	}
-	if mutant.Removed(mutant.AmplifyAtSome) {
-		amplify = 1
-	}
+	enough, amplify := b.thresholds()
 	if !b.readied && (echoes >= enough || readys >= amplify) {
 		b.readied = true
 		b.readys.add(b.cfg.Self, root)
@@ -271,6 +265,19 @@ func (b *Broadcast) advance(root messages.Digest) Step {
 		step.Say = append(step.Say, b.ask()...)
 	}
 	return step
+}
+
+// thresholds are the numbers of equal Echo and of equal Ready upon which a member
+// says Ready.
+func (b *Broadcast) thresholds() (echoes, readys int) {
+	echoes, readys = b.cfg.Quorum.Live(), b.cfg.Quorum.Some()
+	if mutant.Removed(mutant.ReadyAtLive) {
+		echoes = b.cfg.Quorum.Some()
+	}
+	if mutant.Removed(mutant.AmplifyAtSome) {
+		readys = 1
+	}
+	return echoes, readys
 }
 
 // blame returns the fault of a peer as a step.

@@ -87,6 +87,7 @@ type Decryption struct {
 	cfg    Config
 	sealed Sealed   // nil until accepted, and if publicly invalid
 	shares [][]byte // by sender: its first share
+	count  int      // of them, those that are no use included
 	liar   []bool   // by sender: its share was shown wrong
 	phase  phase
 
@@ -113,7 +114,7 @@ func New(cfg Config) *Decryption {
 // give it to everybody again.
 func (d *Decryption) Restore(own frames.DecryptionShare) {
 	d.said = true
-	d.shares[d.cfg.Self] = own.Share
+	d.keep(d.cfg.Self, own.Share)
 }
 
 // Accept takes the accepted proposal, once, and does all work on it that needs no
@@ -129,7 +130,7 @@ func (d *Decryption) Accept(ciphertext []byte) {
 	}
 	d.sealed = sealed
 	if !d.said {
-		d.shares[d.cfg.Self] = sealed.Share()
+		d.keep(d.cfg.Self, sealed.Share())
 	}
 }
 
@@ -186,21 +187,25 @@ func (d *Decryption) Handle(from messages.PeerID, s frames.DecryptionShare) Step
 	case first != nil:
 		return Step{Faults: []protocol.Fault{d.fault(from, protocol.TwoDecryptionShares, first, s.Share)}}
 	case d.phase == excluded:
-		d.shares[from] = s.Share
+		d.keep(from, s.Share)
 		return Step{Faults: []protocol.Fault{d.fault(from, protocol.UnexpectedShare, s.Share)}}
 	case d.phase == finished:
 		return Step{}
 	}
-	if s.Share == nil {
-		s.Share = []byte{} // an empty share is a share, if a wrong one
-	}
-	d.shares[from] = s.Share
+	d.keep(from, s.Share)
 	return d.open()
+}
+
+// keep holds on to a share, of which the caller may use the bytes again: they may
+// be a part of a whole frame.
+func (d *Decryption) keep(from messages.PeerID, share []byte) {
+	d.shares[from] = append(make([]byte, 0, len(share)), share...) // not nil: an empty share is a share, if a wrong one
+	d.count++
 }
 
 // open tries to open once f+1 members gave a share that is not known wrong.
 func (d *Decryption) open() Step {
-	if d.phase != opening {
+	if d.phase != opening || d.count < d.cfg.Quorum.Some() {
 		return Step{}
 	}
 	usable, count := make([][]byte, len(d.shares)), 0
@@ -267,12 +272,6 @@ func (d *Decryption) fault(peer messages.PeerID, kind protocol.FaultKind, shares
 
 // String returns the state on one line.
 func (d *Decryption) String() string {
-	count := 0
-	for _, share := range d.shares {
-		if share != nil {
-			count++
-		}
-	}
 	names := [...]string{"waiting", "opening", "finished", "excluded"}
-	return fmt.Sprintf("tdec %d/%d %s shares=%d", d.cfg.Slot.Epoch, d.cfg.Slot.Proposer, names[d.phase], count)
+	return fmt.Sprintf("tdec %d/%d %s shares=%d", d.cfg.Slot.Epoch, d.cfg.Slot.Proposer, names[d.phase], d.count)
 }
