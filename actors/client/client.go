@@ -236,6 +236,10 @@ func (c *Client) Close() {
 // Federation returns the configuration; the caller must not change it.
 func (c *Client) Federation() *federation.Config { return c.world.Federation }
 
+// PID is where actors put orders, see package orders. It is the same for as long as
+// the client is open.
+func (c *Client) PID() *actor.PID { return c.user }
+
 // Terms returns denominations and fees of notes.
 func (c *Client) Terms() notes.Terms { return c.world.Purse.Terms() }
 

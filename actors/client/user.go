@@ -33,10 +33,11 @@ type world struct {
 // userClient is the actor at the top of a client: it starts operations, and
 // supervises MintClient, WalletClient and one carrier for each operation.
 //
-//	accepts  call from the door, deposits from WalletClient, carrier.Changed from
-//	         below, timing.Tick
-//	sends    answer, carrier.Changed, parked and resumed to the door, carrier.Recall
-//	         to operations, recorded to WalletClient
+//	accepts  call from the door, what package orders says from actors outside,
+//	         deposits from WalletClient, carrier.Changed from below, timing.Tick
+//	sends    answer, carrier.Changed, parked and resumed to the door, orders.Begun,
+//	         orders.Ended and orders.Answer to who asked, carrier.Recall to operations,
+//	         recorded to WalletClient
 type userClient struct {
 	base     world  // without the actors
 	w        *world // of this incarnation and its children
@@ -44,12 +45,17 @@ type userClient struct {
 	ending   bool              // this incarnation: its carriers stop because it does
 	running  map[string]uint64 // operation by PID id of its carrier
 	carriers map[uint64]*actor.PID
-	waiting  *[]lingerer // outlives an incarnation
+	stopped  map[uint64]bool // that are parked
+	// waiting and following outlive an incarnation.
+	waiting   *[]lingerer
+	following *[]follower
 }
 
 func newUserClient(base world, door *actor.PID) actor.Producer {
-	waiting := new([]lingerer)
-	return func() actor.Actor { return &userClient{base: base, door: door, waiting: waiting} }
+	waiting, following := new([]lingerer), new([]follower)
+	return func() actor.Actor {
+		return &userClient{base: base, door: door, waiting: waiting, following: following}
+	}
 }
 
 // A call is a request of the façade; it gets one answer.
@@ -115,20 +121,26 @@ func (u *userClient) Receive(ctx actor.Context) {
 	case deposits:
 		u.deposits(ctx, m)
 	case *spawn.Lost:
-		if c, ok := m.Message.(call); ok {
-			ctx.Respond(answer{number: c.number, err: ErrInterrupted})
-		}
+		u.lost(ctx, m)
 	case carrier.Changed:
-		ctx.Send(u.door, m)
+		u.changed(ctx, m.ID)
 	case *actor.Terminated:
 		u.ended(ctx, m.Who)
+	default:
+		u.order(ctx, m)
 	}
+}
+
+// changed passes on that a record was written.
+func (u *userClient) changed(ctx actor.Context, id uint64) {
+	ctx.Send(u.door, carrier.Changed{ID: id})
+	u.news(ctx, id)
 }
 
 // start spawns the modules' clients and a carrier for each operation that is not
 // over: what was begun before a crash goes on.
 func (u *userClient) start(ctx actor.Context) {
-	u.running, u.carriers = map[string]uint64{}, map[uint64]*actor.PID{}
+	u.running, u.carriers, u.stopped = map[string]uint64{}, map[uint64]*actor.PID{}, map[uint64]bool{}
 	fresh := u.base
 	u.w = &fresh
 	u.w.User = ctx.Self()
@@ -148,6 +160,7 @@ func (u *userClient) start(ctx actor.Context) {
 	}
 	ctx.Send(u.door, resumed{})
 	u.dismiss(ctx)
+	*u.following = slices.DeleteFunc(*u.following, func(f follower) bool { return u.tell(ctx, f) })
 }
 
 // dismiss answers the calls that wait for carriers that have gone.
@@ -182,15 +195,17 @@ func (u *userClient) ended(ctx actor.Context, who *actor.PID) {
 	delete(u.running, who.Id)
 	delete(u.carriers, id)
 	snap, err := u.w.Store.View()
-	if err != nil { // nothing more will come of it
-		ctx.Send(u.door, parked{id: id})
-	} else {
-		if book.Operation(snap, id).GetState() == clientwire.State_STATE_PENDING {
-			ctx.Send(u.door, parked{id: id})
-		}
+	pending := true // if it cannot be read: nothing more will come of it
+	if err == nil {
+		pending = book.Operation(snap, id).GetState() == clientwire.State_STATE_PENDING
 		snap.Release()
 	}
+	if pending {
+		u.stopped[id] = true
+		ctx.Send(u.door, parked{id: id})
+	}
 	u.dismiss(ctx)
+	u.news(ctx, id)
 }
 
 func (u *userClient) call(ctx actor.Context, m call) {

@@ -23,11 +23,13 @@ import (
 	"minimint/actors/chain/fake"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/contract"
+	"minimint/actors/module/lightning"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/wallet"
 	"minimint/actors/module/wallet/walletwire"
 	"minimint/crypto/bls"
 	"minimint/crypto/tbs"
+	"minimint/crypto/tenc"
 	"minimint/crypto/tsig/tsigtest"
 	"minimint/messages"
 	"minimint/messages/canonical"
@@ -47,6 +49,7 @@ type Config struct {
 	PegInFee, PegOutFee messages.Amount
 	// FinalityDelay of the wallet, in blocks.
 	FinalityDelay uint32
+	Lightning     lightning.Fees
 }
 
 // Federation is the whole.
@@ -62,6 +65,7 @@ type Federation struct {
 
 	mu    sync.Mutex
 	epoch messages.Epoch
+	hold  bool // nobody proposes shares of preimages
 	// links are told when an epoch is applied.
 	links  []open
 	system *actor.ActorSystem
@@ -75,6 +79,7 @@ type Member struct {
 	transition *transition.Transition
 	rejected   map[messages.WitnessID]*messages.Rejection
 	wallet     *wallet.Module
+	lightning  *lightning.Module
 	node       *fake.Node
 	faults     faults
 }
@@ -107,12 +112,14 @@ func New(cfg Config, seed byte) *Federation {
 		secrets = append(secrets, key)
 		walletConfig.Keys = append(walletConfig.Keys, key.PubKey())
 	}
-	f.Config = f.configure(cfg, []federation.Module{
+	preimages := preimageKeys(cfg, seed)
+	f.Config = f.configure(cfg, publicPreimageKey(preimages, cfg), []federation.Module{
+		{Kind: lightning.Kind, Genesis: lightning.Genesis(), Terms: lightning.Config{Fees: cfg.Lightning}.Terms()},
 		{Kind: mint.Kind, Genesis: mint.Genesis(tiers), Terms: mint.Terms(cfg.SpendFee, cfg.IssueFee)},
 		{Kind: wallet.Kind, Genesis: walletConfig.Genesis(), Terms: walletConfig.Terms()},
 	})
 	for i := range cfg.Members {
-		f.Members = append(f.Members, f.member(messages.PeerID(i), dealings, secrets[i]))
+		f.Members = append(f.Members, f.member(messages.PeerID(i), dealings, secrets[i], preimages.Secrets[i]))
 	}
 	return f
 }
@@ -126,7 +133,7 @@ func publicKey(d tsigtest.Dealing, threshold int) federation.ThresholdKey {
 }
 
 // configure fills in what a client never looks at.
-func (f *Federation) configure(cfg Config, modules []federation.Module) *federation.Config {
+func (f *Federation) configure(cfg Config, preimages federation.ThresholdKey, modules []federation.Module) *federation.Config {
 	c := federation.Config{Name: "test", Modules: modules, Session: messages.Digest{1}}
 	blank := func(threshold, size int) federation.ThresholdKey {
 		k := federation.ThresholdKey{Threshold: threshold, Group: bytes.Repeat([]byte{1}, size)}
@@ -137,7 +144,7 @@ func (f *Federation) configure(cfg Config, modules []federation.Module) *federat
 	}
 	faulty := (cfg.Members - 1) / 3
 	c.Coin, c.Contributions = blank(faulty+1, 96), blank(faulty+1, 32)
-	c.Certificate, c.Preimages = blank(cfg.Members-faulty, 96), blank(cfg.Members-faulty, 32)
+	c.Certificate, c.Preimages = blank(cfg.Members-faulty, 96), preimages
 	names := []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace"}
 	for i := range cfg.Members {
 		public, _, err := ed25519.GenerateKey(f.rng)
@@ -159,7 +166,7 @@ func (f *Federation) Fresh() *Federation {
 	out.Chain.Mine(blocks)
 	for _, m := range f.Members {
 		out.Members = append(out.Members, &Member{
-			id: m.id, transition: m.transition, wallet: m.wallet, // rules, without state
+			id: m.id, transition: m.transition, wallet: m.wallet, lightning: m.lightning, // rules, without state
 			store: memory.New(), rejected: map[messages.WitnessID]*messages.Rejection{}, node: out.Chain.Node(),
 		})
 	}
@@ -174,14 +181,14 @@ func (f *Federation) Fork() *Federation {
 	out := &Federation{Config: f.Config, Chain: f.Chain.Fork(), rng: f.rng, epoch: f.epoch}
 	for _, m := range f.Members {
 		out.Members = append(out.Members, &Member{
-			id: m.id, transition: m.transition, wallet: m.wallet, store: m.store.Clone(), rejected: maps.Clone(m.rejected), node: out.Chain.Node(),
+			id: m.id, transition: m.transition, wallet: m.wallet, lightning: m.lightning, store: m.store.Clone(), rejected: maps.Clone(m.rejected), node: out.Chain.Node(),
 		})
 	}
 	return out
 }
 
 // member makes one node with its secrets.
-func (f *Federation) member(id messages.PeerID, dealings []tsigtest.Dealing, secret *btcec.PrivateKey) *Member {
+func (f *Federation) member(id messages.PeerID, dealings []tsigtest.Dealing, secret *btcec.PrivateKey, preimage tenc.SecretShare) *Member {
 	mintConfig, err := mint.FromFederation(f.Config)
 	if err != nil {
 		panic(fmt.Sprintf("clienttest: %v", err))
@@ -209,9 +216,10 @@ func (f *Federation) member(id messages.PeerID, dealings []tsigtest.Dealing, sec
 	if err != nil {
 		panic(fmt.Sprintf("clienttest: %v", err))
 	}
+	lightningModule := f.lightningModule(preimage)
 	return &Member{
-		id: id, store: memory.New(), rejected: map[messages.WitnessID]*messages.Rejection{}, wallet: walletModule, node: f.Chain.Node(),
-		transition: transition.New(f.Config.ID(), []contract.Module{mintModule, walletModule, Faucet{}}),
+		id: id, store: memory.New(), rejected: map[messages.WitnessID]*messages.Rejection{}, wallet: walletModule, lightning: lightningModule, node: f.Chain.Node(),
+		transition: transition.New(f.Config.ID(), []contract.Module{lightningModule, mintModule, walletModule, Faucet{}}),
 	}
 }
 
@@ -339,7 +347,13 @@ func (f *Federation) apply(c outcome.Contribution, from messages.PeerID) {
 	f.applyAll(all)
 }
 
+// applyAll makes an epoch, and those that follow from it.
 func (f *Federation) applyAll(contributions []outcome.Contribution) {
+	f.applyOnce(contributions)
+	f.reveal()
+}
+
+func (f *Federation) applyOnce(contributions []outcome.Contribution) {
 	o := outcome.Outcome{Epoch: f.epoch}
 	for i, c := range contributions {
 		o.Contributions = append(o.Contributions, outcome.Member{Peer: messages.PeerID(i), Contribution: c.Encode()})

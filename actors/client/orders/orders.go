@@ -12,9 +12,13 @@ import (
 	"minimint/messages"
 )
 
+// MaxReference bounds a reference in bytes.
+const MaxReference = 200
+
 // Begin begins an operation. Its reference names it to whoever begins it and must
 // not be empty; if there is an operation with this reference already, that is the
-// answer and nothing is begun. The answer is Begun.
+// answer and nothing is begun. The answer is Begun; its error says that the operation
+// makes no sense here, or that the store failed.
 type Begin struct{ Op *clientwire.Operation }
 
 // Begun answers Begin: the operation is on disk.
@@ -36,6 +40,10 @@ type Ended struct {
 	Op     *clientwire.Operation
 	Parked bool
 }
+
+// Recall asks to turn an operation round that holds notes and is not accepted yet.
+// There is no answer but its end, see Follow: it may be accepted all the same.
+type Recall struct{ ID uint64 }
 
 // Ask puts a question to a module of the federation; the answer is Answer, once f+1
 // members have given it alike. Key is the asker's own.

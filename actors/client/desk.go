@@ -1,0 +1,117 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"minimint/actors/client/book"
+	"minimint/actors/client/clientwire"
+	"minimint/actors/client/orders"
+	"minimint/actors/spawn"
+	"minimint/storage"
+)
+
+// A follower waits for the end of an operation. It outlives an incarnation.
+type follower struct {
+	id uint64
+	to *actor.PID
+}
+
+// order serves what actors outside the client ask for, see package orders. It reports
+// false if the message is nothing of that.
+func (u *userClient) order(ctx actor.Context, msg any) bool {
+	switch m := msg.(type) {
+	case orders.Begin:
+		id, err := u.named(ctx, m.Op)
+		ctx.Respond(orders.Begun{Reference: m.Op.GetReference(), ID: id, Err: err})
+	case orders.Follow:
+		u.follow(ctx, follower{id: m.ID, to: ctx.Sender()})
+	case orders.Recall:
+		if _, err := u.cancel(ctx, m.ID); err != nil {
+			u.w.Log.Info("nothing to turn round", "operation", m.ID, "reason", err)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// lost serves an order over which a former incarnation has failed. All can be put
+// again, but Begin: it may have been the reason.
+func (u *userClient) lost(ctx actor.Context, m *spawn.Lost) {
+	switch lost := m.Message.(type) {
+	case call:
+		ctx.Respond(answer{number: lost.number, err: ErrInterrupted})
+	case orders.Begin:
+		ctx.Respond(orders.Begun{Reference: lost.Op.GetReference(), Err: ErrInterrupted})
+	default:
+		u.order(ctx, lost)
+	}
+}
+
+// named begins an operation unless there is one with its reference.
+func (u *userClient) named(ctx actor.Context, op *clientwire.Operation) (uint64, error) {
+	switch n := len(op.GetReference()); {
+	case n == 0 || n > orders.MaxReference:
+		return 0, fmt.Errorf("an order has a reference of 1 to %d bytes, not %d", orders.MaxReference, n)
+	case op.GetId() != 0 || op.GetState() != clientwire.State_STATE_UNKNOWN:
+		return 0, errors.New("an operation that is begun has no number and no state yet")
+	}
+	if err := u.w.Check(op); err != nil {
+		return 0, err
+	}
+	op = proto.CloneOf(op) // the asker may ask again with it
+	known := uint64(0)
+	err := u.w.Store.Update(func(tx storage.Tx) error {
+		if known = book.Named(tx, op.GetReference()); known == 0 {
+			u.add(tx, op)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("write operation: %w", err)
+	case known != 0:
+		return known, nil
+	}
+	u.begun(ctx, op)
+	return op.GetId(), nil
+}
+
+// follow has somebody told the end of an operation.
+func (u *userClient) follow(ctx actor.Context, f follower) {
+	if u.tell(ctx, f) {
+		return
+	}
+	if !slices.ContainsFunc(*u.following, func(o follower) bool { return o.id == f.id && o.to.Equal(f.to) }) {
+		*u.following = append(*u.following, f)
+	}
+}
+
+// tell tells a follower the end of an operation, and false if there is none yet.
+func (u *userClient) tell(ctx actor.Context, f follower) bool {
+	snap, err := u.w.Store.View()
+	if err != nil { // nothing more will come of it
+		ctx.Send(f.to, orders.Ended{ID: f.id, Parked: true})
+		return true
+	}
+	defer snap.Release()
+	switch op := book.Operation(snap, f.id); {
+	case op == nil || u.stopped[f.id]:
+		ctx.Send(f.to, orders.Ended{ID: f.id, Op: op, Parked: true})
+	case op.GetState() != clientwire.State_STATE_PENDING:
+		ctx.Send(f.to, orders.Ended{ID: f.id, Op: op})
+	default:
+		return false
+	}
+	return true
+}
+
+// news tells the followers of an operation if it has come to an end.
+func (u *userClient) news(ctx actor.Context, id uint64) {
+	*u.following = slices.DeleteFunc(*u.following, func(f follower) bool { return f.id == id && u.tell(ctx, f) })
+}
