@@ -14,8 +14,8 @@ import (
 )
 
 // Check reports whether an operation that somebody wants to begin can be carried at
-// all: what it puts into a transaction of the Lightning module must be readable, and
-// of an amount. Nil if it is of a kind that needs none of this.
+// all: its kind is one that makes transactions of its own accord, and what it puts into
+// one for the Lightning module is readable and of that amount.
 func (w *World) Check(op *clientwire.Operation) error {
 	switch op.GetKind() {
 	case clientwire.Kind_KIND_FUND:
@@ -24,8 +24,10 @@ func (w *World) Check(op *clientwire.Operation) error {
 	case clientwire.Kind_KIND_REDEEM:
 		_, err := w.input(op)
 		return err
-	default:
+	case clientwire.Kind_KIND_SPEND, clientwire.Kind_KIND_RECEIVE, clientwire.Kind_KIND_REISSUE, clientwire.Kind_KIND_WITHDRAW:
 		return nil
+	default:
+		return fmt.Errorf("an operation of kind %s cannot be ordered", op.GetKind())
 	}
 }
 
