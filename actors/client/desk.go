@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -21,9 +22,8 @@ type follower struct {
 	to *actor.PID
 }
 
-// order serves what actors outside the client ask for, see package orders. It reports
-// false if the message is nothing of that.
-func (u *userClient) order(ctx actor.Context, msg any) bool {
+// order serves what actors outside the client ask for, see package orders.
+func (u *userClient) order(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case orders.Begin:
 		id, err := u.named(ctx, m.Op)
@@ -32,12 +32,11 @@ func (u *userClient) order(ctx actor.Context, msg any) bool {
 		u.follow(ctx, follower{id: m.ID, to: ctx.Sender()})
 	case orders.Recall:
 		if _, err := u.cancel(ctx, m.ID); err != nil {
-			u.w.Log.Info("nothing to turn round", "operation", m.ID, "reason", err)
+			u.w.Log.Info("nothing to turn round", slog.Uint64("operation", m.ID), slog.Any("reason", err))
 		}
-	default:
-		return false
+	case orders.Ask, orders.Forget:
+		ctx.Forward(u.inquirer)
 	}
-	return true
 }
 
 // lost serves an order over which a former incarnation has failed. All can be put

@@ -13,6 +13,7 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/inquirer"
 	"minimint/actors/spawn"
 	"minimint/messages/timing"
 	"minimint/storage"
@@ -46,15 +47,17 @@ type userClient struct {
 	running  map[string]uint64 // operation by PID id of its carrier
 	carriers map[uint64]*actor.PID
 	stopped  map[uint64]bool // that are parked
-	// waiting and following outlive an incarnation.
+	inquirer *actor.PID
+	// waiting, following and asked outlive an incarnation.
 	waiting   *[]lingerer
 	following *[]follower
+	asked     *inquirer.Kept
 }
 
 func newUserClient(base world, door *actor.PID) actor.Producer {
-	waiting, following := new([]lingerer), new([]follower)
+	waiting, following, asked := new([]lingerer), new([]follower), new(inquirer.Kept)
 	return func() actor.Actor {
-		return &userClient{base: base, door: door, waiting: waiting, following: following}
+		return &userClient{base: base, door: door, waiting: waiting, following: following, asked: asked}
 	}
 }
 
@@ -146,6 +149,7 @@ func (u *userClient) start(ctx actor.Context) {
 	u.w.User = ctx.Self()
 	ctx.Send(u.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: time.Second})
 	u.w.Mint = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor { return &mintClient{w: u.w} }))
+	u.inquirer = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), inquirer.New(&u.w.World, u.asked)))
 	if u.w.Lock != nil {
 		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), newWalletClient(u.w)))
 	}

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/inquiry"
 	"minimint/actors/client/lines"
 	"minimint/actors/client/purse"
 	"minimint/actors/client/quorum"
@@ -40,12 +41,12 @@ type carrier struct {
 	op       *clientwire.Operation // nil until it is loaded
 	talk     []*actor.PID          // lines, by member
 	down     []bool                // by member
-	readings []*reading
-	cases    []*attemptCase // by attempt
-	harvest  *purse.Harvest // of the accepted attempt
-	won      int            // index of that attempt
-	busy     bool           // MintClient has the record
-	dirty    bool           // and there is more to write when it is back
+	readings *inquiry.Set          // nil until something is asked
+	cases    []*attemptCase        // by attempt
+	harvest  *purse.Harvest        // of the accepted attempt
+	won      int                   // index of that attempt
+	busy     bool                  // MintClient has the record
+	dirty    bool                  // and there is more to write when it is back
 	recalled bool
 	over     bool
 	ticks    int

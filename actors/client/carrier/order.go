@@ -3,12 +3,12 @@ package carrier
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/inquiry"
 	"minimint/actors/client/lines"
 	"minimint/actors/client/purse"
 	"minimint/actors/client/quorum"
@@ -19,97 +19,48 @@ import (
 	"minimint/messages"
 	"minimint/messages/canonical"
 	"minimint/messages/transaction"
-	"minimint/messages/wire"
 )
-
-// reading is one question whose answer f+1 members must give alike. States move
-// on while members answer, so that one that gives another answer may only be
-// early or late; it is asked again, and named if it differs a second time.
-type reading struct {
-	name    string // for reports
-	request *wire.ClientRequest
-	poll    *quorum.Poll
-	answer  *quorum.Answer
-	ticks   int // since it was asked
-	// suspects differed in the first round; second says that they were asked again.
-	suspects []messages.PeerID
-	second   bool
-}
-
-// readingTicks is how long an unsettled reading waits until it is asked anew:
-// the members' states may have differed.
-const readingTicks = 4
-
-// queryOf is a question to a module.
-func queryOf(kind messages.ModuleKind, method string, body []byte) *wire.ClientRequest {
-	return &wire.ClientRequest{Request: &wire.ClientRequest_Query{
-		Query: &wire.Query{Module: string(kind), Method: method, Body: body},
-	}}
-}
 
 // want returns the certified answer to reading i; if there is none yet it sees to
 // it that the question is asked.
-func (c *carrier) want(ctx actor.Context, i int, name string, request *wire.ClientRequest) (quorum.Answer, bool) {
-	if i == len(c.readings) {
-		c.dial(ctx)
-		c.readings = append(c.readings, &reading{name: name, request: request})
+func (c *carrier) want(ctx actor.Context, i int, name string, q inquiry.Question) (quorum.Answer, bool) {
+	if c.readings == nil {
+		c.readings = inquiry.NewSet(c.w.Group)
+	}
+	answer, ok, put := c.readings.Want(i, name, q)
+	if put {
 		c.put(ctx, i)
 	}
-	if a := c.readings[i].answer; a != nil {
-		return *a, true
-	}
-	return quorum.Answer{}, false
+	return answer, ok
 }
 
 func (c *carrier) put(ctx actor.Context, i int) {
-	r := c.readings[i]
-	r.poll, r.ticks = quorum.NewPoll(c.w.Group), 0
+	c.dial(ctx)
 	for _, l := range c.talk {
-		ctx.Send(l, lines.Ask{Key: readingKey + i, Request: r.request})
+		ctx.Send(l, lines.Ask{Key: readingKey + i, Request: c.readings.Request(i)})
 	}
 }
 
 // read puts questions again that got no certified answer in time, or one that
 // some members did not give.
 func (c *carrier) read(ctx actor.Context) {
-	for i, r := range c.readings {
-		r.ticks++
-		switch {
-		case r.answer == nil && r.ticks >= readingTicks && r.poll.Answered() >= c.w.Group.N-c.w.Group.F:
-			c.put(ctx, i)
-		case r.answer != nil && r.suspects != nil && !r.second:
-			r.second = true
-			c.put(ctx, i)
-		}
+	if c.readings == nil {
+		return
+	}
+	for _, i := range c.readings.Tick() {
+		c.put(ctx, i)
 	}
 }
 
 func (c *carrier) readingHeard(ctx actor.Context, m lines.Heard) {
-	i := m.Key - readingKey
-	if i >= len(c.readings) {
+	if c.readings == nil {
 		return
 	}
-	r := c.readings[i]
-	answer, ok := answerOf(m.Reply)
-	if !ok {
-		c.report(ctx, m.Peer, "reply of the wrong kind")
-		return
+	fresh, liars := c.readings.Heard(m.Key-readingKey, m.Peer, m.Reply)
+	for _, l := range liars {
+		c.report(ctx, l.Peer, l.What)
 	}
-	r.poll.Answer(m.Peer, answer)
-	result, ok := r.poll.Result()
-	if !ok {
-		return
-	}
-	for _, p := range r.poll.Dissenters() {
-		switch {
-		case !r.second && !slices.Contains(r.suspects, p):
-			r.suspects = append(r.suspects, p)
-		case r.second && slices.Contains(r.suspects, p):
-			c.report(ctx, p, fmt.Sprintf("another answer to %q than others give (it lags or lies)", r.name))
-		}
-	}
-	if r.answer == nil {
-		r.answer = &result
+	if fresh {
 		c.advance(ctx)
 	}
 	c.leave(ctx)
@@ -117,32 +68,7 @@ func (c *carrier) readingHeard(ctx actor.Context, m lines.Heard) {
 
 // suspecting reports whether members that can be reached have not answered a
 // reading, or its suspects not a second time.
-func (c *carrier) suspecting() bool {
-	return slices.ContainsFunc(c.readings, func(r *reading) bool {
-		if r.suspects != nil && !r.second {
-			return true
-		}
-		for peer, down := range c.down {
-			if !down && !r.poll.Has(messages.PeerID(peer)) {
-				return true
-			}
-		}
-		return false
-	})
-}
-
-// answerOf reads the reply to a query.
-func answerOf(m *wire.ClientReply) (quorum.Answer, bool) {
-	switch r := m.GetReply().(type) {
-	case *wire.ClientReply_Answer:
-		return quorum.Answer{Body: string(r.Answer.GetBody())}, true
-	case *wire.ClientReply_Refusal:
-		v := refusal(r.Refusal, true)
-		return quorum.Answer{Code: v.Code, Final: v.Final, Text: v.Text}, true
-	default:
-		return quorum.Answer{}, false
-	}
-}
+func (c *carrier) suspecting() bool { return c.readings != nil && c.readings.Open(c.down) }
 
 // order says what the next attempt shall do, and false while that is not known:
 // because a reading is not certified yet, or because the operation has just
@@ -182,7 +108,7 @@ func (c *carrier) given() token.Token {
 
 // prices asks what the wallet charges.
 func (c *carrier) prices(ctx actor.Context, i int) (*walletwire.Summary, bool) {
-	a, ok := c.want(ctx, i, "wallet summary", queryOf(wallet.Kind, "summary", nil))
+	a, ok := c.want(ctx, i, "wallet summary", inquiry.Question{Module: wallet.Kind, Method: "summary"})
 	if !ok {
 		return nil, false
 	}
@@ -211,13 +137,13 @@ func (c *carrier) understand(ctx actor.Context, a quorum.Answer, m proto.Message
 func (c *carrier) orderClaim(ctx actor.Context) (purse.Order, bool) {
 	claim := c.op.GetClaim()
 	request := canonical.Marshal(&walletwire.BlockRequest{Height: claim.GetHeight()})
-	a, ok := c.want(ctx, 0, "block", queryOf(wallet.Kind, "block", request))
+	a, ok := c.want(ctx, 0, "block", inquiry.Question{Module: wallet.Kind, Method: "block", Body: request})
 	if !ok {
 		return purse.Order{}, false
 	}
 	block := new(walletwire.Block)
 	if a.Code == messages.RejectNotFound { // not agreed on yet; ask again in a while
-		c.readings[0].answer = nil
+		c.readings.Again(0)
 		c.wait(ctx, fmt.Sprintf("the federation has not agreed on block %d yet", claim.GetHeight()))
 		return purse.Order{}, false
 	}
@@ -260,7 +186,7 @@ func (c *carrier) orderWithdrawal(ctx actor.Context) (purse.Order, bool) {
 		return purse.Order{}, false
 	}
 	request := canonical.Marshal(&walletwire.QuoteRequest{Address: w.GetAddress(), Sats: w.GetSats()})
-	a, ok := c.want(ctx, 1, "quote", queryOf(wallet.Kind, "quote", request))
+	a, ok := c.want(ctx, 1, "quote", inquiry.Question{Module: wallet.Kind, Method: "quote", Body: request})
 	if !ok {
 		return purse.Order{}, false
 	}

@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"sync"
@@ -146,7 +147,7 @@ func (s *session) Receive(ctx actor.Context) {
 func (s *session) request(ctx actor.Context, m *wire.ClientRequest) {
 	if reply := s.f.Answer(s.m, m); reply != nil {
 		s.reply(ctx, reply)
-	} else if m.GetAwait() != nil {
+	} else if m.GetAwait() != nil || m.GetQuery() != nil {
 		s.awaits = append(s.awaits, m)
 	}
 }
@@ -177,10 +178,12 @@ func (f *Federation) Answer(member *Member, m *wire.ClientRequest) *wire.ClientR
 		reply.Reply = &wire.ClientReply_Status{Status: status}
 	case *wire.ClientRequest_Query:
 		body, err := f.query(member, r.Query)
-		if err != nil {
-			return refuse(m, err)
+		if reply.Reply = (&wire.ClientReply_Answer{Answer: &wire.Answer{Body: body}}); err != nil {
+			reply = refuse(m, err)
 		}
-		reply.Reply = &wire.ClientReply_Answer{Answer: &wire.Answer{Body: body}}
+		if len(r.Query.GetKnown()) > 0 && r.Query.GetWaitMs() > 0 && bytes.Equal(wire.Known(reply), r.Query.GetKnown()) {
+			return nil
+		}
 	case *wire.ClientRequest_Config:
 		reply.Reply = &wire.ClientReply_Config{Config: &wire.Config{Body: f.Config.Bytes()}}
 	case *wire.ClientRequest_Info:

@@ -3,7 +3,7 @@
 //
 // A line is an actor; an operation spawns one for each member with [New].
 //
-//	accepts  Ask and timing.Tick from its parent, link events, *wire.ClientReply
+//	accepts  Ask, Forget and timing.Tick from its parent, link events, *wire.ClientReply
 //	sends    *wire.ClientRequest to the member, Heard and Reach to its parent
 //
 // It keeps the link open, and asks again on a new link whatever has no answer

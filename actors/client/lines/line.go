@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -46,6 +47,9 @@ type Ask struct {
 	Key     int
 	Request *wire.ClientRequest // without id
 }
+
+// Forget has a line drop a question: its answer is not wanted any more.
+type Forget struct{ Key int }
 
 // Heard is a member's reply to the question with that key.
 type Heard struct {
@@ -98,9 +102,14 @@ func (l *line) Receive(ctx actor.Context) {
 		l.tick(ctx)
 	case Ask:
 		l.ask(ctx, m)
+	case Forget:
+		l.forget(m.Key)
 	case *spawn.Lost:
-		if q, ok := m.Message.(Ask); ok {
-			l.ask(ctx, q)
+		switch lost := m.Message.(type) {
+		case Ask:
+			l.ask(ctx, lost)
+		case Forget:
+			l.forget(lost.Key)
 		}
 	case *wire.ClientReply:
 		l.reply(ctx, m)
@@ -140,16 +149,15 @@ func (l *line) tick(ctx actor.Context) {
 }
 
 func (l *line) ask(ctx actor.Context, m Ask) {
-	kept := l.open[:0]
-	for _, q := range l.open {
-		if q.key != m.Key {
-			kept = append(kept, q)
-		}
-	}
-	l.open = append(kept, question{key: m.Key, request: m.Request})
+	l.forget(m.Key)
+	l.open = append(l.open, question{key: m.Key, request: m.Request})
 	if l.up {
 		l.send(ctx, &l.open[len(l.open)-1])
 	}
+}
+
+func (l *line) forget(key int) {
+	l.open = slices.DeleteFunc(l.open, func(q question) bool { return q.key == key })
 }
 
 // send numbers a question anew, so that a late reply to its former number is

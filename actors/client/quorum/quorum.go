@@ -86,6 +86,9 @@ func (p *Poll) Result() (Answer, bool) {
 	return Answer{}, false
 }
 
+// Saying counts the members whose newest answer is a.
+func (p *Poll) Saying(a Answer) int { return len(p.saying(a)) }
+
 func (p *Poll) saying(a Answer) []messages.PeerID {
 	var who []messages.PeerID
 	for i, b := range p.answers {
