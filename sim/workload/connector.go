@@ -7,7 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
-	"minimint/actors/client"
+	"minimint/actors/client/lines"
 	"minimint/actors/remote"
 	"minimint/actors/remote/gate"
 	"minimint/actors/remote/identity"
@@ -25,8 +25,14 @@ type connector struct {
 	sessions int
 }
 
+// NewConnector makes the port through which the client of a simulated process
+// reaches members. random makes the keys of its sessions.
+func NewConnector(hub *network.Hub, random *rand.Rand) lines.Connector {
+	return &connector{hub: hub, random: random}
+}
+
 // Session implements lines.Connector.
-func (c *connector) Session(messages.FederationID) (client.Session, error) {
+func (c *connector) Session(messages.FederationID) (lines.Session, error) {
 	s := &session{hub: c.hub, label: strconv.Itoa(c.sessions)}
 	c.sessions++
 	for i := range s.key {

@@ -124,7 +124,7 @@ func (w *Wallet) Start() {
 	store, _ := w.disk.Open(disk.Watch{})
 	var err error
 	w.client, err = client.Open(client.Config{
-		System: system, Spawn: s, Clock: clock, Store: store, Connector: &connector{hub: w.hub, random: w.random}, Rand: random, Log: log,
+		System: system, Spawn: s, Clock: clock, Store: store, Connector: NewConnector(w.hub, w.random), Rand: random, Log: log,
 		Blocks: func(*chaincfg.Params) (client.Blocks, error) { return w.cfg.Chain.Node(), nil },
 	})
 	if err != nil {

@@ -18,6 +18,9 @@ type Config struct {
 	// Real uses the cryptography that ships, and runs the mint; otherwise HBBFT
 	// works with keyed hashes (package stub).
 	Real bool
+	// Market has the federation run the mint and the Lightning module as well,
+	// whatever HBBFT works with. Package market has people for it.
+	Market bool
 	// Prices are charged to virtual time for each operation of HBBFT's
 	// cryptography, real or not; nil charges nothing.
 	Prices *stub.Prices

@@ -26,6 +26,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/chain/fake"
+	"minimint/actors/module/lightning"
 	"minimint/actors/node/nodetest"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -49,6 +50,7 @@ type World struct {
 	nodes      []*Node
 	users      []*workload.User
 	wallets    []*workload.Wallet
+	crowds     []Crowd
 	resting    bool
 	observers  []Observer
 	violations []Violation
@@ -60,7 +62,7 @@ const maxWallet = 20
 
 // New makes a world whose nodes are about to start.
 func New(cfg Config) *World {
-	w := &World{cfg: cfg, chain: fake.New(&chaincfg.SimNetParams), federation: deal(cfg.Nodes, cfg.Real)}
+	w := &World{cfg: cfg, chain: fake.New(&chaincfg.SimNetParams), federation: deal(cfg)}
 	w.loop = sched.New(sched.Config{Seed: cfg.Seed, Pick: cfg.Pick, Trace: cfg.Trace})
 	w.random = w.loop.Rand("world")
 	w.net = network.New(w.loop, cfg.Network)
@@ -119,23 +121,32 @@ var dealt = struct {
 var tiers = []uint32{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24}
 
 type dealing struct {
-	nodes int
-	real  bool
+	nodes        int
+	real, market bool
 }
 
-func deal(nodes int, crypto bool) nodetest.Federation {
+// fees of the Lightning module: no two alike, so that a sum shows which were paid.
+var fees = lightning.Fees{Contract: 1 << 10, Claim: 1 << 8, Offer: 3 << 10, Listing: 5 << 10}
+
+func deal(cfg Config) nodetest.Federation {
 	dealt.Lock()
 	defer dealt.Unlock()
-	key := dealing{nodes, crypto}
+	key := dealing{cfg.Nodes, cfg.Real, cfg.Market}
 	f, ok := dealt.by[key]
 	if !ok {
-		addresses := make([]string, nodes)
+		addresses := make([]string, cfg.Nodes)
 		for i := range addresses {
 			addresses[i] = fmt.Sprintf("node%d:1", i)
 		}
-		f = nodetest.New(rand.NewChaCha8([32]byte{byte(nodes)}), nodetest.Terms{
-			Tiers: tiers, Hollow: !crypto, NoWallet: nodes > maxWallet, More: []federation.Module{workload.Part()},
-		}, addresses...)
+		terms := nodetest.Terms{
+			Tiers: tiers, Hollow: !cfg.Real && !cfg.Market, NoWallet: cfg.Nodes > maxWallet, More: []federation.Module{workload.Part()},
+		}
+		if cfg.Market {
+			terms.More = append(terms.More, federation.Module{
+				Kind: lightning.Kind, Genesis: lightning.Genesis(), Terms: lightning.Config{Fees: fees}.Terms(),
+			})
+		}
+		f = nodetest.New(rand.NewChaCha8([32]byte{byte(cfg.Nodes)}), terms, addresses...)
 		dealt.by[key] = f
 	}
 	return f
@@ -238,6 +249,9 @@ func (w *World) Rest() {
 		u.Stop()
 		u.Start()
 	}
+	for _, c := range w.crowds {
+		c.Rest()
+	}
 	w.resting = true
 }
 
@@ -304,8 +318,25 @@ func (w *World) Pending() int {
 	for _, u := range w.wallets {
 		n += u.Pending()
 	}
+	for _, c := range w.crowds {
+		n += c.Pending()
+	}
 	return n
 }
+
+// A Crowd is who else uses the federation, beside those that the load says.
+type Crowd interface {
+	// Rest has it begin nothing new, and do what it takes to end what it has begun.
+	Rest()
+	// Pending counts what has no end yet.
+	Pending() int
+}
+
+// Join adds a crowd: the world is not quiet before it is.
+func (w *World) Join(c Crowd) { w.crowds = append(w.crowds, c) }
+
+// Observe adds an observer of all that happens from now on.
+func (w *World) Observe(o Observer) { w.observers = append(w.observers, o) }
 
 // Wallets returns the people with clients.
 func (w *World) Wallets() []*workload.Wallet { return w.wallets }
