@@ -1,0 +1,140 @@
+package market
+
+import (
+	"fmt"
+
+	"minimint/actors/client"
+	"minimint/actors/client/book"
+	"minimint/actors/client/clientwire"
+	"minimint/actors/consensus/transition"
+	"minimint/actors/module/lightning"
+	"minimint/actors/module/mint"
+	"minimint/messages"
+	"minimint/sim/world"
+	"minimint/storage"
+)
+
+// auditor checks the rules of the package when all is quiet. It reads disks, and
+// believes nobody.
+type auditor struct {
+	world.Ignore
+	market *Market
+}
+
+// Quiet implements world.Observer.
+func (a *auditor) Quiet() {
+	var held int64
+	for _, p := range a.market.processes() {
+		sure, doubtful := p.holdings()
+		held += sure + doubtful
+		if booked := worth(p.operations()); booked != sure+doubtful {
+			a.violate("books", "%s has %d msat, of which %d may be spent; by its records it should have %d\n%s", p.name, sure+doubtful, doubtful, booked, p.ledger())
+		}
+		if doubtful != 0 {
+			a.violate("books", "%s has %d msat that may be spent", p.name, doubtful)
+		}
+	}
+	for _, x := range a.market.people {
+		a.deposits(x)
+	}
+	for i := range a.market.world.Nodes() {
+		if x := a.market.world.Node(i); x.Honest() {
+			a.owed(i, x.Store(), held)
+		}
+	}
+}
+
+func (a *auditor) violate(rule, format string, args ...any) {
+	a.market.world.Violate(rule, format, args...)
+}
+
+// owed compares what a member's state says that the modules owe with what there is.
+func (a *auditor) owed(node int, s storage.Store, held int64) {
+	snap, err := s.View()
+	if err != nil {
+		panic(fmt.Sprintf("market: state of node %d: %v", node, err))
+	}
+	defer snap.Release()
+	_, lines := transition.Audit(snap)
+	var notes, contracts int64
+	for _, l := range lines {
+		switch l.Module {
+		case mint.Kind:
+			notes += l.Totals.Liabilities
+		case lightning.Kind:
+			contracts += l.Totals.Liabilities
+		}
+	}
+	if notes != held {
+		a.violate("notes", "the mint of node %d owes %d msat, and all people have %d", node, notes, held)
+	}
+	if contracts != 0 {
+		a.violate("contracts", "contracts at node %d hold %d msat", node, contracts)
+	}
+}
+
+// deposits checks that what was paid to a person's addresses has arrived, once.
+func (a *auditor) deposits(x *Person) {
+	claimed := map[uint64]uint64{}
+	for _, op := range x.operations() {
+		if op.GetKind() == clientwire.Kind_KIND_CLAIM && op.GetState() == clientwire.State_STATE_DONE {
+			claimed[op.GetParent()] += op.GetAmountMsat()
+		}
+	}
+	for _, op := range x.operations() {
+		if id := op.GetId(); claimed[id] != uint64(x.paid[id])*uint64(messages.Sat) {
+			a.violate("deposits", "%s paid %d sat to the address of operation %d, and has claimed %d msat", x.name, x.paid[id], id, claimed[id])
+		}
+	}
+}
+
+// holdings are what the notes of a process are worth, and how much more there is
+// that may be spent or is reserved.
+func (p *Process) holdings() (sure, doubtful int64) {
+	p.view(func(r storage.Reader) {
+		for _, n := range book.Notes(r) {
+			if n.GetDoubtful() || n.GetOperation() != 0 {
+				doubtful += 1 << n.GetTier()
+			} else {
+				sure += 1 << n.GetTier()
+			}
+		}
+	})
+	return sure, doubtful
+}
+
+// worth is what a client has by its records, in msat.
+func worth(ops []*client.Operation) (sum int64) {
+	for _, op := range ops {
+		sum += change(op)
+	}
+	return sum
+}
+
+// change is what an operation did to a client's money. One that failed can have
+// cost a fee, if its notes came back by a transaction.
+func change(op *client.Operation) int64 {
+	amount, fee := int64(op.GetAmountMsat()), int64(op.GetFeeMsat())
+	if op.GetState() != clientwire.State_STATE_DONE {
+		return -fee
+	}
+	switch op.GetKind() {
+	case clientwire.Kind_KIND_CLAIM, clientwire.Kind_KIND_RECEIVE, clientwire.Kind_KIND_RECLAIM:
+		return amount - fee
+	case clientwire.Kind_KIND_SPEND:
+		return -amount - fee
+	case clientwire.Kind_KIND_WITHDRAW:
+		w := op.GetWithdrawal()
+		return -int64(w.GetSats()+w.GetMaxFeeSats())*int64(messages.Sat) - fee
+	default:
+		return -fee
+	}
+}
+
+// ledger lists what a client did, for a person who looks for a mistake.
+func (p *Process) ledger() (text string) {
+	for _, op := range p.operations() {
+		text += fmt.Sprintf("  %d %s %s: %d msat, fee %d, changes %d %s\n", op.GetId(), op.GetKind(), op.GetState(), op.GetAmountMsat(), op.GetFeeMsat(), change(op), op.GetText())
+	}
+	return text
+}

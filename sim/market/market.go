@@ -1,0 +1,167 @@
+// Package market is what people do with a simulated federation and its money: the
+// clients that ship, on machines whose power fails, over links that break, with
+// a bitcoin chain beside them.
+//
+//	w := world.New(world.Config{Nodes: 4, Seed: 7, Market: true, Watch: check.All()})
+//	m := market.New(w, market.Config{People: 3})
+//	w.Run(10 * time.Second)
+//	m.Person(1).PowerFailure()
+//	w.Run(time.Second)
+//	w.Heal()
+//	m.Heal()
+//	w.Settle(3 * time.Minute)
+//	fmt.Println(w.Violations())
+//
+// The mint, the wallet and the Lightning module are real, and so is the cryptography
+// of notes and contracts; HBBFT may work with stubs. [Run] draws all of it from
+// one seed, with what goes wrong.
+//
+// # Rules
+//
+// Whatever happens, when all is quiet:
+//
+//	books     what a person has is, to the millisatoshi, what its records say: what came
+//	          in less what went out and what it cost
+//	deposits  what a person paid to a deposit address has arrived, once
+//	notes     the notes of all are worth what the mint owes
+//	contracts no money is left in a contract
+package market
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/btcsuite/btcd/btcutil"
+	"github.com/btcsuite/btcd/chaincfg"
+	"github.com/btcsuite/btcd/txscript"
+
+	"minimint/sim/world"
+)
+
+// Config says who is there. The zero value of what is optional is none of it.
+type Config struct {
+	People int
+	Habits Habits
+	// Blocks is the mean time between two bitcoin blocks; 0 is two seconds.
+	Blocks time.Duration
+	// Log makes the logger of a process; nil discards. Optional.
+	Log func(name string) *slog.Logger
+}
+
+// Market is all people of a world.
+type Market struct {
+	cfg     Config
+	world   *world.World
+	random  *rand.Rand
+	people  []*Person
+	resting bool
+}
+
+// first is the number of the market's first machine: those below are nodes and the
+// world's own users.
+const first = 1000
+
+// last is how many blocks are mined after everything has come to its end: what was
+// paid last is buried by them.
+const last = 8
+
+// New adds a market to a world that has Config.Market. All begin at once.
+func New(w *world.World, cfg Config) *Market {
+	if cfg.Blocks == 0 {
+		cfg.Blocks = 2 * time.Second
+	}
+	m := &Market{cfg: cfg, world: w, random: w.Loop().Rand("market")}
+	for i := range cfg.People {
+		m.people = append(m.people, newPerson(m, i, first+i))
+	}
+	w.Join(m)
+	w.Observe(&auditor{market: m})
+	for _, p := range m.processes() {
+		w.After(time.Duration(m.random.Int64N(int64(50*time.Millisecond))), p.Start)
+	}
+	m.mine(last)
+	return m
+}
+
+// Person returns one of the people.
+func (m *Market) Person(number int) *Person { return m.people[number] }
+
+// processes are all programs of the market.
+func (m *Market) processes() []*Process {
+	var out []*Process
+	for _, x := range m.people {
+		out = append(out, x.Process)
+	}
+	return out
+}
+
+func (m *Market) others(x *Person) []*Person {
+	return slices.DeleteFunc(slices.Clone(m.people), func(y *Person) bool { return x == y })
+}
+
+// Heal starts what is down.
+func (m *Market) Heal() {
+	for _, p := range m.processes() {
+		p.Start()
+	}
+}
+
+// Rest implements world.Crowd.
+func (m *Market) Rest() {
+	m.resting = true
+	for _, x := range m.people {
+		x.resting = true
+	}
+	m.Heal()
+}
+
+// Pending implements world.Crowd.
+func (m *Market) Pending() int {
+	n := 0
+	for _, x := range m.people {
+		n += x.pending()
+	}
+	return n
+}
+
+// mine adds a block, and comes back until all is over and rest more are mined.
+func (m *Market) mine(rest int) {
+	pause := m.cfg.Blocks
+	if m.resting {
+		pause /= 4
+	}
+	m.world.After(time.Duration(m.random.ExpFloat64()*float64(pause)), func() {
+		m.world.Chain().Mine(1)
+		if m.resting && m.Pending() == 0 {
+			rest--
+		}
+		if rest > 0 {
+			m.mine(rest)
+		}
+	})
+}
+
+// pay sends bitcoin to an address.
+func (m *Market) pay(text string, sats int64) {
+	to, err := btcutil.DecodeAddress(text, &chaincfg.SimNetParams)
+	if err != nil {
+		panic(fmt.Sprintf("market: address %q: %v", text, err))
+	}
+	script, err := txscript.PayToAddrScript(to)
+	if err != nil {
+		panic(fmt.Sprintf("market: address %q: %v", text, err))
+	}
+	m.world.Chain().Pay(script, sats)
+}
+
+// String says what there is, and what was done.
+func (m *Market) String() (text string) {
+	for _, p := range m.processes() {
+		sure, doubtful := p.holdings()
+		text += fmt.Sprintf("%s: %d msat, and %d that may be spent\n%s", p.name, sure, doubtful, p.ledger())
+	}
+	return text
+}

@@ -1,0 +1,180 @@
+package market
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/btcsuite/btcd/btcutil"
+	"github.com/btcsuite/btcd/chaincfg"
+	"google.golang.org/protobuf/proto"
+
+	"minimint/actors/client"
+	"minimint/actors/client/clientwire"
+	"minimint/actors/client/token"
+	"minimint/messages"
+)
+
+// A Person has a client: takes bitcoin in, hands notes to others, cashes theirs,
+// changes its mind, and takes bitcoin out. What a person remembers does not depend on
+// whether the client runs.
+type Person struct {
+	*Process
+	habits  Habits
+	inbox   []string // tokens that it was given and has not begun to cash
+	given   map[uint64]bool
+	paid    map[uint64]int64 // satoshi, by deposit operation
+	gone    map[uint64]bool  // withdrawals that it has asked back
+	asked   int              // deposits
+	resting bool
+}
+
+// Habits say how people behave.
+type Habits struct {
+	// Pause is the mean time between two wishes of a person.
+	Pause time.Duration
+	// Deposits is how often a person takes bitcoin in, Sats about how much.
+	Deposits int
+	Sats     int64
+	// Regrets is the share of wishes that are taken back at once, or after the notes
+	// have been handed over.
+	Regrets float64
+}
+
+// look is how often a person looks at the screen.
+const look = 500 * time.Millisecond
+
+func newPerson(m *Market, number, machine int) *Person {
+	x := &Person{
+		Process: newProcess(m, fmt.Sprintf("person %d", number), machine), habits: m.cfg.Habits,
+		given: map[uint64]bool{}, paid: map[uint64]int64{}, gone: map[uint64]bool{},
+	}
+	x.begin = func() error {
+		x.machine.After(x.pause(), x.act)
+		x.machine.After(look, x.look)
+		return nil
+	}
+	return x
+}
+
+func (x *Person) pause() time.Duration {
+	return time.Duration(x.random.ExpFloat64() * float64(x.habits.Pause))
+}
+
+// now is a context that is over: a call hands its request in and does not wait.
+// What comes of it is in the store.
+func now() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// act begins something and comes back.
+func (x *Person) act() {
+	if x.resting {
+		return
+	}
+	b, err := x.client.Balance()
+	if err != nil {
+		panic(fmt.Sprintf("market: balance of %s: %v", x.name, err))
+	}
+	dice := x.random.IntN(20)
+	switch {
+	case x.asked < x.habits.Deposits && (b.Free == 0 || dice == 0):
+		x.asked++
+		_, _ = x.client.Deposit(now())
+	case b.Free == 0:
+	case dice < 10:
+		_, _ = x.client.Spend(now(), 1+messages.Amount(x.random.Uint64N(uint64(b.Free))))
+	case dice < 12:
+		_, _ = x.client.Reissue(now(), 1+messages.Amount(x.random.Uint64N(uint64(b.Free))))
+	case dice < 15:
+		_, _ = x.client.Withdraw(now(), payee, 1000+x.random.Uint64N(5000), 0)
+	}
+	x.machine.After(x.pause(), x.act)
+}
+
+// payee is where withdrawals go.
+var payee = func() string {
+	to, err := btcutil.NewAddressWitnessPubKeyHash(make([]byte, 20), &chaincfg.SimNetParams)
+	if err != nil {
+		panic("market: " + err.Error())
+	}
+	return to.EncodeAddress()
+}()
+
+// look does what a person does who looks at the screen.
+func (x *Person) look() {
+	ops := x.operations()
+	for _, op := range ops {
+		switch op.GetKind() {
+		case clientwire.Kind_KIND_DEPOSIT:
+			if _, ok := x.paid[op.GetId()]; !ok {
+				x.paid[op.GetId()] = x.habits.Sats/2 + x.random.Int64N(x.habits.Sats)
+				x.market.pay(op.GetDeposit().GetAddress(), x.paid[op.GetId()])
+			}
+		case clientwire.Kind_KIND_SPEND:
+			x.hand(op)
+		case clientwire.Kind_KIND_WITHDRAW:
+			if op.GetState() == clientwire.State_STATE_PENDING && !x.gone[op.GetId()] {
+				x.gone[op.GetId()] = true
+				if x.random.Float64() < x.habits.Regrets {
+					_, _ = x.client.Reclaim(now(), op.GetId())
+				}
+			}
+		default:
+		}
+	}
+	x.inbox = slices.DeleteFunc(x.inbox, func(text string) bool { return cashes(ops, text) })
+	for _, text := range x.inbox {
+		_, _ = x.client.Receive(now(), text)
+	}
+	x.machine.After(look, x.look)
+}
+
+// hand gives notes that were taken out to somebody, perhaps wants them back all the
+// same, or keeps them.
+func (x *Person) hand(op *client.Operation) {
+	if x.given[op.GetId()] || op.GetState() != clientwire.State_STATE_DONE {
+		return
+	}
+	x.given[op.GetId()] = true
+	text := client.Token(op)
+	others := x.market.others(x)
+	if len(others) > 0 {
+		other := others[x.random.IntN(len(others))]
+		other.inbox = append(other.inbox, text)
+	}
+	if len(others) == 0 || x.random.Float64() < x.habits.Regrets {
+		_, _ = x.client.Reclaim(now(), op.GetId())
+	}
+}
+
+// cashes reports whether one of the operations is the cashing of a token.
+func cashes(ops []*client.Operation, text string) bool {
+	t, err := token.Parse(text)
+	if err != nil {
+		panic(fmt.Sprintf("market: token of our own: %v", err))
+	}
+	return slices.ContainsFunc(ops, func(op *client.Operation) bool {
+		return op.GetKind() == clientwire.Kind_KIND_RECEIVE && proto.Equal(op.GetNotes(), t.Wire())
+	})
+}
+
+// pending counts what has no end yet.
+func (x *Person) pending() int {
+	n := len(x.inbox)
+	claimed := 0
+	for _, op := range x.operations() {
+		switch {
+		case op.GetKind() == clientwire.Kind_KIND_CLAIM && op.GetState() == clientwire.State_STATE_DONE:
+			claimed++
+		case op.GetKind() == clientwire.Kind_KIND_SPEND && op.GetState() == clientwire.State_STATE_DONE && !x.given[op.GetId()]:
+			n++
+		case op.GetKind() != clientwire.Kind_KIND_DEPOSIT && op.GetState() == clientwire.State_STATE_PENDING:
+			n++
+		}
+	}
+	return n + max(len(x.paid)-claimed, 0)
+}
