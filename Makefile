@@ -54,6 +54,10 @@ fmt: $(LINT) ## format all code
 sim: ## run simulated federations in trouble: SEEDS=1000 of them, or SEED=42 alone (TRACE=file writes its trace); REAL=1 with real cryptography and clients
 	$(GO) test ./sim/swarm -count=1 -timeout 0 -v -run TestSeeds $(if $(SEED),-seed $(SEED) -tracefile "$(TRACE)",-seeds $(or $(SEEDS),100) -first $(or $(FIRST),1)) $(if $(REAL),-real) $(ARGS)
 
+.PHONY: sim-market
+sim-market: ## the same with people, gateways and Lightning: SEEDS=100 of them, or SEED=42 alone (TRACE=file writes its trace)
+	$(GO) test ./sim/swarm -count=1 -timeout 0 -v -run TestMarketSeeds $(if $(SEED),-seed $(SEED) -tracefile "$(TRACE)",-market $(or $(SEEDS),30) -first $(or $(FIRST),1)) $(if $(REAL),-real) $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target in turn, FUZZTIME each (default 10s), or those that match PKG=
 	tools/fuzz.sh $(FUZZTIME) '$(PKG)'

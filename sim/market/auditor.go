@@ -24,7 +24,7 @@ type auditor struct {
 // Quiet implements world.Observer.
 func (a *auditor) Quiet() {
 	var held int64
-	for _, p := range a.market.processes() {
+	for _, p := range a.market.Processes() {
 		sure, doubtful := p.holdings()
 		held += sure + doubtful
 		if booked := worth(p.operations()); booked != sure+doubtful {

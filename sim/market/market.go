@@ -13,8 +13,8 @@
 //	fmt.Println(w.Violations())
 //
 // The mint, the wallet and the Lightning module are real, and so is the cryptography
-// of notes and contracts; HBBFT may work with stubs. [Run] draws all of it from
-// one seed, with what goes wrong.
+// of notes and contracts; HBBFT may work with stubs. Package swarm draws such worlds from
+// seeds, with what goes wrong.
 //
 // # Rules
 //
@@ -51,6 +51,11 @@ type Config struct {
 	Log func(name string) *slog.Logger
 }
 
+// String names what the configuration says, in a line.
+func (c Config) String() string {
+	return fmt.Sprintf("%d people who want something every %v, blocks every %v", c.People, c.Habits.Pause, c.Blocks)
+}
+
 // Market is all people of a world.
 type Market struct {
 	cfg     Config
@@ -79,7 +84,7 @@ func New(w *world.World, cfg Config) *Market {
 	}
 	w.Join(m)
 	w.Observe(&auditor{market: m})
-	for _, p := range m.processes() {
+	for _, p := range m.Processes() {
 		w.After(time.Duration(m.random.Int64N(int64(50*time.Millisecond))), p.Start)
 	}
 	m.mine(last)
@@ -89,8 +94,8 @@ func New(w *world.World, cfg Config) *Market {
 // Person returns one of the people.
 func (m *Market) Person(number int) *Person { return m.people[number] }
 
-// processes are all programs of the market.
-func (m *Market) processes() []*Process {
+// Processes are all programs of the market.
+func (m *Market) Processes() []*Process {
 	var out []*Process
 	for _, x := range m.people {
 		out = append(out, x.Process)
@@ -104,7 +109,7 @@ func (m *Market) others(x *Person) []*Person {
 
 // Heal starts what is down.
 func (m *Market) Heal() {
-	for _, p := range m.processes() {
+	for _, p := range m.Processes() {
 		p.Start()
 	}
 }
@@ -159,7 +164,7 @@ func (m *Market) pay(text string, sats int64) {
 
 // String says what there is, and what was done.
 func (m *Market) String() (text string) {
-	for _, p := range m.processes() {
+	for _, p := range m.Processes() {
 		sure, doubtful := p.holdings()
 		text += fmt.Sprintf("%s: %d msat, and %d that may be spent\n%s", p.name, sure, doubtful, p.ledger())
 	}

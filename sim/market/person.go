@@ -3,6 +3,7 @@ package market
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -86,13 +87,24 @@ func (x *Person) act() {
 		_, _ = x.client.Deposit(now())
 	case b.Free == 0:
 	case dice < 10:
-		_, _ = x.client.Spend(now(), 1+messages.Amount(x.random.Uint64N(uint64(b.Free))))
+		_, _ = x.client.Spend(now(), x.some(b.Free))
 	case dice < 12:
-		_, _ = x.client.Reissue(now(), 1+messages.Amount(x.random.Uint64N(uint64(b.Free))))
+		_, _ = x.client.Reissue(now(), x.some(b.Free))
 	case dice < 15:
 		_, _ = x.client.Withdraw(now(), payee, 1000+x.random.Uint64N(5000), 0)
 	}
 	x.machine.After(x.pause(), x.act)
+}
+
+// some is a part of what a person has: most often a round sum, which few notes make, and
+// sometimes a crooked one.
+func (x *Person) some(free messages.Amount) messages.Amount {
+	sum := 1 + messages.Amount(x.random.Uint64N(uint64(free)))
+	if x.random.IntN(5) > 0 {
+		low := max(bits.Len64(uint64(sum))-3, 0)
+		return sum >> low << low
+	}
+	return sum
 }
 
 // payee is where withdrawals go.

@@ -72,6 +72,9 @@ func newProcess(m *Market, name string, number int) *Process {
 	return p
 }
 
+// Number is that of its machine, and its host in the network.
+func (p *Process) Number() int { return p.number }
+
 // Up reports whether it runs.
 func (p *Process) Up() bool { return p.machine != nil }
 

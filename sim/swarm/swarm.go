@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"minimint/sim/check"
+	"minimint/sim/market"
 	"minimint/sim/network"
 	"minimint/sim/sched"
 	"minimint/sim/workload"
@@ -28,6 +29,9 @@ type Options struct {
 	// Real uses the cryptography that ships, and has users with the client that
 	// ships. It costs ten times as much.
 	Real bool
+	// Market has people with the client that ships, and everything that they can do
+	// with a federation, over cheap consensus unless Real. See package market.
+	Market bool
 	// Nodes overrides the number that the seed draws, unless 0.
 	Nodes int
 }
@@ -81,13 +85,20 @@ func Run(seed uint64, o Options) (r Result) {
 	if o.Nodes > 0 {
 		cfg.Nodes = o.Nodes
 	}
-	if o.Real {
+	var crowd market.Config
+	switch {
+	case o.Market:
+		crowd = drawMarket(random, &cfg, o)
+	case o.Real:
 		cfg.Load.Wallets, cfg.Load.Blocks = 1+random.IntN(3), time.Second
 	}
 	net, text := drawNetwork(random)
 	cfg.Network = net
 	lies := drawAdversaries(random, &cfg)
 	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Load.Users, cfg.Load.Wallets, text+", "+lies)}
+	if o.Market {
+		r.Plan += ", " + crowd.String()
+	}
 	w := world.New(cfg)
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -102,6 +113,9 @@ func Run(seed uint64, o Options) (r Result) {
 	mix := drawMix(random)
 	r.Plan += ", " + mix.String()
 	mix.unleash(w, random)
+	if o.Market {
+		molest(market.New(w, crowd), w, random)
+	}
 	w.Run(trouble)
 	net.Reset, net.Loss = 0, 0
 	w.Net().Change(net)

@@ -1,0 +1,65 @@
+package swarm
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"minimint/sim/market"
+	"minimint/sim/world"
+)
+
+// drawMarket draws who is at the market, and makes the world one that has room for it.
+func drawMarket(random *rand.Rand, cfg *world.Config, o Options) market.Config {
+	if o.Nodes == 0 {
+		cfg.Nodes = []int{1, 4, 4, 4, 4, 4, 4, 7}[random.IntN(8)]
+	}
+	cfg.Market = true
+	cfg.Load.Users, cfg.Load.Blocks = 0, 0
+	return market.Config{
+		People: 2 + random.IntN(2), Blocks: time.Duration(1+random.IntN(3)) * time.Second,
+		Habits: market.Habits{
+			Pause: time.Duration(500+random.IntN(1500)) * time.Millisecond, Deposits: 1 + random.IntN(2),
+			Sats: int64(20_000 + random.IntN(100_000)), Regrets: float64(random.IntN(3)) / 10,
+		},
+	}
+}
+
+// molest plans what goes wrong at the market in the first half.
+func molest(m *market.Market, w *world.World, random *rand.Rand) {
+	often := func(do func(*market.Process)) {
+		every := time.Duration(1+random.IntN(10)) * time.Second
+		if random.IntN(3) == 0 {
+			return
+		}
+		var again func()
+		again = func() {
+			if w.Now() < trouble {
+				list := m.Processes()
+				do(list[random.IntN(len(list))])
+				w.After(time.Duration(random.ExpFloat64()*float64(every)), again)
+			}
+		}
+		w.After(time.Duration(random.ExpFloat64()*float64(every)), again)
+	}
+	pause := func() time.Duration { return time.Duration(random.ExpFloat64() * float64(time.Second)) }
+	often(func(p *market.Process) {
+		p.Kill()
+		w.After(pause(), p.Start)
+	})
+	often(func(p *market.Process) {
+		p.PowerFailure()
+		w.After(pause(), p.Start)
+	})
+	often(func(p *market.Process) { p.FailDiskAt(1 + random.IntN(8)) })
+	often(func(p *market.Process) { w.Net().Reset(p.Number(), random.IntN(w.Nodes())) })
+	often(func(p *market.Process) {
+		for i := range w.Nodes() {
+			w.Net().Cut(p.Number(), i, random.IntN(2) == 0)
+		}
+		w.After(pause(), func() {
+			for i := range w.Nodes() {
+				w.Net().Cut(p.Number(), i, false)
+			}
+		})
+	})
+}
