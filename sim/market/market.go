@@ -127,9 +127,19 @@ func (m *Market) Rest() {
 func (m *Market) Pending() int {
 	n := 0
 	for _, x := range m.people {
-		n += x.pending()
+		n += len(x.pending())
 	}
 	return n
+}
+
+// Waits implements world.Crowd.
+func (m *Market) Waits() (text string) {
+	for _, x := range m.people {
+		for _, line := range x.pending() {
+			text += "\n    " + line
+		}
+	}
+	return text
 }
 
 // mine adds a block, and comes back until all is over and rest more are mined.

@@ -174,19 +174,29 @@ func cashes(ops []*client.Operation, text string) bool {
 	})
 }
 
-// pending counts what has no end yet.
-func (x *Person) pending() int {
-	n := len(x.inbox)
-	claimed := 0
+// pending lists what has no end yet.
+func (x *Person) pending() (list []string) {
+	say := func(format string, args ...any) {
+		list = append(list, x.name+": "+fmt.Sprintf(format, args...))
+	}
+	for range x.inbox {
+		say("notes that are not cashed")
+	}
+	claimed := map[uint64]bool{}
 	for _, op := range x.operations() {
 		switch {
 		case op.GetKind() == clientwire.Kind_KIND_CLAIM && op.GetState() == clientwire.State_STATE_DONE:
-			claimed++
+			claimed[op.GetParent()] = true
 		case op.GetKind() == clientwire.Kind_KIND_SPEND && op.GetState() == clientwire.State_STATE_DONE && !x.given[op.GetId()]:
-			n++
+			say("notes of %d that nobody has", op.GetId())
 		case op.GetKind() != clientwire.Kind_KIND_DEPOSIT && op.GetState() == clientwire.State_STATE_PENDING:
-			n++
+			say("%s %d: %s", op.GetKind(), op.GetId(), op.GetText())
 		}
 	}
-	return n + max(len(x.paid)-claimed, 0)
+	for _, op := range x.operations() {
+		if x.paid[op.GetId()] > 0 && !claimed[op.GetId()] {
+			say("deposit %d", op.GetId())
+		}
+	}
+	return list
 }

@@ -285,7 +285,7 @@ func (w *World) Settle(limit time.Duration) bool {
 			return true
 		}
 	}
-	w.Violate("liveness", "after %v: %d transactions without an answer, next epochs %v%s", limit, w.Pending(), w.positions(), w.stalls())
+	w.Violate("liveness", "after %v: %d transactions without an answer, next epochs %v%s%s", limit, w.Pending(), w.positions(), w.stalls(), w.waits())
 	return false
 }
 
@@ -298,6 +298,14 @@ func (w *World) stalls() string {
 		}
 	}
 	return b.String()
+}
+
+// waits is what crowds wait for.
+func (w *World) waits() (text string) {
+	for _, c := range w.crowds {
+		text += c.Waits()
+	}
+	return text
 }
 
 // silence ends the nodes that somebody else controls.
@@ -330,6 +338,8 @@ type Crowd interface {
 	Rest()
 	// Pending counts what has no end yet.
 	Pending() int
+	// Waits says for people what that is, if anything.
+	Waits() string
 }
 
 // Join adds a crowd: the world is not quiet before it is.
