@@ -16,6 +16,13 @@ import (
 // pay pays to a deposit's address, and buries it.
 func (w *world) pay(op *client.Operation, sats int64) {
 	w.Helper()
+	w.bitcoin(op, sats)
+	w.f.Chain.Mine(4)
+}
+
+// bitcoin pays to a deposit's address; no block has that yet.
+func (w *world) bitcoin(op *client.Operation, sats int64) {
+	w.Helper()
 	address, err := btcutil.DecodeAddress(op.GetDeposit().GetAddress(), &chaincfg.SimNetParams)
 	if err != nil {
 		w.Fatal(err)
@@ -25,7 +32,6 @@ func (w *world) pay(op *client.Operation, sats int64) {
 		w.Fatal(err)
 	}
 	w.f.Chain.Pay(script, sats)
-	w.f.Chain.Mine(4)
 }
 
 func (w *world) deposit(c *client.Client) *client.Operation {
@@ -90,6 +96,19 @@ func TestDepositsToOneAddress(t *testing.T) {
 	if got := w.balance(alice); got != want || len(claims) != 2 {
 		t.Errorf("balance %s after %d claims, want %s", got, len(claims), want)
 	}
+}
+
+// A payment can come to stand below the height at which its address was made: the
+// newest blocks were replaced, and it is in the first of the others.
+func TestDepositBelowTheTip(t *testing.T) {
+	w := newWorldOf(t, large())
+	w.f.Chain.Mine(3)
+	alice := w.user()
+	op := w.deposit(alice)
+	w.bitcoin(op, 50_000)
+	w.f.Chain.Reorg(2, 6)
+	w.f.Observe()
+	w.done(alice, op.GetId(), nil)
 }
 
 // claimsBegun waits until a deposit was seen.

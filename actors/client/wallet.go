@@ -54,8 +54,8 @@ type waitingCall struct {
 	served bool // its address was written, perhaps
 }
 
-// rescan is how many blocks below the last known tip are searched again, since
-// they may have been replaced.
+// rescan is how many of the newest blocks are searched again, since they may have been
+// replaced.
 const rescan = 12
 
 func newWalletClient(w *world) actor.Producer {
@@ -114,14 +114,16 @@ func (c *walletClient) ready(ctx actor.Context) {
 	}
 }
 
-// tipSeen makes the addresses that wait for the height of the chain.
+// tipSeen makes the addresses that wait for the height of the chain. The newest blocks
+// may be replaced before an address is paid to, so a payment can come to stand below
+// what is the tip now.
 func (c *walletClient) tipSeen(ctx actor.Context, m tipSeen) {
 	for ; len(*c.waiting) > 0; *c.waiting = (*c.waiting)[1:] {
 		q := &(*c.waiting)[0]
 		a := answer{number: q.number, err: m.err}
 		if m.err == nil {
 			q.served = true
-			a = c.deposit(ctx, q.number, max(m.height, 1))
+			a = c.deposit(ctx, q.number, max(m.height, rescan)-rescan+1)
 		}
 		ctx.Send(q.from, a)
 	}
