@@ -105,7 +105,7 @@ func TestAskManyAndForget(t *testing.T) {
 		want[key] = true
 		ask(key, i%2 == 0)
 	}
-	for range want {
+	for len(want) > 0 {
 		a := hear[orders.Answer](w, who)
 		if !want[a.Key] {
 			t.Fatalf("answer to %q", a.Key)
