@@ -1,0 +1,104 @@
+package deal
+
+import (
+	"minimint/actors/gateway/lnnode"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
+)
+
+// Sale is an offer that could be bought with forwards.
+type Sale struct {
+	Offer    terms.Offer
+	Forwards []lnnode.Forward // all that the node holds for it
+	Terms    Terms
+	Height   uint32 // of the node
+	Agreed   uint32 // of the federation
+}
+
+// Incoming decides whether to buy: nil says yes, a *Later that parts are missing, a
+// *Never that all forwards are to be given back.
+func Incoming(s Sale) error {
+	fee, err := s.Terms.Receive.Of(s.Offer.Amount)
+	if err != nil {
+		return never("the offer's amount is out of range")
+	}
+	if s.Terms.Payment > 0 && s.Offer.Amount > s.Terms.Payment {
+		return never("the gateway takes at most %s at once", s.Terms.Payment)
+	}
+	if s.Offer.Expiry <= max(s.Agreed, s.Height)+1 {
+		return never("the offer expires at height %d", s.Offer.Expiry)
+	}
+	var in, out messages.Amount
+	for _, f := range s.Forwards {
+		if f.Hash != s.Offer.PaymentHash {
+			panic("deal: a forward of another payment hash")
+		}
+		if min(f.AutoFail, f.Expiry) < s.Height+Safety {
+			return never("a forward ends at height %d, and it is %d", min(f.AutoFail, f.Expiry), s.Height)
+		}
+		var err1, err2 error
+		in, err1 = in.Add(f.In)
+		out, err2 = out.Add(f.Out)
+		if err1 != nil || err2 != nil {
+			return never("amounts out of range")
+		}
+	}
+	price := s.Offer.Amount + fee // each was checked against the range of amounts
+	switch {
+	case out > 2*s.Offer.Amount:
+		// BOLT #4: a recipient refuses what is more than twice too much.
+		return never("%s is more than twice the offer's %s", out, s.Offer.Amount)
+	case out < s.Offer.Amount:
+		return later("%s of %s have come", out, s.Offer.Amount)
+	case in < price:
+		return never("%s have come; the offer of %s and the fee cost %s", in, s.Offer.Amount, price)
+	}
+	return nil
+}
+
+// Urgent reports whether a purchase for a forward must be turned round: the node will give
+// it up soon.
+func Urgent(failHeight, height uint32) bool { return failHeight < height+Danger }
+
+// Registration is an offer that a user wants bought when a payment for it comes.
+type Registration struct {
+	Offer  terms.Offer
+	Seal   terms.Sealer
+	Terms  Terms
+	Agreed uint32
+	// Stored is the offer that is registered under its payment hash, nil if none is;
+	// Count how many are in all.
+	Stored *terms.Offer
+	Count  int
+}
+
+// Bounds of offers that are registered.
+const (
+	maxOffers = 1 << 14 // in one federation
+	maxLife   = 4032    // blocks; the federation takes nothing that lives longer
+)
+
+// Register decides over an offer; nil takes it. The first for a payment hash stands, and
+// the same one again is as good as the first time.
+func Register(r Registration) *messages.Rejection {
+	id := r.Offer.ID(r.Seal.Federation)
+	if r.Stored != nil && r.Stored.ID(r.Seal.Federation) == id {
+		return nil
+	}
+	switch {
+	case r.Stored != nil:
+		return messages.Reject(messages.RejectContractExists, "another offer is registered for payment hash %s", r.Offer.PaymentHash)
+	case r.Terms.Payment > 0 && r.Offer.Amount > r.Terms.Payment:
+		return messages.Reject(messages.RejectContractAmount, "the gateway takes at most %s at once", r.Terms.Payment)
+	case r.Agreed == 0:
+		return messages.RejectForNow(messages.RejectBusy, "the gateway does not know the federation's height yet")
+	case r.Offer.Expiry <= r.Agreed+1 || r.Offer.Expiry > r.Agreed+maxLife:
+		return messages.Reject(messages.RejectExpiry, "an offer has to expire within %d blocks from height %d, not at %d", maxLife, r.Agreed, r.Offer.Expiry)
+	case r.Count >= maxOffers:
+		return messages.RejectForNow(messages.RejectBusy, "%d offers are registered; try again when some have expired", maxOffers)
+	}
+	if _, err := r.Offer.Verify(r.Seal); err != nil {
+		return messages.Reject(messages.RejectCiphertext, "offer: %v", err)
+	}
+	return nil
+}
