@@ -13,6 +13,7 @@ import (
 
 	"minimint/actors/chain/btcd/simnet"
 	"minimint/actors/clock"
+	"minimint/actors/module/lightning"
 	"minimint/actors/node/home"
 	"minimint/actors/setup"
 	"minimint/actors/setup/agreement"
@@ -95,6 +96,9 @@ func (s *Stage) terms(height uint32) agreement.Terms {
 			MinFeeRate: 1000, DefaultFeeRate: 2000, MaxFeeRate: 100_000,
 		},
 	}
+	t.Lightning = &agreement.LightningTerms{Fees: lightning.Fees{
+		Contract: messages.Sat / 10, Claim: messages.Sat / 10, Offer: messages.Sat / 5, Listing: 10 * messages.Sat,
+	}}
 	for e := range uint32(tiers) {
 		t.Mint.Tiers = append(t.Mint.Tiers, e)
 	}
