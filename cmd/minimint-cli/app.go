@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"minimint/actors/client/user"
+	"minimint/cmd/terminal"
 )
 
 const description = `Amounts are satoshi unless they have a unit: 1500, 1500sat, 250msat, 0.01btc.
@@ -39,37 +40,20 @@ func newApp() *cli.App {
 	app.Name = "minimint-cli"
 	app.Usage = "hold and move e-cash of a Minimint federation"
 	app.Description = description
-	app.HideVersion = true
-	app.EnableBashCompletion = true
-	app.ExitErrHandler = func(*cli.Context, error) {} // run prints
-	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usage("%v", err) }
-	app.CommandNotFound = nil
-	app.Action = func(c *cli.Context) error {
-		if c.NArg() > 0 {
-			return usage("there is no command %q; --help lists them", c.Args().First())
-		}
-		return cli.ShowAppHelp(c)
-	}
 	app.Flags = []cli.Flag{
 		&cli.StringFlag{Name: "dir", EnvVars: []string{"MINIMINT_DIR"}, Usage: "`DIRECTORY` of the client", Value: defaultDir(), DefaultText: "~/.minimint"},
 		&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
 		&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for an end", Value: 2 * time.Minute},
 		&cli.BoolFlag{Name: "verbose", Usage: "log to standard error"},
-		&cli.StringFlag{Name: "btcd", EnvVars: []string{"MINIMINT_BTCD"}, Usage: "`HOST:PORT` of your btcd's RPC interface, to find deposits"},
-		&cli.StringFlag{Name: "btcd-user", EnvVars: []string{"MINIMINT_BTCD_USER"}, Usage: "its user `NAME`"},
-		&cli.StringFlag{Name: "btcd-password-file", EnvVars: []string{"MINIMINT_BTCD_PASSWORD_FILE"}, Usage: "`FILE` with its password"},
-		&cli.StringFlag{Name: "btcd-cert", EnvVars: []string{"MINIMINT_BTCD_CERT"}, Usage: "`FILE` with its certificate"},
 	}
+	app.Flags = append(app.Flags, terminal.BitcoinFlags()...)
 	app.Commands = []*cli.Command{
 		joinCommand(), infoCommand(), historyCommand(), awaitCommand(),
 		depositCommand(), awaitDepositCommand(), withdrawCommand(),
 		spendCommand(), receiveCommand(), reclaimCommand(),
-		wordsCommand(), completionCommand(),
+		wordsCommand(),
 	}
-	for _, cmd := range app.Commands {
-		cmd.OnUsageError = app.OnUsageError
-		cmd.HideHelpCommand = true
-	}
+	terminal.Prepare(app)
 	return app
 }
 
@@ -85,7 +69,7 @@ func defaultDir() string {
 // config is what every command opens.
 func config(c *cli.Context) (user.Config, error) {
 	if c.String("dir") == "" {
-		return user.Config{}, usage("there is no home directory; name one with --dir")
+		return user.Config{}, terminal.Usage("there is no home directory; name one with --dir")
 	}
 	level := slog.LevelError + 4 // nothing; errors are printed
 	if c.Bool("verbose") {
@@ -104,7 +88,7 @@ func with(c *cli.Context, do func(*user.User) error) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Blocks, err = bitcoin(c); err != nil {
+	if cfg.Blocks, err = terminal.Bitcoin(c); err != nil {
 		return err
 	}
 	u, err := user.Open(cfg)
@@ -112,12 +96,4 @@ func with(c *cli.Context, do func(*user.User) error) error {
 		return err
 	}
 	return errors.Join(do(u), u.Close())
-}
-
-// args checks the number of arguments; limit -1 is any number.
-func args(c *cli.Context, least, limit int) error {
-	if n := c.NArg(); n < least || limit >= 0 && n > limit {
-		return usage("usage: minimint-cli %s %s", c.Command.Name, c.Command.ArgsUsage)
-	}
-	return nil
 }

@@ -10,25 +10,9 @@ import (
 	"minimint/actors/client/keys"
 	"minimint/actors/client/notes"
 	"minimint/actors/client/token"
+	"minimint/cmd/terminal"
 	"minimint/messages/federation"
 )
-
-// Exit codes. Scripts rely on them.
-const (
-	exitOK       = 0
-	exitFailure  = 1
-	exitUsage    = 2
-	exitRejected = 3
-	exitFunds    = 4
-	exitTimeout  = 5
-)
-
-// usageError says that the command was not understood.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
-func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // pendingError says that an operation had no end in time.
 type pendingError struct {
@@ -48,34 +32,34 @@ func (e *pendingError) Unwrap() error { return e.why }
 
 // explain returns the exit code of an error and what to tell the user.
 func explain(err error) (int, string) {
-	var wrong *usageError
+	var wrong *terminal.UsageError
 	var pending *pendingError
 	var failed *client.FailedError
 	switch {
 	case errors.As(err, &wrong):
-		return exitUsage, wrong.text
+		return terminal.ExitUsage, wrong.Text
 	case errors.Is(err, token.ErrToken), errors.Is(err, keys.ErrWords), errors.Is(err, federation.ErrInvite), errors.Is(err, notes.ErrAmount):
-		return exitUsage, err.Error()
+		return terminal.ExitUsage, err.Error()
 	case errors.As(err, &pending):
-		return exitTimeout, pending.Error()
+		return terminal.ExitTimeout, pending.Error()
 	case errors.As(err, &failed):
 		return codeOf(failed.Operation), fmt.Sprintf("operation %d failed: %s", failed.Operation.GetId(), failed.Operation.GetText())
 	case errors.Is(err, client.ErrInvite), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return exitTimeout, err.Error()
+		return terminal.ExitTimeout, err.Error()
 	case errors.Is(err, client.ErrNotJoined):
-		return exitFailure, "there is no client here yet; \"minimint-cli join INVITE\" makes one, or --dir names another directory"
+		return terminal.ExitFailure, "there is no client here yet; \"minimint-cli join INVITE\" makes one, or --dir names another directory"
 	default:
-		return exitFailure, err.Error()
+		return terminal.ExitFailure, err.Error()
 	}
 }
 
 func codeOf(op *client.Operation) int {
 	switch op.GetCause() {
 	case clientwire.Cause_CAUSE_FUNDS, clientwire.Cause_CAUSE_WORTHLESS:
-		return exitFunds
+		return terminal.ExitFunds
 	case clientwire.Cause_CAUSE_REJECTED, clientwire.Cause_CAUSE_ANSWER:
-		return exitRejected
+		return terminal.ExitRejected
 	default:
-		return exitFailure
+		return terminal.ExitFailure
 	}
 }

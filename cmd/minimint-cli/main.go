@@ -18,6 +18,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"minimint/cmd/terminal"
 )
 
 func main() { os.Exit(run(os.Args)) }
@@ -28,7 +30,7 @@ func run(args []string) int {
 	defer stop()
 	err := newApp().RunContext(ctx, args)
 	if err == nil {
-		return exitOK
+		return terminal.ExitOK
 	}
 	code, text := explain(err)
 	fmt.Fprintln(os.Stderr, "minimint-cli: "+text)

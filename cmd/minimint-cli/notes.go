@@ -11,6 +11,7 @@ import (
 
 	"minimint/actors/client"
 	"minimint/actors/client/user"
+	"minimint/cmd/terminal"
 	"minimint/messages"
 )
 
@@ -21,10 +22,10 @@ func spendCommand() *cli.Command {
 		Description: "Prints a text that is the money: give it to one person only, over a channel that nobody else reads.\n" +
 			"It stays in the history, so it is not lost; \"reclaim\" takes it back as long as nobody has cashed it.",
 		Action: func(c *cli.Context) error {
-			if err := args(c, 1, 1); err != nil {
+			if err := terminal.Args(c, 1, 1); err != nil {
 				return err
 			}
-			amount, err := parseAmount(c.Args().First())
+			amount, err := terminal.ParseAmount(c.Args().First())
 			if err != nil {
 				return err
 			}
@@ -45,7 +46,7 @@ func finish(c *cli.Context, u *user.User, id uint64, err error, text func(*clien
 	if err != nil {
 		return err
 	}
-	if err := print(c, recordOf(op), text(op)); err != nil {
+	if err := terminal.Print(c, recordOf(op), text(op)); err != nil {
 		return err
 	}
 	linger(c, u, op)
@@ -58,7 +59,7 @@ func receiveCommand() *cli.Command {
 		Usage:       "cash notes that somebody handed over",
 		Description: "The notes are yours when this is done, and not before: until then whoever else has the text can cash them too.\nWith - they are read from standard input.",
 		Action: func(c *cli.Context) error {
-			if err := args(c, 1, -1); err != nil {
+			if err := terminal.Args(c, 1, -1); err != nil {
 				return err
 			}
 			text, err := textOf(c)
@@ -69,7 +70,7 @@ func receiveCommand() *cli.Command {
 				id, err := u.Receive(c.Context, text)
 				return finish(c, u, id, err, func(op *client.Operation) string {
 					got := messages.Amount(op.GetAmountMsat() - op.GetFeeMsat())
-					return fmt.Sprintf("received %s (fee %s)", show(got), show(messages.Amount(op.GetFeeMsat())))
+					return fmt.Sprintf("received %s (fee %s)", terminal.Show(got), terminal.Show(messages.Amount(op.GetFeeMsat())))
 				})
 			})
 		},
@@ -111,7 +112,7 @@ func reclaimCommand() *cli.Command {
 					return turned(c, u, id)
 				}
 				return finish(c, u, back, err, func(op *client.Operation) string {
-					return fmt.Sprintf("taken back: %s (fee %s)", show(messages.Amount(op.GetAmountMsat()-op.GetFeeMsat())), show(messages.Amount(op.GetFeeMsat())))
+					return fmt.Sprintf("taken back: %s (fee %s)", terminal.Show(messages.Amount(op.GetAmountMsat()-op.GetFeeMsat())), terminal.Show(messages.Amount(op.GetFeeMsat())))
 				})
 			})
 		},
@@ -125,21 +126,21 @@ func turned(c *cli.Context, u *user.User, id uint64) error {
 	var failed *client.FailedError
 	switch {
 	case errors.As(err, &failed):
-		return print(c, recordOf(op), fmt.Sprintf("operation %d: %s", id, op.GetText()))
+		return terminal.Print(c, recordOf(op), fmt.Sprintf("operation %d: %s", id, op.GetText()))
 	case err != nil:
 		return err
 	default:
-		return print(c, recordOf(op), fmt.Sprintf("operation %d was done already and cannot be turned round", id))
+		return terminal.Print(c, recordOf(op), fmt.Sprintf("operation %d was done already and cannot be turned round", id))
 	}
 }
 
 func operationArg(c *cli.Context) (uint64, error) {
-	if err := args(c, 1, 1); err != nil {
+	if err := terminal.Args(c, 1, 1); err != nil {
 		return 0, err
 	}
 	id, err := strconv.ParseUint(c.Args().First(), 10, 64)
 	if err != nil {
-		return 0, usage("%q is no number of an operation; \"minimint-cli history\" lists them", c.Args().First())
+		return 0, terminal.Usage("%q is no number of an operation; \"minimint-cli history\" lists them", c.Args().First())
 	}
 	return id, nil
 }

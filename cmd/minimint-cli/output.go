@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,19 +14,9 @@ import (
 	"minimint/actors/client"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/user"
+	"minimint/cmd/terminal"
 	"minimint/messages"
 )
-
-// print writes the result: text for people, or the value as JSON.
-func print(c *cli.Context, value any, text string) error {
-	if !c.Bool("json") {
-		_, err := fmt.Fprintln(c.App.Writer, text)
-		return err
-	}
-	e := json.NewEncoder(c.App.Writer)
-	e.SetIndent("", "  ")
-	return e.Encode(value)
-}
 
 // A record is an operation in JSON.
 type record struct {
@@ -82,10 +71,10 @@ func line(op *client.Operation) string {
 	r := recordOf(op)
 	parts := []string{fmt.Sprintf("%4d  %-20s  %-8s  %-8s", r.Operation, r.Began, r.Kind, r.State)}
 	if r.Msat > 0 {
-		parts = append(parts, show(messages.Amount(r.Msat)))
+		parts = append(parts, terminal.Show(messages.Amount(r.Msat)))
 	}
 	if r.FeeMsat > 0 {
-		parts = append(parts, "fee "+show(messages.Amount(r.FeeMsat)))
+		parts = append(parts, "fee "+terminal.Show(messages.Amount(r.FeeMsat)))
 	}
 	for _, s := range []string{r.Address, r.Txid, r.Text} {
 		if s != "" {

@@ -12,6 +12,7 @@ import (
 	"minimint/actors/client/keys"
 	"minimint/actors/client/notes"
 	"minimint/actors/client/user"
+	"minimint/cmd/terminal"
 	"minimint/messages/federation"
 )
 
@@ -24,7 +25,7 @@ func joinCommand() *cli.Command {
 			"--words-file takes words that you have, as a file.",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "words-file", Usage: "`FILE` with seed words to use again"}},
 		Action: func(c *cli.Context) error {
-			if err := args(c, 1, 1); err != nil {
+			if err := terminal.Args(c, 1, 1); err != nil {
 				return err
 			}
 			invite, err := federation.ParseInvite(c.Args().First())
@@ -35,7 +36,7 @@ func joinCommand() *cli.Command {
 			if file := c.String("words-file"); file != "" {
 				b, err := os.ReadFile(file)
 				if err != nil {
-					return usage("--words-file: %v", err)
+					return terminal.Usage("--words-file: %v", err)
 				}
 				if words, err = keys.CleanWords(string(b)); err != nil {
 					return err
@@ -67,7 +68,7 @@ func join(c *cli.Context, invite federation.Invite, words string) error {
 		Words      string   `json:"words"`
 		Reports    []string `json:"reports,omitempty"`
 	}{j.Federation.ID().String(), j.Federation.Name, namesOf(j.Federation), j.Words, j.Reports}
-	return print(c, value, fmt.Sprintf("joined %q, run by %s\nwrite these words on paper; they are the seed of your keys (keep a copy of %s too: recovery from words alone is not there yet):\n\n   %s\n",
+	return terminal.Print(c, value, fmt.Sprintf("joined %q, run by %s\nwrite these words on paper; they are the seed of your keys (keep a copy of %s too: recovery from words alone is not there yet):\n\n   %s\n",
 		j.Federation.Name, strings.Join(value.Members, ", "), c.String("dir"), j.Words))
 }
 
@@ -83,7 +84,7 @@ func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name: "info", Usage: "show the federation and what you have",
 		Action: func(c *cli.Context) error {
-			if err := args(c, 0, 0); err != nil {
+			if err := terminal.Args(c, 0, 0); err != nil {
 				return err
 			}
 			return with(c, func(u *user.User) error { return info(c, u) })
@@ -110,20 +111,20 @@ func info(c *cli.Context, u *user.User) error {
 		DoubtfulMsat uint64   `json:"doubtful_msat"`
 		Tiers        []tier   `json:"tiers"`
 	}{Federation: f.ID().String(), Name: f.Name, Members: namesOf(f), Msat: uint64(b.Free), ReservedMsat: uint64(b.Reserved), DoubtfulMsat: uint64(b.Doubtful), Tiers: []tier{}}
-	text := fmt.Sprintf("federation  %s (%s)\nmembers     %s\nbalance     %s", f.Name, f.ID(), strings.Join(value.Members, ", "), show(b.Free))
+	text := fmt.Sprintf("federation  %s (%s)\nmembers     %s\nbalance     %s", f.Name, f.ID(), strings.Join(value.Members, ", "), terminal.Show(b.Free))
 	if b.Reserved > 0 {
-		text += fmt.Sprintf("\nreserved    %s, in operations that are not over", show(b.Reserved))
+		text += fmt.Sprintf("\nreserved    %s, in operations that are not over", terminal.Show(b.Reserved))
 	}
 	if b.Doubtful > 0 {
-		text += fmt.Sprintf("\ndoubtful    %s, some of which the federation knows as spent", show(b.Doubtful))
+		text += fmt.Sprintf("\ndoubtful    %s, some of which the federation knows as spent", terminal.Show(b.Doubtful))
 	}
 	for _, e := range u.Terms().Tiers {
 		if n := b.Notes[e]; n > 0 {
 			value.Tiers = append(value.Tiers, tier{uint64(notes.Worth(e)), n})
-			text += fmt.Sprintf("\n%6d × %s", n, show(notes.Worth(e)))
+			text += fmt.Sprintf("\n%6d × %s", n, terminal.Show(notes.Worth(e)))
 		}
 	}
-	return print(c, value, text)
+	return terminal.Print(c, value, text)
 }
 
 func historyCommand() *cli.Command {
@@ -132,7 +133,7 @@ func historyCommand() *cli.Command {
 		Usage:       "list all operations, or show one with everything that is known of it",
 		Description: "The notes of a spend are shown again, so that they are never lost.",
 		Action: func(c *cli.Context) error {
-			if err := args(c, 0, 1); err != nil {
+			if err := terminal.Args(c, 0, 1); err != nil {
 				return err
 			}
 			return with(c, func(u *user.User) error { return history(c, u) })
@@ -144,7 +145,7 @@ func history(c *cli.Context, u *user.User) error {
 	if c.NArg() == 1 {
 		id, err := strconv.ParseUint(c.Args().First(), 10, 64)
 		if err != nil {
-			return usage("%q is no number of an operation", c.Args().First())
+			return terminal.Usage("%q is no number of an operation", c.Args().First())
 		}
 		op, err := u.Operation(id)
 		if err != nil {
@@ -157,7 +158,7 @@ func history(c *cli.Context, u *user.User) error {
 		if r := recordOf(op); r.Notes != "" {
 			text += "\n" + r.Notes
 		}
-		return print(c, recordOf(op), text)
+		return terminal.Print(c, recordOf(op), text)
 	}
 	ops, err := u.Operations()
 	if err != nil {
@@ -172,7 +173,7 @@ func history(c *cli.Context, u *user.User) error {
 	if len(lines) == 0 {
 		lines = append(lines, "nothing yet")
 	}
-	return print(c, struct {
+	return terminal.Print(c, struct {
 		Operations []record `json:"operations"`
 	}{records}, strings.Join(lines, "\n"))
 }
@@ -181,7 +182,7 @@ func wordsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "words", Usage: "print the seed words again",
 		Action: func(c *cli.Context) error {
-			if err := args(c, 0, 0); err != nil {
+			if err := terminal.Args(c, 0, 0); err != nil {
 				return err
 			}
 			return with(c, func(u *user.User) error {
@@ -189,45 +190,8 @@ func wordsCommand() *cli.Command {
 				if err != nil {
 					return err
 				}
-				return print(c, map[string]string{"words": words}, words)
+				return terminal.Print(c, map[string]string{"words": words}, words)
 			})
 		},
 	}
-}
-
-func completionCommand() *cli.Command {
-	return &cli.Command{
-		Name: "completion", ArgsUsage: "bash|zsh",
-		Usage:       "print a completion script for a shell",
-		Description: "For bash: source <(minimint-cli completion bash)",
-		Action: func(c *cli.Context) error {
-			if err := args(c, 1, 1); err != nil {
-				return err
-			}
-			script, ok := completions[c.Args().First()]
-			if !ok {
-				return usage("there is no completion for %q; bash and zsh have one", c.Args().First())
-			}
-			_, err := fmt.Fprint(c.App.Writer, script)
-			return err
-		},
-	}
-}
-
-// completions ask the program itself, which lists what fits.
-var completions = map[string]string{
-	"bash": `_minimint_cli() {
-  local words=("${COMP_WORDS[@]:0:$COMP_CWORD}")
-  COMPREPLY=($(compgen -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
-}
-complete -F _minimint_cli minimint-cli
-`,
-	"zsh": `#compdef minimint-cli
-_minimint_cli() {
-  local -a found
-  found=("${(@f)$("${words[@]:0:$CURRENT-1}" --generate-bash-completion 2>/dev/null)}")
-  _describe 'command' found
-}
-compdef _minimint_cli minimint-cli
-`,
 }

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ var units = []struct {
 	decimals int
 }{{"msat", 0}, {"sat", 3}, {"btc", 11}}
 
-// parseAmount reads an amount: a decimal number with a unit, or of satoshi.
-func parseAmount(text string) (messages.Amount, error) {
+// ParseAmount reads an amount: a decimal number with a unit, or of satoshi.
+func ParseAmount(text string) (messages.Amount, error) {
 	body, decimals := strings.ToLower(strings.TrimSpace(text)), 3
 	for _, u := range units {
 		if number, ok := strings.CutSuffix(body, u.suffix); ok {
@@ -26,35 +26,35 @@ func parseAmount(text string) (messages.Amount, error) {
 	}
 	whole, fraction, _ := strings.Cut(body, ".")
 	if len(fraction) > decimals {
-		return 0, usage("amount %q: nothing is smaller than 1 msat", text)
+		return 0, Usage("amount %q: nothing is smaller than 1 msat", text)
 	}
 	digits := whole + fraction + strings.Repeat("0", decimals-len(fraction))
 	msat, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || body == "" || strings.HasPrefix(digits, "+") {
-		return 0, usage("amount %q: write it as 1500, 1500sat, 250msat or 0.01btc", text)
+		return 0, Usage("amount %q: write it as 1500, 1500sat, 250msat or 0.01btc", text)
 	}
 	amount, err := messages.NewAmount(msat)
 	if err != nil || amount == 0 {
-		return 0, usage("amount %q: it must be more than nothing and at most 21 million bitcoin", text)
+		return 0, Usage("amount %q: it must be more than nothing and at most 21 million bitcoin", text)
 	}
 	return amount, nil
 }
 
-// parseSats reads an amount that bitcoin can pay.
-func parseSats(text string) (uint64, error) {
-	amount, err := parseAmount(text)
+// ParseSats reads an amount that bitcoin can pay.
+func ParseSats(text string) (uint64, error) {
+	amount, err := ParseAmount(text)
 	if err != nil {
 		return 0, err
 	}
 	sats, whole := amount.WholeSat()
 	if !whole {
-		return 0, usage("amount %q: bitcoin pays whole satoshi only", text)
+		return 0, Usage("amount %q: bitcoin pays whole satoshi only", text)
 	}
 	return sats, nil
 }
 
-// show writes an amount in satoshi, with as many decimals as it needs.
-func show(a messages.Amount) string {
+// Show writes an amount in satoshi, with as many decimals as it needs.
+func Show(a messages.Amount) string {
 	sats, whole := a.WholeSat()
 	if whole {
 		return fmt.Sprintf("%d sat", sats)

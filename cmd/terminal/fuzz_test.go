@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"strings"
@@ -12,15 +12,15 @@ func FuzzAmount(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		amount, err := parseAmount(text)
+		amount, err := ParseAmount(text)
 		if err != nil {
 			return
 		}
 		if amount == 0 || strings.ContainsAny(text, "-+_") {
 			t.Fatalf("%q is %s", text, amount)
 		}
-		if again, err := parseAmount(show(amount)); err != nil || again != amount {
-			t.Fatalf("%q is %s, shown as %q, which is %s: %v", text, amount, show(amount), again, err)
+		if again, err := ParseAmount(Show(amount)); err != nil || again != amount {
+			t.Fatalf("%q is %s, shown as %q, which is %s: %v", text, amount, Show(amount), again, err)
 		}
 	})
 }

@@ -1,0 +1,90 @@
+// Package terminal is what the commands of users and of gateways have in common: how
+// amounts are written, what their exit codes mean, how they print, and how they are
+// told of a bitcoin node.
+//
+// Results go to standard output, as text or with --json as one object; everything
+// else goes to standard error.
+package terminal
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes. Scripts rely on them.
+const (
+	ExitOK       = 0
+	ExitFailure  = 1 // something failed here: disk, network, bitcoin node
+	ExitUsage    = 2 // the command was not understood
+	ExitRejected = 3 // somebody refused
+	ExitFunds    = 4 // not enough money
+	ExitTimeout  = 5 // no end in time
+)
+
+// A UsageError says that the command was not understood.
+type UsageError struct{ Text string }
+
+// Error implements error.
+func (e *UsageError) Error() string { return e.Text }
+
+// Usage returns a UsageError.
+func Usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+
+// Args checks the number of a command's arguments; limit -1 is any number.
+func Args(c *cli.Context, least, limit int) error {
+	if n := c.NArg(); n < least || limit >= 0 && n > limit {
+		return Usage("usage: %s", strings.TrimSpace(c.Command.HelpName+" "+c.Command.ArgsUsage))
+	}
+	return nil
+}
+
+// Print writes a result: text for people, or with --json the value.
+func Print(c *cli.Context, value any, text string) error {
+	if !c.Bool("json") {
+		_, err := fmt.Fprintln(c.App.Writer, text)
+		return err
+	}
+	e := json.NewEncoder(c.App.Writer)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// Prepare gives an app what all of ours have: errors are returned and printed by main,
+// an unknown command and a wrong flag are usage errors, and there is completion. It
+// comes after the commands were set.
+func Prepare(app *cli.App) {
+	app.Commands = append(app.Commands, completion(app.Name))
+	app.HideVersion = true
+	app.EnableBashCompletion = true
+	app.ExitErrHandler = func(*cli.Context, error) {} // main prints
+	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return Usage("%v", err) }
+	app.CommandNotFound = nil
+	app.Action = func(c *cli.Context) error {
+		if c.NArg() > 0 {
+			return Usage("there is no command %q; --help lists them", c.Args().First())
+		}
+		return cli.ShowAppHelp(c)
+	}
+	prepare(app.Commands, app.OnUsageError)
+}
+
+// prepare does the same for commands, which the library asks for their own.
+func prepare(list []*cli.Command, wrong cli.OnUsageErrorFunc) {
+	for _, cmd := range list {
+		cmd.OnUsageError = wrong
+		cmd.HideHelpCommand = true
+		if len(cmd.Subcommands) == 0 {
+			continue
+		}
+		cmd.Action = func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return Usage("there is no command %q; --help lists them", c.Command.Name+" "+c.Args().First())
+			}
+			return cli.ShowSubcommandHelp(c)
+		}
+		prepare(cmd.Subcommands, wrong)
+	}
+}
