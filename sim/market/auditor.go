@@ -2,6 +2,7 @@ package market
 
 import (
 	"fmt"
+	"slices"
 
 	"minimint/actors/client"
 	"minimint/actors/client/book"
@@ -36,6 +37,9 @@ func (a *auditor) Quiet() {
 	}
 	for _, x := range a.market.people {
 		a.deposits(x)
+	}
+	for _, b := range a.market.bargains {
+		a.bargain(b)
 	}
 	for i := range a.market.world.Nodes() {
 		if x := a.market.world.Node(i); x.Honest() {
@@ -88,6 +92,30 @@ func (a *auditor) deposits(x *Person) {
 	}
 }
 
+// bargain checks that a contract has ended as those who made it wanted, and that one of
+// them has its money, once.
+func (a *auditor) bargain(b *bargain) {
+	status, ok := a.market.contract(b.id)
+	if b.found(b.funder, "fund").GetState() != clientwire.State_STATE_DONE {
+		if ok {
+			a.violate("contracts", "bargain %d (%s) was not paid for and is %s", b.number, b.plan, status.State)
+		}
+		return
+	}
+	if !ok || !slices.Contains(b.ends(), status.State) {
+		a.violate("contracts", "bargain %d (%s) is %s", b.number, b.plan, status.State)
+	}
+	taken := 0
+	for _, way := range b.ways() {
+		if b.found(b.taker(way), way.String()).GetState() == clientwire.State_STATE_DONE {
+			taken++
+		}
+	}
+	if taken != 1 {
+		a.violate("contracts", "the money of bargain %d (%s) was taken %d times", b.number, b.plan, taken)
+	}
+}
+
 // holdings are what the notes of a process are worth, and how much more there is
 // that may be spent or is reserved.
 func (p *Process) holdings() (sure, doubtful int64) {
@@ -121,6 +149,13 @@ func change(op *client.Operation) int64 {
 	switch op.GetKind() {
 	case clientwire.Kind_KIND_CLAIM, clientwire.Kind_KIND_RECEIVE, clientwire.Kind_KIND_RECLAIM:
 		return amount - fee
+	case clientwire.Kind_KIND_REDEEM:
+		return int64(op.GetRedeem().GetAmountMsat()) - fee
+	case clientwire.Kind_KIND_FUND:
+		for _, p := range op.GetFund().GetOutputs() {
+			fee += int64(p.GetAmountMsat())
+		}
+		return -fee
 	case clientwire.Kind_KIND_SPEND:
 		return -amount - fee
 	case clientwire.Kind_KIND_WITHDRAW:

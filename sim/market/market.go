@@ -24,7 +24,8 @@
 //	          in less what went out and what it cost
 //	deposits  what a person paid to a deposit address has arrived, once
 //	notes     the notes of all are worth what the mint owes
-//	contracts no money is left in a contract
+//	contracts no money is left in a contract, and it went where those who made the
+//	          contract wanted, once
 package market
 
 import (
@@ -32,13 +33,20 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/txscript"
 
+	"minimint/actors/consensus/transition"
+	"minimint/actors/module/lightning"
+	"minimint/actors/module/lightning/lightningwire"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages/canonical"
 	"minimint/sim/world"
+	"minimint/storage"
 )
 
 // Config says who is there. The zero value of what is optional is none of it.
@@ -58,11 +66,13 @@ func (c Config) String() string {
 
 // Market is all people of a world.
 type Market struct {
-	cfg     Config
-	world   *world.World
-	random  *rand.Rand
-	people  []*Person
-	resting bool
+	cfg       Config
+	world     *world.World
+	random    *rand.Rand
+	lightning *lightning.Module
+	people    []*Person
+	bargains  []*bargain
+	resting   bool
 }
 
 // first is the number of the market's first machine: those below are nodes and the
@@ -79,6 +89,13 @@ func New(w *world.World, cfg Config) *Market {
 		cfg.Blocks = 2 * time.Second
 	}
 	m := &Market{cfg: cfg, world: w, random: w.Loop().Rand("market")}
+	cfgOfModule, err := lightning.FromFederation(w.Federation())
+	if err == nil {
+		m.lightning, err = lightning.New(cfgOfModule)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("market: %v", err))
+	}
 	for i := range cfg.People {
 		m.people = append(m.people, newPerson(m, i, first+i))
 	}
@@ -88,6 +105,7 @@ func New(w *world.World, cfg Config) *Market {
 		w.After(time.Duration(m.random.Int64N(int64(50*time.Millisecond))), p.Start)
 	}
 	m.mine(last)
+	w.After(look, m.look)
 	return m
 }
 
@@ -123,23 +141,56 @@ func (m *Market) Rest() {
 	m.Heal()
 }
 
-// Pending implements world.Crowd.
-func (m *Market) Pending() int {
-	n := 0
-	for _, x := range m.people {
-		n += len(x.pending())
+// look has those who have a bargain do what is due, and comes back.
+func (m *Market) look() {
+	for _, b := range m.bargains {
+		b.look()
 	}
-	return n
+	m.world.After(look, m.look)
 }
 
-// Waits implements world.Crowd.
-func (m *Market) Waits() (text string) {
+// pending lists what has no end yet.
+func (m *Market) pending() (list []string) {
 	for _, x := range m.people {
-		for _, line := range x.pending() {
-			text += "\n    " + line
+		list = append(list, x.pending()...)
+	}
+	for _, b := range m.bargains {
+		if text := b.pending(); text != "" {
+			list = append(list, fmt.Sprintf("bargain %d (%s) %s", b.number, b.plan, text))
 		}
 	}
-	return text
+	return list
+}
+
+// Pending implements world.Crowd.
+func (m *Market) Pending() int { return len(m.pending()) }
+
+// Waits implements world.Crowd.
+func (m *Market) Waits() string { return "\n    " + strings.Join(m.pending(), "\n    ") }
+
+// contract is what the state of the honest member that is ahead says of a contract.
+func (m *Market) contract(id terms.ID) (lightning.Status, bool) {
+	var best *world.Node
+	for i := range m.world.Nodes() {
+		if x := m.world.Node(i); x.Honest() && (best == nil || x.Next() > best.Next()) {
+			best = x
+		}
+	}
+	snap, err := best.Store().View()
+	if err != nil {
+		panic(fmt.Sprintf("market: state: %v", err))
+	}
+	defer snap.Release()
+	request := canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]})
+	raw, err := m.lightning.Query(storage.ScopedReader(snap, transition.ModuleScope(lightning.Kind)), "contract", request)
+	if err != nil {
+		return lightning.Status{}, false
+	}
+	status, err := lightning.ReadStatus(m.world.Federation().ID(), id, raw)
+	if err != nil {
+		panic(fmt.Sprintf("market: state: %v", err))
+	}
+	return status, true
 }
 
 // mine adds a block, and comes back until all is over and rest more are mined.
@@ -177,6 +228,10 @@ func (m *Market) String() (text string) {
 	for _, p := range m.Processes() {
 		sure, doubtful := p.holdings()
 		text += fmt.Sprintf("%s: %d msat, and %d that may be spent\n%s", p.name, sure, doubtful, p.ledger())
+	}
+	for _, b := range m.bargains {
+		status, _ := m.contract(b.id)
+		text += fmt.Sprintf("bargain %d (%s): %s\n", b.number, b.plan, status.State)
 	}
 	return text
 }

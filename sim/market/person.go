@@ -86,11 +86,15 @@ func (x *Person) act() {
 		x.asked++
 		_, _ = x.client.Deposit(now())
 	case b.Free == 0:
-	case dice < 10:
+	case dice < 9:
 		_, _ = x.client.Spend(now(), x.some(b.Free))
-	case dice < 12:
+	case dice < 10:
 		_, _ = x.client.Reissue(now(), x.some(b.Free))
-	case dice < 15:
+	case dice < 16:
+		if others := x.market.others(x); len(others) > 0 {
+			x.market.bargain(x, others[x.random.IntN(len(others))], x.some(b.Free))
+		}
+	case dice < 18:
 		_, _ = x.client.Withdraw(now(), payee, 1000+x.random.Uint64N(5000), 0)
 	}
 	x.machine.After(x.pause(), x.act)

@@ -31,6 +31,7 @@ type Process struct {
 	name        string
 	number      int // of its machine
 	random      *rand.Rand
+	ring        *keys.Ring
 	disk        *disk.Disk
 	incarnation uint64
 	planned     bool // its disk was made to fail, and has
@@ -69,6 +70,7 @@ func newProcess(m *Market, name string, number int) *Process {
 	if err != nil {
 		panic(fmt.Sprintf("market: %s joins: %v", name, err))
 	}
+	p.ring = keys.NewRing(words, m.world.Federation().ID())
 	return p
 }
 
