@@ -31,6 +31,7 @@ command, with the command that runs it again and writes its trace.
 EXAMPLES:
    minimint-sim swarm --seeds 1000
    minimint-sim swarm --seeds 100 --first 5000 --crypto real
+   minimint-sim swarm --seeds 50 --market
    minimint-sim swarm --seeds 1 --first 42 --trace trace.txt
 
 Exit code 1: a rule was broken.`,
@@ -39,6 +40,7 @@ Exit code 1: a rule was broken.`,
 			&cli.Uint64Flag{Name: "first", Value: 1, Usage: "begin with `SEED`"},
 			&cli.IntFlag{Name: "n", Usage: "`NUMBER` of nodes; without, the seed draws it"},
 			options.Crypto(),
+			&cli.BoolFlag{Name: "market", Usage: "with people, contracts and Lightning: all modules and clients that ship"},
 			&cli.StringFlag{Name: "trace", Usage: "with --seeds 1: write a line for everything that happens to `FILE`"},
 			options.JSON(),
 		},
@@ -82,7 +84,7 @@ type config struct {
 
 func command(c *cli.Context) (err error) {
 	cfg := config{seeds: c.Uint64("seeds"), first: c.Uint64("first"), program: os.Args[0], run: swarm.Run}
-	cfg.options.Nodes = c.Int("n")
+	cfg.options.Nodes, cfg.options.Market = c.Int("n"), c.Bool("market")
 	if cfg.options.Real, err = options.Real(c); err != nil {
 		return err
 	}
@@ -149,6 +151,9 @@ func (cfg config) replay(seed uint64) string {
 	}
 	if cfg.options.Real {
 		words = append(words, "--crypto real")
+	}
+	if cfg.options.Market {
+		words = append(words, "--market")
 	}
 	return strings.Join(append(words, fmt.Sprintf("--trace seed-%d.txt", seed)), " ")
 }
