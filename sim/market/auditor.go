@@ -26,6 +26,7 @@ type auditor struct {
 func (a *auditor) Quiet() {
 	var held int64
 	for _, p := range a.market.Processes() {
+		a.deposits(p)
 		sure, doubtful := p.holdings()
 		held += sure + doubtful
 		if booked := worth(p.operations()); booked != sure+doubtful {
@@ -34,9 +35,6 @@ func (a *auditor) Quiet() {
 		if doubtful != 0 {
 			a.violate("books", "%s has %d msat that may be spent", p.name, doubtful)
 		}
-	}
-	for _, x := range a.market.people {
-		a.deposits(x)
 	}
 	for _, b := range a.market.bargains {
 		a.bargain(b)
@@ -77,8 +75,8 @@ func (a *auditor) owed(node int, s storage.Store, held int64) {
 	}
 }
 
-// deposits checks that what was paid to a person's addresses has arrived, once.
-func (a *auditor) deposits(x *Person) {
+// deposits checks that what was paid to a client's addresses has arrived, once.
+func (a *auditor) deposits(x *Process) {
 	claimed := map[uint64]uint64{}
 	for _, op := range x.operations() {
 		if op.GetKind() == clientwire.Kind_KIND_CLAIM && op.GetState() == clientwire.State_STATE_DONE {

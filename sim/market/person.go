@@ -49,7 +49,7 @@ const look = 500 * time.Millisecond
 func newPerson(m *Market, number, machine int) *Person {
 	x := &Person{
 		Process: newProcess(m, fmt.Sprintf("person %d", number), machine), habits: m.cfg.Habits,
-		given: map[uint64]bool{}, paid: map[uint64]int64{}, gone: map[uint64]bool{},
+		given: map[uint64]bool{}, gone: map[uint64]bool{},
 	}
 	x.begin = func() error {
 		x.machine.After(x.pause(), x.act)
@@ -123,13 +123,9 @@ var payee = func() string {
 // look does what a person does who looks at the screen.
 func (x *Person) look() {
 	ops := x.operations()
+	x.deposits(x.habits.Sats)
 	for _, op := range ops {
 		switch op.GetKind() {
-		case clientwire.Kind_KIND_DEPOSIT:
-			if _, ok := x.paid[op.GetId()]; !ok {
-				x.paid[op.GetId()] = x.habits.Sats/2 + x.random.Int64N(x.habits.Sats)
-				x.market.pay(op.GetDeposit().GetAddress(), x.paid[op.GetId()])
-			}
 		case clientwire.Kind_KIND_SPEND:
 			x.hand(op)
 		case clientwire.Kind_KIND_WITHDRAW:
@@ -179,27 +175,14 @@ func cashes(ops []*client.Operation, text string) bool {
 }
 
 // pending lists what has no end yet.
-func (x *Person) pending() (list []string) {
-	say := func(format string, args ...any) {
-		list = append(list, x.name+": "+fmt.Sprintf(format, args...))
-	}
+func (x *Person) pending() []string {
+	list := x.unfinished()
 	for range x.inbox {
-		say("notes that are not cashed")
-	}
-	claimed := map[uint64]bool{}
-	for _, op := range x.operations() {
-		switch {
-		case op.GetKind() == clientwire.Kind_KIND_CLAIM && op.GetState() == clientwire.State_STATE_DONE:
-			claimed[op.GetParent()] = true
-		case op.GetKind() == clientwire.Kind_KIND_SPEND && op.GetState() == clientwire.State_STATE_DONE && !x.given[op.GetId()]:
-			say("notes of %d that nobody has", op.GetId())
-		case op.GetKind() != clientwire.Kind_KIND_DEPOSIT && op.GetState() == clientwire.State_STATE_PENDING:
-			say("%s %d: %s", op.GetKind(), op.GetId(), op.GetText())
-		}
+		list = append(list, x.name+": notes that are not cashed")
 	}
 	for _, op := range x.operations() {
-		if x.paid[op.GetId()] > 0 && !claimed[op.GetId()] {
-			say("deposit %d", op.GetId())
+		if op.GetKind() == clientwire.Kind_KIND_SPEND && op.GetState() == clientwire.State_STATE_DONE && !x.given[op.GetId()] {
+			list = append(list, fmt.Sprintf("%s: notes of %d that nobody has", x.name, op.GetId()))
 		}
 	}
 	return list

@@ -32,9 +32,11 @@ type Process struct {
 	number      int // of its machine
 	random      *rand.Rand
 	ring        *keys.Ring
-	disk        *disk.Disk
+	disk        *disk.Disk // of the client
+	more        *disk.Disk // of what else runs there, nil if nothing does
 	incarnation uint64
-	planned     bool // its disk was made to fail, and has
+	planned     bool             // its disk was made to fail, and has
+	paid        map[uint64]int64 // satoshi that were paid to deposits' addresses, by operation
 
 	// What follows is nil while it is down.
 	machine *sched.Machine
@@ -57,7 +59,7 @@ const revive = time.Second
 func newProcess(m *Market, name string, number int) *Process {
 	p := &Process{
 		market: m, name: name, number: number, random: m.world.Loop().Rand("market/" + name),
-		disk: disk.New(m.world.Loop().Rand("market/disk/" + name)), begin: func() error { return nil },
+		disk: disk.New(m.world.Loop().Rand("market/disk/" + name)), begin: func() error { return nil }, paid: map[uint64]int64{},
 	}
 	words, err := keys.NewWords(sched.Reader(p.random))
 	if err == nil {
@@ -97,7 +99,7 @@ func (p *Process) Start() {
 	p.system = p.machine.System(log)
 	p.spawn = spawn.New(spawn.Config{
 		Timer: p.machine, Rand: p.rand, Log: log, Dispatcher: sched.Dispatcher(), Mailbox: p.machine.Mailbox,
-		Observe: p.failed, Exit: func(child string, reason any) { p.violate("actor %s ends the process: %v", child, reason) },
+		Observe: p.failed, Exit: p.exited,
 	})
 	p.clock = p.system.Root.Spawn(p.spawn.RootProps(spawn.Restart(spawn.Backoff{}), p.machine.Clock(0)))
 	p.hub = w.Net().NewHub(network.HubConfig{Machine: p.machine}, remote.Config{
@@ -124,6 +126,13 @@ func (p *Process) failed(f spawn.Failure) {
 	}
 }
 
+// exited is told that an actor ends the process.
+func (p *Process) exited(child string, reason any) {
+	if !p.planned {
+		p.violate("actor %s ends the process: %v", child, reason)
+	}
+}
+
 func (p *Process) violate(format string, args ...any) {
 	p.market.world.Violate("health", "%s: %s", p.name, fmt.Sprintf(format, args...))
 }
@@ -136,14 +145,26 @@ func (p *Process) Kill() { p.stop(true) }
 func (p *Process) PowerFailure() {
 	if p.Up() {
 		p.stop(false)
-		p.disk.Crash()
+		p.crash()
 	}
 }
 
-// FailDiskAt lets the power fail in the n-th change of its disk from now, n ≥ 1, right
-// before or right after it.
+// crash takes what was not synced from all disks.
+func (p *Process) crash() {
+	p.disk.Crash()
+	if p.more != nil {
+		p.more.Crash()
+	}
+}
+
+// FailDiskAt lets the power fail in a change of one of its disks, about the n-th from now,
+// n ≥ 1, right before or right after it.
 func (p *Process) FailDiskAt(n int) {
-	if p.Up() {
+	switch {
+	case !p.Up():
+	case p.more != nil && n%2 == 0:
+		p.more.FailAt(1 + n/2)
+	default:
 		p.disk.FailAt(n)
 	}
 }
@@ -152,6 +173,7 @@ func (p *Process) FailDiskAt(n int) {
 func (p *Process) died() {
 	p.planned = true
 	p.stop(false)
+	p.crash()
 	incarnation := p.incarnation
 	p.market.world.After(revive, func() {
 		if p.incarnation == incarnation {
@@ -183,4 +205,33 @@ func (p *Process) view(fn func(storage.Reader)) {
 func (p *Process) operations() (ops []*client.Operation) {
 	p.view(func(r storage.Reader) { ops = book.Operations(r) })
 	return ops
+}
+
+// deposits pays to the addresses that its client has made and nobody has paid to.
+func (p *Process) deposits(sats int64) {
+	for _, op := range p.operations() {
+		if _, ok := p.paid[op.GetId()]; op.GetKind() == clientwire.Kind_KIND_DEPOSIT && !ok {
+			p.paid[op.GetId()] = sats/2 + p.random.Int64N(sats)
+			p.market.pay(op.GetDeposit().GetAddress(), p.paid[op.GetId()])
+		}
+	}
+}
+
+// unfinished lists the operations that have no end yet, and deposits that have not come.
+func (p *Process) unfinished() (list []string) {
+	claimed := map[uint64]bool{}
+	for _, op := range p.operations() {
+		switch {
+		case op.GetKind() == clientwire.Kind_KIND_CLAIM && op.GetState() == clientwire.State_STATE_DONE:
+			claimed[op.GetParent()] = true
+		case op.GetKind() != clientwire.Kind_KIND_DEPOSIT && op.GetState() == clientwire.State_STATE_PENDING:
+			list = append(list, fmt.Sprintf("%s: %s %d: %s", p.name, op.GetKind(), op.GetId(), op.GetText()))
+		}
+	}
+	for _, op := range p.operations() {
+		if p.paid[op.GetId()] > 0 && !claimed[op.GetId()] {
+			list = append(list, fmt.Sprintf("%s: deposit %d", p.name, op.GetId()))
+		}
+	}
+	return list
 }
