@@ -39,6 +39,7 @@ const (
 	Kind_KIND_REDEEM   Kind = 9  // takes what a contract of the Lightning module holds
 	Kind_KIND_PAY      Kind = 10 // pays a Lightning invoice
 	Kind_KIND_INVOICE  Kind = 11 // waits for the payment of an own Lightning invoice
+	Kind_KIND_RESTORE  Kind = 20 // looks for own notes in the recovery log
 )
 
 // Enum value maps for Kind.
@@ -56,6 +57,7 @@ var (
 		9:  "KIND_REDEEM",
 		10: "KIND_PAY",
 		11: "KIND_INVOICE",
+		20: "KIND_RESTORE",
 	}
 	Kind_value = map[string]int32{
 		"KIND_UNKNOWN":  0,
@@ -70,6 +72,7 @@ var (
 		"KIND_REDEEM":   9,
 		"KIND_PAY":      10,
 		"KIND_INVOICE":  11,
+		"KIND_RESTORE":  20,
 	}
 )
 
@@ -297,6 +300,7 @@ type Operation struct {
 	Reference     string      `protobuf:"bytes,21,opt,name=reference,proto3" json:"reference,omitempty"` // the name that its beginner gave it, unique if not empty
 	Fund          *Fund       `protobuf:"bytes,22,opt,name=fund,proto3" json:"fund,omitempty"`
 	Redeem        *Redeem     `protobuf:"bytes,23,opt,name=redeem,proto3" json:"redeem,omitempty"`
+	Restore       *Restore    `protobuf:"bytes,40,opt,name=restore,proto3" json:"restore,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -492,6 +496,13 @@ func (x *Operation) GetRedeem() *Redeem {
 	return nil
 }
 
+func (x *Operation) GetRestore() *Restore {
+	if x != nil {
+		return x.Restore
+	}
+	return nil
+}
+
 // Outputs of the Lightning module that the operation pays for.
 type Fund struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -658,6 +669,136 @@ func (x *Redeem) GetGateway() bool {
 	return false
 }
 
+// How far a search of the recovery log has come.
+type Restore struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scanned       uint64                 `protobuf:"varint,1,opt,name=scanned,proto3" json:"scanned,omitempty"` // entries that were read
+	Entries       uint64                 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"` // that there are, as far as is known
+	Notes         uint32                 `protobuf:"varint,3,opt,name=notes,proto3" json:"notes,omitempty"`     // that were found, unspent, and added
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Restore) Reset() {
+	*x = Restore{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Restore) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Restore) ProtoMessage() {}
+
+func (x *Restore) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Restore.ProtoReflect.Descriptor instead.
+func (*Restore) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Restore) GetScanned() uint64 {
+	if x != nil {
+		return x.Scanned
+	}
+	return 0
+}
+
+func (x *Restore) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *Restore) GetNotes() uint32 {
+	if x != nil {
+		return x.Notes
+	}
+	return 0
+}
+
+// An own note in the recovery log that was not spent before a place in it.
+type Recovered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entry         uint64                 `protobuf:"varint,1,opt,name=entry,proto3" json:"entry,omitempty"` // number in the log
+	Tier          uint32                 `protobuf:"varint,2,opt,name=tier,proto3" json:"tier,omitempty"`
+	Tweak         []byte                 `protobuf:"bytes,3,opt,name=tweak,proto3" json:"tweak,omitempty"`
+	Position      uint32                 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"` // output of its transaction
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recovered) Reset() {
+	*x = Recovered{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recovered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recovered) ProtoMessage() {}
+
+func (x *Recovered) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recovered.ProtoReflect.Descriptor instead.
+func (*Recovered) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Recovered) GetEntry() uint64 {
+	if x != nil {
+		return x.Entry
+	}
+	return 0
+}
+
+func (x *Recovered) GetTier() uint32 {
+	if x != nil {
+		return x.Tier
+	}
+	return 0
+}
+
+func (x *Recovered) GetTweak() []byte {
+	if x != nil {
+		return x.Tweak
+	}
+	return nil
+}
+
+func (x *Recovered) GetPosition() uint32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 // One transaction that carries an operation out.
 type Attempt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -674,7 +815,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +827,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[5]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +840,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{5}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Attempt) GetTransaction() []byte {
@@ -766,7 +907,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +919,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[6]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +932,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{6}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Note) GetTier() uint32 {
@@ -848,7 +989,7 @@ type OpenNote struct {
 
 func (x *OpenNote) Reset() {
 	*x = OpenNote{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1001,7 @@ func (x *OpenNote) String() string {
 func (*OpenNote) ProtoMessage() {}
 
 func (x *OpenNote) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1014,7 @@ func (x *OpenNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenNote.ProtoReflect.Descriptor instead.
 func (*OpenNote) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{7}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OpenNote) GetTier() uint32 {
@@ -908,7 +1049,7 @@ type Notes struct {
 
 func (x *Notes) Reset() {
 	*x = Notes{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1061,7 @@ func (x *Notes) String() string {
 func (*Notes) ProtoMessage() {}
 
 func (x *Notes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1074,7 @@ func (x *Notes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notes.ProtoReflect.Descriptor instead.
 func (*Notes) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{8}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Notes) GetFederation() []byte {
@@ -963,7 +1104,7 @@ type Withdrawal struct {
 
 func (x *Withdrawal) Reset() {
 	*x = Withdrawal{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +1116,7 @@ func (x *Withdrawal) String() string {
 func (*Withdrawal) ProtoMessage() {}
 
 func (x *Withdrawal) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +1129,7 @@ func (x *Withdrawal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Withdrawal.ProtoReflect.Descriptor instead.
 func (*Withdrawal) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{9}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Withdrawal) GetAddress() string {
@@ -1037,7 +1178,7 @@ type Deposit struct {
 
 func (x *Deposit) Reset() {
 	*x = Deposit{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1190,7 @@ func (x *Deposit) String() string {
 func (*Deposit) ProtoMessage() {}
 
 func (x *Deposit) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1203,7 @@ func (x *Deposit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
 func (*Deposit) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{10}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Deposit) GetAddress() string {
@@ -1099,7 +1240,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1252,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1265,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{11}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Claim) GetProof() []byte {
@@ -1172,7 +1313,7 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\n" +
 	"federation\x18\x01 \x01(\fR\n" +
 	"federation\x12\x14\n" +
-	"\x05words\x18\x02 \x01(\tR\x05words\"\xbb\x06\n" +
+	"\x05words\x18\x02 \x01(\tR\x05words\"\xef\x06\n" +
 	"\tOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.minimint.client.KindR\x04kind\x12,\n" +
@@ -1200,7 +1341,8 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\x05cause\x18\x14 \x01(\x0e2\x16.minimint.client.CauseR\x05cause\x12\x1c\n" +
 	"\treference\x18\x15 \x01(\tR\treference\x12)\n" +
 	"\x04fund\x18\x16 \x01(\v2\x15.minimint.client.FundR\x04fund\x12/\n" +
-	"\x06redeem\x18\x17 \x01(\v2\x17.minimint.client.RedeemR\x06redeem\"8\n" +
+	"\x06redeem\x18\x17 \x01(\v2\x17.minimint.client.RedeemR\x06redeem\x122\n" +
+	"\arestore\x18( \x01(\v2\x18.minimint.client.RestoreR\arestore\"8\n" +
 	"\x04Fund\x120\n" +
 	"\aoutputs\x18\x01 \x03(\v2\x16.minimint.client.PieceR\aoutputs\"<\n" +
 	"\x05Piece\x12\x12\n" +
@@ -1212,7 +1354,16 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\vamount_msat\x18\x02 \x01(\x04R\n" +
 	"amountMsat\x12\x1b\n" +
 	"\tkey_index\x18\x03 \x01(\rR\bkeyIndex\x12\x18\n" +
-	"\agateway\x18\x04 \x01(\bR\agateway\"\xb7\x01\n" +
+	"\agateway\x18\x04 \x01(\bR\agateway\"S\n" +
+	"\aRestore\x12\x18\n" +
+	"\ascanned\x18\x01 \x01(\x04R\ascanned\x12\x18\n" +
+	"\aentries\x18\x02 \x01(\x04R\aentries\x12\x14\n" +
+	"\x05notes\x18\x03 \x01(\rR\x05notes\"g\n" +
+	"\tRecovered\x12\x14\n" +
+	"\x05entry\x18\x01 \x01(\x04R\x05entry\x12\x12\n" +
+	"\x04tier\x18\x02 \x01(\rR\x04tier\x12\x14\n" +
+	"\x05tweak\x18\x03 \x01(\fR\x05tweak\x12\x1a\n" +
+	"\bposition\x18\x04 \x01(\rR\bposition\"\xb7\x01\n" +
 	"\aAttempt\x12 \n" +
 	"\vtransaction\x18\x01 \x01(\fR\vtransaction\x12\x14\n" +
 	"\x05tweak\x18\x02 \x01(\fR\x05tweak\x12\x16\n" +
@@ -1256,7 +1407,7 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\boutpoint\x18\x02 \x01(\fR\boutpoint\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\rR\x06height\x12\x14\n" +
 	"\x05block\x18\x04 \x01(\fR\x05block\x12\x1b\n" +
-	"\tkey_index\x18\x05 \x01(\rR\bkeyIndex*\xd3\x01\n" +
+	"\tkey_index\x18\x05 \x01(\rR\bkeyIndex*\xe5\x01\n" +
 	"\x04Kind\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\x00\x12\x10\n" +
 	"\fKIND_DEPOSIT\x10\x01\x12\x0e\n" +
@@ -1272,7 +1423,8 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\vKIND_REDEEM\x10\t\x12\f\n" +
 	"\bKIND_PAY\x10\n" +
 	"\x12\x10\n" +
-	"\fKIND_INVOICE\x10\v*O\n" +
+	"\fKIND_INVOICE\x10\v\x12\x10\n" +
+	"\fKIND_RESTORE\x10\x14*O\n" +
 	"\x05State\x12\x11\n" +
 	"\rSTATE_UNKNOWN\x10\x00\x12\x11\n" +
 	"\rSTATE_PENDING\x10\x01\x12\x0e\n" +
@@ -1301,7 +1453,7 @@ func file_actors_client_clientwire_client_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_client_clientwire_client_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_actors_client_clientwire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_actors_client_clientwire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_actors_client_clientwire_client_proto_goTypes = []any{
 	(Kind)(0),          // 0: minimint.client.Kind
 	(State)(0),         // 1: minimint.client.State
@@ -1311,32 +1463,35 @@ var file_actors_client_clientwire_client_proto_goTypes = []any{
 	(*Fund)(nil),       // 5: minimint.client.Fund
 	(*Piece)(nil),      // 6: minimint.client.Piece
 	(*Redeem)(nil),     // 7: minimint.client.Redeem
-	(*Attempt)(nil),    // 8: minimint.client.Attempt
-	(*Note)(nil),       // 9: minimint.client.Note
-	(*OpenNote)(nil),   // 10: minimint.client.OpenNote
-	(*Notes)(nil),      // 11: minimint.client.Notes
-	(*Withdrawal)(nil), // 12: minimint.client.Withdrawal
-	(*Deposit)(nil),    // 13: minimint.client.Deposit
-	(*Claim)(nil),      // 14: minimint.client.Claim
+	(*Restore)(nil),    // 8: minimint.client.Restore
+	(*Recovered)(nil),  // 9: minimint.client.Recovered
+	(*Attempt)(nil),    // 10: minimint.client.Attempt
+	(*Note)(nil),       // 11: minimint.client.Note
+	(*OpenNote)(nil),   // 12: minimint.client.OpenNote
+	(*Notes)(nil),      // 13: minimint.client.Notes
+	(*Withdrawal)(nil), // 14: minimint.client.Withdrawal
+	(*Deposit)(nil),    // 15: minimint.client.Deposit
+	(*Claim)(nil),      // 16: minimint.client.Claim
 }
 var file_actors_client_clientwire_client_proto_depIdxs = []int32{
 	0,  // 0: minimint.client.Operation.kind:type_name -> minimint.client.Kind
 	1,  // 1: minimint.client.Operation.state:type_name -> minimint.client.State
-	8,  // 2: minimint.client.Operation.attempts:type_name -> minimint.client.Attempt
-	11, // 3: minimint.client.Operation.notes:type_name -> minimint.client.Notes
-	12, // 4: minimint.client.Operation.withdrawal:type_name -> minimint.client.Withdrawal
-	13, // 5: minimint.client.Operation.deposit:type_name -> minimint.client.Deposit
-	14, // 6: minimint.client.Operation.claim:type_name -> minimint.client.Claim
+	10, // 2: minimint.client.Operation.attempts:type_name -> minimint.client.Attempt
+	13, // 3: minimint.client.Operation.notes:type_name -> minimint.client.Notes
+	14, // 4: minimint.client.Operation.withdrawal:type_name -> minimint.client.Withdrawal
+	15, // 5: minimint.client.Operation.deposit:type_name -> minimint.client.Deposit
+	16, // 6: minimint.client.Operation.claim:type_name -> minimint.client.Claim
 	2,  // 7: minimint.client.Operation.cause:type_name -> minimint.client.Cause
 	5,  // 8: minimint.client.Operation.fund:type_name -> minimint.client.Fund
 	7,  // 9: minimint.client.Operation.redeem:type_name -> minimint.client.Redeem
-	6,  // 10: minimint.client.Fund.outputs:type_name -> minimint.client.Piece
-	10, // 11: minimint.client.Notes.notes:type_name -> minimint.client.OpenNote
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	8,  // 10: minimint.client.Operation.restore:type_name -> minimint.client.Restore
+	6,  // 11: minimint.client.Fund.outputs:type_name -> minimint.client.Piece
+	12, // 12: minimint.client.Notes.notes:type_name -> minimint.client.OpenNote
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_actors_client_clientwire_client_proto_init() }
@@ -1350,7 +1505,7 @@ func file_actors_client_clientwire_client_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_client_clientwire_client_proto_rawDesc), len(file_actors_client_clientwire_client_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

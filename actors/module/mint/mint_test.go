@@ -281,7 +281,7 @@ func TestRecoverySlices(t *testing.T) {
 	if len(w.GetHashes()) != 1 || !bytes.Equal(w.GetHashes()[0], want[:]) || w.GetEntries() != mint.SliceSize+1 {
 		t.Errorf("slices: %d hashes, %d entries; first %x, want %x", len(w.GetHashes()), w.GetEntries(), w.GetHashes(), want)
 	}
-	if _, err := m.Query(ov, "shares", nil); code(t, err) != messages.RejectUnknownQuery {
+	if _, err := m.Query(ov, "balances", nil); code(t, err) != messages.RejectUnknownQuery {
 		t.Errorf("unknown query: %v", err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"minimint/actors/module/mint/mintwire"
 	"minimint/crypto/domain"
 	"minimint/messages"
@@ -14,8 +16,15 @@ import (
 // SliceSize is how many entries of the recovery log make a slice.
 const SliceSize = 10_000
 
-// maxPage bounds how many entries, or hashes of slices, one answer holds.
-const maxPage = 1_000
+// How much one answer to a query holds at most. SliceSize is a multiple of both
+// numbers of entries.
+const (
+	// PageSize bounds entries, and hashes of slices.
+	PageSize = 1_000
+	// SharesSize bounds entries whose shares are answered: each is a multiplication,
+	// about 0.2 ms, and other questions wait.
+	SharesSize = 100
+)
 
 var (
 	countKey = []byte("n") // entries so far
@@ -51,30 +60,54 @@ func count(r storage.Reader) uint64 {
 //	"slices"  the number of a complete slice: the hashes of up to 1,000 slices
 //	          from there on, and the number of all entries
 //	"slice"   the number of an entry: up to 1,000 entries from there on
+//	"shares"  the number of an entry: this member's blind shares for up to 100
+//	          entries from there on, see mintwire.Shares
 //
-// What lies beyond the end is empty.
+// What lies beyond the end is empty. Shares are asked for by place in the log, so
+// that a wallet that recovers can ask for those of everybody.
 func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, error) {
-	if method != "slices" && method != "slice" {
-		return nil, messages.Reject(messages.RejectUnknownQuery, "the mint answers slices and slice, not %.40q", method)
+	answer, ok := map[string]func(storage.Reader, uint64) proto.Message{"slices": m.slices, "slice": m.slice, "shares": m.shares}[method]
+	if !ok {
+		return nil, messages.Reject(messages.RejectUnknownQuery, "the mint answers slices, slice and shares, not %.40q", method)
 	}
 	if len(body) != 8 {
 		return nil, messages.Reject(messages.RejectMalformed, "the query %s takes 8 bytes, got %d", method, len(body))
 	}
-	from, entries := binary.BigEndian.Uint64(body), count(r)
-	if method == "slices" {
-		answer := &mintwire.Slices{Entries: entries}
-		for i := from; i < entries/SliceSize && i-from < maxPage; i++ {
-			answer.Hashes = append(answer.Hashes, r.Get(sliceKey(i)))
-		}
-		return canonical.Marshal(answer), nil
+	return canonical.Marshal(answer(r, binary.BigEndian.Uint64(body))), nil
+}
+
+func (m *Module) slices(r storage.Reader, from uint64) proto.Message {
+	answer := &mintwire.Slices{Entries: count(r)}
+	for i := from; i < answer.Entries/SliceSize && i-from < PageSize; i++ {
+		answer.Hashes = append(answer.Hashes, r.Get(sliceKey(i)))
 	}
-	answer := &mintwire.Slice{}
-	for i := from; i < entries && i-from < maxPage; i++ {
+	return answer
+}
+
+func (m *Module) slice(r storage.Reader, from uint64) proto.Message {
+	return &mintwire.Slice{Entries: entriesFrom(r, from, PageSize)}
+}
+
+func (m *Module) shares(r storage.Reader, from uint64) proto.Message {
+	answer := &mintwire.Shares{}
+	for _, e := range entriesFrom(r, from, SharesSize) {
+		var share []byte
+		if i := e.GetIssued(); i != nil {
+			share = m.Share(r, messages.OutPoint{Tx: messages.TxID(i.GetTxid()), Index: i.GetIndex()})
+		}
+		answer.Shares = append(answer.Shares, share)
+	}
+	return answer
+}
+
+func entriesFrom(r storage.Reader, from, most uint64) (entries []*mintwire.Entry) {
+	last := count(r)
+	for i := from; i < last && i-from < most; i++ {
 		e := new(mintwire.Entry)
 		mustRead(r.Get(entryKey(i)), e)
-		answer.Entries = append(answer.Entries, e)
+		entries = append(entries, e)
 	}
-	return canonical.Marshal(answer), nil
+	return entries
 }
 
 func entryKey(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{'l'}, n) }

@@ -102,7 +102,7 @@ func TestH13QueriesOfNoise(t *testing.T) {
 	defer snap.Release()
 	r := storage.ScopedReader(snap, transition.ModuleScope(mint.Kind))
 	m := b.house.member(0)
-	for _, method := range []string{"slice", "slices"} {
+	for _, method := range []string{"slice", "slices", "shares"} {
 		for _, body := range [][]byte{nil, {1}, make([]byte, 7), make([]byte, 9), make([]byte, 1000)} {
 			if _, err := m.Query(r, method, body); code(t, err) != messages.RejectMalformed {
 				t.Errorf("%s with %d bytes: %v", method, len(body), err)
@@ -115,6 +115,39 @@ func TestH13QueriesOfNoise(t *testing.T) {
 	_, err := m.Query(r, string(bytes.Repeat([]byte{0xff}, 5000)), nil)
 	if code(t, err) != messages.RejectUnknownQuery {
 		t.Error(err)
+	}
+}
+
+// Shares by place in the log are those by outpoint, for everybody's outputs, and none
+// for what was spent.
+func TestSharesByPlaceInTheLog(t *testing.T) {
+	b := openBank(t, 2, 3, 6)
+	wantCodes(t, "an epoch", b.run(t, list(b.spend(t, 1, b.coins[2]))))
+	log := b.entries(t)
+	snap := b.view(t)
+	defer snap.Release()
+	r := storage.ScopedReader(snap, transition.ModuleScope(mint.Kind))
+	for _, member := range []int{0, 3} {
+		m := b.house.member(member)
+		for from := range uint64(len(log) + 2) {
+			body, err := m.Query(r, "shares", binary.BigEndian.AppendUint64(nil, from))
+			w := new(mintwire.Shares)
+			if err == nil {
+				err = canonical.Unmarshal(body, w, 64<<10)
+			}
+			if want := max(0, len(log)-int(from)); err != nil || len(w.GetShares()) != want {
+				t.Fatalf("from %d: %d shares, want %d, %v", from, len(w.GetShares()), want, err)
+			}
+			for i, share := range w.GetShares() {
+				var want []byte
+				if e := log[int(from)+i].GetIssued(); e != nil {
+					want = m.Share(r, messages.OutPoint{Tx: messages.TxID(e.GetTxid()), Index: e.GetIndex()})
+				}
+				if !bytes.Equal(share, want) {
+					t.Errorf("member %d, entry %d: share %x, want %x", member, int(from)+i, share, want)
+				}
+			}
+		}
 	}
 }
 

@@ -507,6 +507,52 @@ func (x *Slices) GetEntries() uint64 {
 	return 0
 }
 
+// Answer to the query "shares": for each entry the blind share (G1, 48 bytes) of
+// the member that answers, nothing for a spent note.
+type Shares struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shares        [][]byte               `protobuf:"bytes,1,rep,name=shares,proto3" json:"shares,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shares) Reset() {
+	*x = Shares{}
+	mi := &file_actors_module_mint_mintwire_mint_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shares) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shares) ProtoMessage() {}
+
+func (x *Shares) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_module_mint_mintwire_mint_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shares.ProtoReflect.Descriptor instead.
+func (*Shares) Descriptor() ([]byte, []int) {
+	return file_actors_module_mint_mintwire_mint_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Shares) GetShares() [][]byte {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
 var File_actors_module_mint_mintwire_mint_proto protoreflect.FileDescriptor
 
 const file_actors_module_mint_mintwire_mint_proto_rawDesc = "" +
@@ -540,7 +586,9 @@ const file_actors_module_mint_mintwire_mint_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x03(\v2\x14.minimint.mint.EntryR\aentries\":\n" +
 	"\x06Slices\x12\x16\n" +
 	"\x06hashes\x18\x01 \x03(\fR\x06hashes\x12\x18\n" +
-	"\aentries\x18\x02 \x01(\x04R\aentriesB&Z$minimint/actors/module/mint/mintwireb\x06proto3"
+	"\aentries\x18\x02 \x01(\x04R\aentries\" \n" +
+	"\x06Shares\x12\x16\n" +
+	"\x06shares\x18\x01 \x03(\fR\x06sharesB&Z$minimint/actors/module/mint/mintwireb\x06proto3"
 
 var (
 	file_actors_module_mint_mintwire_mint_proto_rawDescOnce sync.Once
@@ -554,7 +602,7 @@ func file_actors_module_mint_mintwire_mint_proto_rawDescGZIP() []byte {
 	return file_actors_module_mint_mintwire_mint_proto_rawDescData
 }
 
-var file_actors_module_mint_mintwire_mint_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_actors_module_mint_mintwire_mint_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_actors_module_mint_mintwire_mint_proto_goTypes = []any{
 	(*Input)(nil),             // 0: minimint.mint.Input
 	(*Output)(nil),            // 1: minimint.mint.Output
@@ -565,19 +613,20 @@ var file_actors_module_mint_mintwire_mint_proto_goTypes = []any{
 	(*Issued)(nil),            // 6: minimint.mint.Issued
 	(*Slice)(nil),             // 7: minimint.mint.Slice
 	(*Slices)(nil),            // 8: minimint.mint.Slices
-	(*wire.ThresholdKey)(nil), // 9: minimint.wire.ThresholdKey
+	(*Shares)(nil),            // 9: minimint.mint.Shares
+	(*wire.ThresholdKey)(nil), // 10: minimint.wire.ThresholdKey
 }
 var file_actors_module_mint_mintwire_mint_proto_depIdxs = []int32{
-	3, // 0: minimint.mint.Genesis.tiers:type_name -> minimint.mint.TierKey
-	9, // 1: minimint.mint.TierKey.key:type_name -> minimint.wire.ThresholdKey
-	6, // 2: minimint.mint.Entry.issued:type_name -> minimint.mint.Issued
-	1, // 3: minimint.mint.Issued.output:type_name -> minimint.mint.Output
-	5, // 4: minimint.mint.Slice.entries:type_name -> minimint.mint.Entry
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3,  // 0: minimint.mint.Genesis.tiers:type_name -> minimint.mint.TierKey
+	10, // 1: minimint.mint.TierKey.key:type_name -> minimint.wire.ThresholdKey
+	6,  // 2: minimint.mint.Entry.issued:type_name -> minimint.mint.Issued
+	1,  // 3: minimint.mint.Issued.output:type_name -> minimint.mint.Output
+	5,  // 4: minimint.mint.Slice.entries:type_name -> minimint.mint.Entry
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_actors_module_mint_mintwire_mint_proto_init() }
@@ -591,7 +640,7 @@ func file_actors_module_mint_mintwire_mint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_module_mint_mintwire_mint_proto_rawDesc), len(file_actors_module_mint_mintwire_mint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
