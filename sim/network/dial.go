@@ -117,6 +117,7 @@ func (h *Host) finish(d dialling, far *side, fail func(*link.Refusal, bool)) {
 	near := h.open(d.gate, hello)
 	near.done = d.done
 	near.other, far.other = far, near
+	near.sent, far.sent = h.net.counter(h.number(), far.host.number()), h.net.counter(far.host.number(), h.number())
 	near.tellUp()
 	near.plan()
 	near.wake()

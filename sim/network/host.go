@@ -61,13 +61,17 @@ type Host struct {
 	accept  func(remote.Client) (gate.Policy, error)
 	clients int
 	most    int // clients at once
+	writer  writer
+	owing   []*side // that have something to acknowledge
 	sending time.Duration
 	taking  time.Duration // until when the line towards this host is busy
 }
 
 // Attach connects a process.
 func (n *Net) Attach(cfg HostConfig) *Host {
-	return &Host{net: n, cfg: cfg, links: map[string]*side{}, self: -1}
+	h := &Host{net: n, cfg: cfg, links: map[string]*side{}, self: -1}
+	h.writer.host = h
+	return h
 }
 
 func (h *Host) number() int { return h.cfg.Machine.Number() }

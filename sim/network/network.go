@@ -114,7 +114,7 @@ type Net struct {
 	cut     map[[2]int]bool
 	numbers uint64
 	stats   Stats
-	sent    map[[2]int]uint64 // messages, by sender and receiver; only looked up
+	sent    map[[2]int]*uint64 // messages, by sender and receiver; only looked up
 }
 
 // New returns a network without hosts.
@@ -122,14 +122,23 @@ func New(loop *sched.Loop, cfg Config) *Net {
 	if cfg.Delay == nil {
 		cfg.Delay = Uniform(200*time.Microsecond, 500*time.Microsecond)
 	}
-	return &Net{loop: loop, cfg: cfg, random: loop.Rand("network"), hosts: map[string]*Host{}, cut: map[[2]int]bool{}, sent: map[[2]int]uint64{}}
+	return &Net{loop: loop, cfg: cfg, random: loop.Rand("network"), hosts: map[string]*Host{}, cut: map[[2]int]bool{}, sent: map[[2]int]*uint64{}}
 }
 
 // Stats returns the counts so far.
 func (n *Net) Stats() Stats { return n.stats }
 
 // Sent returns how many messages a host has sent to another so far.
-func (n *Net) Sent(from, to int) uint64 { return n.sent[[2]int{from, to}] }
+func (n *Net) Sent(from, to int) uint64 { return *n.counter(from, to) }
+
+func (n *Net) counter(from, to int) *uint64 {
+	c := n.sent[[2]int{from, to}]
+	if c == nil {
+		c = new(uint64)
+		n.sent[[2]int{from, to}] = c
+	}
+	return c
+}
 
 // Change replaces the configuration of a running network.
 func (n *Net) Change(cfg Config) {

@@ -23,8 +23,10 @@ type side struct {
 	done   func(*link.Refusal, bool)
 
 	over   bool
-	waking bool      // a pump is ready
+	sent   *uint64   // messages, counted for the network
+	waking bool      // the host's writer will look here
 	owing  bool      // an acknowledgement is planned
+	arrive func()    // receive, made once
 	queue  []*packet // on the way to this side, in order
 	coming bool      // an arrival is planned or ready
 	silent uint64    // counts cuts, for the keepalive
@@ -46,10 +48,10 @@ const (
 	perEnvelope = 8
 )
 
-// acknowledge is how long an acknowledgement may wait for a frame to travel with.
-// Package remote does not wait, but its acknowledgements gather too, while its
-// writer is at work.
-const acknowledge = 5 * time.Millisecond
+// acknowledge is how long acknowledgements of a host may wait for frames to travel
+// with, as those of TCP do. Package remote does not wait, but its acknowledgements gather
+// too, while its writer is at work.
+const acknowledge = 20 * time.Millisecond
 
 // open makes an end of a link; an older link to the same address ends first.
 func (h *Host) open(g *gate.Gate, hello *link.Hello) *side {
@@ -61,6 +63,7 @@ func (h *Host) open(g *gate.Gate, hello *link.Hello) *side {
 		host: h, gate: g, number: h.net.numbers, hello: hello,
 		out: gate.NewOutbox(g.Limits(), hello), in: gate.NewInbox(g.Limits()),
 	}
+	s.arrive = s.receive
 	h.links[g.Address()] = s
 	h.net.sides = append(h.net.sides, s)
 	return s
@@ -108,37 +111,27 @@ func (s *side) post(route string, m any) bool {
 	return true
 }
 
-// wake makes the pump ready, which sends what there is.
+// wake has the host's writer send what there is.
 func (s *side) wake() {
 	if !s.waking && !s.over && s.other != nil {
 		s.waking = true
-		s.host.net.loop.Ready((*pump)(s))
+		s.host.writer.add(s)
 	}
 }
 
-// pump is the writing half as a task.
-type pump side
-
-// Machine implements sched.Task.
-func (p *pump) Machine() *sched.Machine { return p.host.cfg.Machine }
-
-// String implements sched.Task.
-func (p *pump) String() string { return fmt.Sprintf("%s sends to %s", p.Machine(), p.gate.Address()) }
-
-// Run implements sched.Task.
-func (p *pump) Run() {
-	s := (*side)(p)
+// write sends what there is, an acknowledgement at least if one is owed.
+func (s *side) write() {
 	s.waking = false
 	for !s.over {
-		f := packet{acknowledged: s.in.Acknowledgement()}
-		f.first, f.envelopes = s.out.Take()
+		acknowledged := s.in.Acknowledgement()
+		first, envelopes := s.out.Take()
 		if dropped, ok := s.out.Relieve(); ok {
 			s.host.cfg.Port.Tell(s.gate.Owner(), &link.Writable{Address: s.gate.Address(), Link: s.number, Dropped: dropped})
 		}
-		if f.first == 0 && f.acknowledged == 0 {
+		if first == 0 && acknowledged == 0 {
 			return
 		}
-		s.transmit(&f)
+		s.transmit(&packet{first: first, envelopes: envelopes, acknowledged: acknowledged})
 	}
 }
 
@@ -146,7 +139,7 @@ func (p *pump) Run() {
 func (s *side) transmit(p *packet) {
 	n, from, to := s.host.net, s.host, s.other.host
 	p.bytes = overhead
-	n.sent[[2]int{from.number(), to.number()}] += uint64(len(p.envelopes))
+	*s.sent += uint64(len(p.envelopes))
 	for _, e := range p.envelopes {
 		p.bytes += len(e.GetPayload()) + len(e.GetTarget()) + len(e.GetType()) + perEnvelope
 	}
@@ -172,7 +165,7 @@ func (s *side) expect() {
 		s.receive() // an event would come only when nothing else is ready
 		return
 	}
-	n.loop.After(s.queue[0].at-n.loop.Now(), s.receive)
+	n.loop.Later(s.queue[0].at-n.loop.Now(), s.arrive)
 }
 
 // receive lets the first packet through the line to this host.
@@ -239,7 +232,9 @@ func (s *side) accept(p *packet) *link.Refusal {
 		if refusal := s.out.Acknowledge(p.acknowledged); refusal != nil {
 			return refusal
 		}
-		s.wake()
+		if s.out.State().Waiting > 0 || s.out.Congested() {
+			s.wake() // there may be room for it now
+		}
 	}
 	for i, e := range p.envelopes {
 		number := p.first + uint64(i)
@@ -280,10 +275,7 @@ func (s *side) processed(number uint64) {
 		return
 	}
 	s.owing = true
-	s.host.cfg.Machine.After(acknowledge, func() {
-		s.owing = false
-		s.wake()
-	})
+	s.host.owe(s)
 }
 
 // fail ends the link because this side wants it so; the other learns it.

@@ -22,7 +22,6 @@
 package sched
 
 import (
-	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -101,10 +100,19 @@ func (l *Loop) stream(name string) *rand.ChaCha8 {
 // After has fn called d from now; cancel makes it not be called if it has not
 // been.
 func (l *Loop) After(d time.Duration, fn func()) (cancel func()) {
+	over := false
+	l.Later(d, func() {
+		if !over {
+			fn()
+		}
+	})
+	return func() { over = true }
+}
+
+// Later has fn called d from now, whatever happens.
+func (l *Loop) Later(d time.Duration, fn func()) {
 	l.serial++
-	e := &event{at: l.now + max(d, 0), serial: l.serial, fn: fn}
-	heap.Push(&l.events, e)
-	return func() { e.fn = nil }
+	l.events.push(event{at: l.now + max(d, 0), serial: l.serial, fn: fn})
 }
 
 // Ready adds a task that can happen now. The caller makes sure that a task that
@@ -157,40 +165,9 @@ func (l *Loop) runTask() {
 }
 
 func (l *Loop) nextEvent() {
-	e := heap.Pop(&l.events).(*event)
+	e := l.events.pop()
 	if e.at > l.now {
 		l.now, l.since = e.at, l.steps
 	}
-	if e.fn != nil {
-		e.fn()
-	}
-}
-
-// event is something that happens later.
-type event struct {
-	at     time.Duration
-	serial uint64 // orders those of the same moment
-	fn     func() // nil if it was cancelled
-}
-
-// events is a heap.
-type events []*event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].serial < e[j].serial
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-
-// Push implements heap.Interface.
-func (e *events) Push(x any) { *e = append(*e, x.(*event)) }
-
-// Pop implements heap.Interface.
-func (e *events) Pop() any {
-	old := *e
-	last := len(old) - 1
-	x := old[last]
-	old[last] = nil
-	*e = old[:last]
-	return x
+	e.fn()
 }
