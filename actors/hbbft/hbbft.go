@@ -67,7 +67,7 @@ type Config struct {
 	Consensus *actor.PID
 	Peers     []*actor.PID
 	Clock     *actor.PID
-	// Timer lets what can wait be said a little later, with more: see [linger]. Nil:
+	// Timer lets what can wait be said a little later, with more, see linger. Nil:
 	// nothing waits.
 	Timer spawn.Timer
 	// Fault is told of every fault, within the actor's turn.
@@ -121,8 +121,12 @@ type waited struct{}
 
 // linger is how long what can wait is held back for company: long enough for the
 // other members' frames of the same phase in one place, nothing beside the delay of
-// links between places.
-const linger = 2 * time.Millisecond
+// links between places. Beyond twenty members it grows with their number, since
+// with it grows how long they all take to hear a frame, and how many follow close
+// upon each other.
+func linger(members int) time.Duration {
+	return max(2*time.Millisecond, time.Duration(members)*100*time.Microsecond)
+}
 
 // New returns the producer of the actor.
 func New(cfg Config) actor.Producer {

@@ -28,7 +28,7 @@ func (h *Instance) take(ctx actor.Context, step honeybadger.Step) {
 	case !h.lingers:
 		h.lingers = true
 		root, self := ctx.ActorSystem().Root, ctx.Self()
-		h.cfg.Timer.After(linger, func() { root.Send(self, waited{}) })
+		h.cfg.Timer.After(linger(h.cfg.Core.Members), func() { root.Send(self, waited{}) })
 	}
 }
 

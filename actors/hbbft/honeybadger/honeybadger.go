@@ -249,6 +249,7 @@ type Core struct {
 	restored []Record       // of epochs that are not open yet
 	work     bool           // there is something to propose
 	peers    roster
+	located  bool // Certified and peers follow from what peers told
 	now      time.Time
 	patience time.Duration // since pulls were moved on
 	stuck    time.Duration // with work and without a commit

@@ -46,7 +46,7 @@ func (c *Core) Handle(from messages.PeerID, f frames.Frame) Step {
 		return Step{Faults: []protocol.Fault{{Peer: from, Kind: protocol.WrongContext, Epoch: f.Epoch}}}
 	}
 	c.peers[from].quiet = 0
-	step := c.located(from, f.Next)
+	step := c.locate(from, f.Next)
 	if f.Again {
 		c.peers[from].again = true
 		step.Join(c.tellAgain())
@@ -64,13 +64,16 @@ func (c *Core) Handle(from messages.PeerID, f frames.Frame) Step {
 	return step
 }
 
-// located takes note of where a peer is.
-func (c *Core) located(from messages.PeerID, next messages.Epoch) Step {
+// locate takes note of where a peer is.
+func (c *Core) locate(from messages.PeerID, next messages.Epoch) Step {
 	reach := c.position.Next
 	if c.takesPart(reach) {
 		reach++ // the outcome of Next comes by itself
 	}
 	var step Step
+	if c.located && next <= c.peers[from].next && next <= reach {
+		return step // nothing new, as in nearly all frames
+	}
 	if c.peers.heard(from, next, reach) {
 		step.Ahead = append(step.Ahead, Notice{from, next})
 	}
@@ -80,6 +83,7 @@ func (c *Core) located(from messages.PeerID, next messages.Epoch) Step {
 
 // certify moves Certified to where n−f members are, and drops what is over.
 func (c *Core) certify() {
+	c.located = true
 	over := c.peers.over(c.cfg.Self, c.position.Next, c.quorum.Live())
 	c.position.Certified = max(c.position.Certified, over)
 	for i := range c.peers {
@@ -99,6 +103,7 @@ func (c *Core) Resync(peer messages.PeerID) Step {
 		panic(fmt.Sprintf("honeybadger: link of member %d to %d", c.cfg.Self, peer))
 	}
 	c.peers.linkUp(peer)
+	c.located = false
 	step := c.repeat(peer, false)
 	for _, e := range c.epochs {
 		if e.subset.Holds(peer) {
