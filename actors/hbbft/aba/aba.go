@@ -60,6 +60,8 @@ type Config struct {
 	Epoch    messages.Epoch // only to name faults by
 	Proposer messages.PeerID
 	Coin     Coin
+	// Board is shared by the agreements of an epoch; nil: this one has its own.
+	Board *Board
 	// Absent says that the federation agreed that this proposer did not take
 	// part lately: fixed coins then favour 0. Never a local impression.
 	Absent bool
@@ -101,9 +103,13 @@ func New(cfg Config) *Agreement {
 	if cfg.Coin == nil {
 		panic("aba: no coin")
 	}
+	if cfg.Board == nil {
+		cfg.Board = NewBoard(n)
+	}
+	b, p := cfg.Board, cfg.Proposer
 	return &Agreement{
 		cfg:     cfg,
-		votes:   votes{n: n},
+		votes:   votes{n: n, inputs: &b.inputs[p], terms: &b.terms[p], first: [2]*ballot{&b.bval[p], &b.aux[p]}},
 		horizon: horizon{heard: make([]uint32, n), missed: make([]uint32, n)},
 	}
 }
@@ -183,6 +189,7 @@ func (a *Agreement) String() string {
 
 // take ends a call: it returns what was gathered in it.
 func (a *Agreement) take() protocol.Step[bool] {
+	a.post()
 	step := a.step
 	a.step = protocol.Step[bool]{}
 	return step

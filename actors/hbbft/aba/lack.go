@@ -28,9 +28,9 @@ func (a *Agreement) Lacks() []protocol.Lack {
 	_, fixed := a.cfg.fixedCoin(a.round)
 	switch {
 	case rd.bin == 0:
-		return lack(protocol.Votes, q.Strong(), spoke(rd.bval))
+		return lack(protocol.Votes, q.Strong(), spoke(*rd.bval))
 	case fixed || rd.conf.of(a.cfg.Self) == 0:
-		return lack(protocol.AuxVote, q.Live(), spoke(rd.aux))
+		return lack(protocol.AuxVote, q.Live(), spoke(*rd.aux))
 	case rd.cand == frames.BitSet(0):
 		return lack(protocol.ConfVote, q.Live(), spoke(rd.conf))
 	}

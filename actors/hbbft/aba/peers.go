@@ -14,12 +14,18 @@ func (s *peers) add(p messages.PeerID) { s[p/64] |= 1 << (p % 64) }
 
 func (s *peers) has(p messages.PeerID) bool { return s[p/64]>>(p%64)&1 == 1 }
 
-func (s *peers) count() int {
+func (s peers) count() int {
 	n := 0
 	for _, word := range s {
 		n += bits.OnesCount64(word)
 	}
 	return n
+}
+
+// with returns s and one member more.
+func (s peers) with(p messages.PeerID) peers {
+	s.add(p)
+	return s
 }
 
 // or returns the members that are in s or in t.
@@ -59,6 +65,9 @@ func (v *ballot) of(p messages.PeerID) frames.BitSet {
 	}
 	return voted
 }
+
+// cast reports whether a member has voted.
+func (v *ballot) cast(p messages.PeerID) bool { return (v[0][p/64]|v[1][p/64])>>(p%64)&1 == 1 }
 
 // add adds the bits to what a member voted for.
 func (v *ballot) add(p messages.PeerID, voted frames.BitSet) {

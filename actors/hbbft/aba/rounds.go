@@ -44,7 +44,7 @@ func (a *Agreement) react(statement frames.Statement) {
 // A bit that we said TERM for needs no BVAL: the TERM is one.
 func (a *Agreement) relay(q uint32) {
 	rd := a.votes.at(q)
-	terms := a.without.standing(a.votes.terms)
+	terms := a.without.standing(*a.votes.terms)
 	for b, bit := range bothBits {
 		behind := rd.bval[b].or(terms[b])
 		if behind.count() >= a.cfg.Quorum.Some() && !behind.has(a.cfg.Self) && a.without.relay(a, q) {
@@ -85,13 +85,13 @@ func (a *Agreement) result(rd *round) (cand frames.BitSet, coin, ok bool) {
 	if rd.aux.of(a.cfg.Self) == 0 {
 		a.say(frames.Aux{Proposer: a.cfg.Proposer, Round: a.round, Bit: rd.first})
 	}
-	terms := a.without.standing(a.votes.terms)
+	terms := a.without.standing(*a.votes.terms)
 	if coin, fixed := a.cfg.fixedCoin(a.round); fixed {
-		vals := rd.within(rd.aux, terms, a.enough())
+		vals := rd.within(*rd.aux, terms, a.enough())
 		return vals, coin, vals != 0
 	}
 	if rd.conf.of(a.cfg.Self) == 0 {
-		vals := rd.within(rd.aux, terms, a.enough())
+		vals := rd.within(*rd.aux, terms, a.enough())
 		if vals == 0 {
 			return 0, false, false
 		}

@@ -15,15 +15,16 @@ import (
 type votes struct {
 	n      int
 	rounds []*round // by number, as long as needed
-	inputs ballot
-	terms  ballot
+	inputs *ballot
+	terms  *ballot
+	first  [2]*ballot // BVAL and AUX of round 0
 }
 
 // round is what was said about one round.
 type round struct {
-	bval ballot // both bits of a member are legal
-	aux  ballot // one bit of a member
-	conf ballot // by element: who sent {0,1} is in both sets
+	bval *ballot // both bits of a member are legal
+	aux  *ballot // one bit of a member
+	conf ballot  // by element: who sent {0,1} is in both sets
 	bin  frames.BitSet
 	// first is the bit that joined bin first, where bin is not empty.
 	first bool
@@ -38,7 +39,12 @@ type round struct {
 // knows from our own statements.
 func (v *votes) at(q uint32) *round {
 	for uint64(len(v.rounds)) <= uint64(q) {
-		v.rounds = append(v.rounds, &round{})
+		rd := &round{bval: v.first[0], aux: v.first[1]}
+		if len(v.rounds) > 0 {
+			votes := new([2]ballot)
+			rd.bval, rd.aux = &votes[0], &votes[1]
+		}
+		v.rounds = append(v.rounds, rd)
 	}
 	return v.rounds[q]
 }

@@ -68,6 +68,7 @@ type Config struct {
 type Subset struct {
 	cfg   Config
 	slots []slot // by proposer
+	votes *aba.Board
 	// rejecting is set once n−f proposals are accepted.
 	rejecting bool
 	done      bool
@@ -86,7 +87,7 @@ type slot struct {
 
 // New returns a Subset that has seen nothing. Until Open it echoes nothing.
 func New(cfg Config) *Subset {
-	s := &Subset{cfg: cfg, slots: make([]slot, cfg.Quorum.N)}
+	s := &Subset{cfg: cfg, slots: make([]slot, cfg.Quorum.N), votes: aba.NewBoard(cfg.Quorum.N)}
 	for i := range s.slots {
 		place := cfg.Epoch
 		place.Proposer = messages.PeerID(i)
@@ -96,7 +97,7 @@ func New(cfg Config) *Subset {
 		})
 		s.slots[i].agreement = aba.New(aba.Config{
 			Quorum: cfg.Quorum, Self: cfg.Self, Epoch: place.Epoch, Proposer: place.Proposer,
-			Coin: cfg.Coin(place), Absent: cfg.Absent != nil && cfg.Absent[i], Distrusted: cfg.Distrusted,
+			Coin: cfg.Coin(place), Board: s.votes, Absent: cfg.Absent != nil && cfg.Absent[i], Distrusted: cfg.Distrusted,
 		})
 	}
 	return s
@@ -216,7 +217,7 @@ func (s *Subset) HandleReadys(from messages.PeerID, list []frames.Ready) Step {
 func (s *Subset) HandleVotes(from messages.PeerID, v *frames.Votes) Step {
 	var step Step
 	for j := range v.Slots.All {
-		if int(j) >= len(s.slots) || !s.slots[j].agreement.Count(from, v) {
+		if int(j) >= len(s.slots) || !s.votes.Count(from, j, v) {
 			join(&step, s.Handle(from, v.About(j)))
 		}
 	}
