@@ -68,6 +68,7 @@ type Config struct {
 type Subset struct {
 	cfg   Config
 	slots []slot // by proposer
+	roots *rbc.Board
 	votes *aba.Board
 	// rejecting is set once n−f proposals are accepted.
 	rejecting bool
@@ -87,13 +88,14 @@ type slot struct {
 
 // New returns a Subset that has seen nothing. Until Open it echoes nothing.
 func New(cfg Config) *Subset {
-	s := &Subset{cfg: cfg, slots: make([]slot, cfg.Quorum.N), votes: aba.NewBoard(cfg.Quorum.N)}
+	n := cfg.Quorum.N
+	s := &Subset{cfg: cfg, slots: make([]slot, n), roots: rbc.NewBoard(n), votes: aba.NewBoard(n)}
 	for i := range s.slots {
 		place := cfg.Epoch
 		place.Proposer = messages.PeerID(i)
 		s.slots[i].broadcast = rbc.New(rbc.Config{
 			Quorum: cfg.Quorum, Self: cfg.Self, Slot: place, Signer: cfg.Signer, Verifier: cfg.Verifier,
-			Reborn: cfg.Reborn,
+			Board: s.roots, Reborn: cfg.Reborn,
 		})
 		s.slots[i].agreement = aba.New(aba.Config{
 			Quorum: cfg.Quorum, Self: cfg.Self, Epoch: place.Epoch, Proposer: place.Proposer,
@@ -194,7 +196,7 @@ func (s *Subset) HandleEchoes(from messages.PeerID, list []frames.Echo) Step {
 	var step Step
 	for i := range list {
 		e := &list[i]
-		if int(e.Proposer) >= len(s.slots) || !s.slots[e.Proposer].broadcast.CountEcho(from, e.Root) {
+		if int(e.Proposer) >= len(s.slots) || !s.roots.CountEcho(from, e.Proposer, &e.Root) {
 			join(&step, s.Handle(from, *e))
 		}
 	}
@@ -206,7 +208,7 @@ func (s *Subset) HandleReadys(from messages.PeerID, list []frames.Ready) Step {
 	var step Step
 	for i := range list {
 		r := &list[i]
-		if int(r.Proposer) >= len(s.slots) || !s.slots[r.Proposer].broadcast.CountReady(from, r.Root) {
+		if int(r.Proposer) >= len(s.slots) || !s.roots.CountReady(from, r.Proposer, &r.Root) {
 			join(&step, s.Handle(from, *r))
 		}
 	}

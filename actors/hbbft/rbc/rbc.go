@@ -59,6 +59,8 @@ type Config struct {
 	Slot     protocol.Slot
 	Signer   Signer // used only where Self is the proposer
 	Verifier Verifier
+	// Board is shared by the broadcasts of an epoch; nil: this one has its own.
+	Board *Board
 	// Reborn says that this member may have asked for the proposal before a
 	// restart: answers to that are no fault.
 	Reborn bool
@@ -86,8 +88,14 @@ type Broadcast struct {
 // New returns a Broadcast that has seen nothing. Until Open it holds a proposal
 // without echoing it.
 func New(cfg Config) *Broadcast {
-	n := cfg.Quorum.N
-	return &Broadcast{cfg: cfg, echoes: newTally(n), readys: newTally(n), pull: newPull(n), answered: make([]bool, n)}
+	n, p := cfg.Quorum.N, cfg.Slot.Proposer
+	if cfg.Board == nil {
+		cfg.Board = NewBoard(n)
+	}
+	return &Broadcast{
+		cfg: cfg, pull: newPull(n), answered: make([]bool, n),
+		echoes: tally{poll: &cfg.Board.echoes, proposer: p}, readys: tally{poll: &cfg.Board.readys, proposer: p},
+	}
 }
 
 // Held reports whether a proposal with the proposer's signature is here.
@@ -242,7 +250,7 @@ func (b *Broadcast) handlePull(from messages.PeerID, s frames.Pull) Step {
 func (b *Broadcast) advance(root messages.Digest) Step {
 	var step Step
 	q, p := b.cfg.Quorum, b.cfg.Slot.Proposer
-	holds := b.held != nil && b.heldRoot == root
+	holds := b.holds(root)
 	if b.open && holds && !b.echoed {
 		b.echoed = true
 		b.echoes.add(b.cfg.Self, root)
@@ -264,6 +272,7 @@ func (b *Broadcast) advance(root messages.Digest) Step {
 		b.pull.root = root
 		step.Say = append(step.Say, b.ask()...)
 	}
+	b.post()
 	return step
 }
 

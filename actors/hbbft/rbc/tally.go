@@ -7,10 +7,11 @@ import (
 
 // A tally counts one root per sender, the first. Its size depends on the number
 // of members and on nothing that they send; as long as nobody lies it is a byte for
-// each and one root.
+// each and one root, which lie on the board of the epoch.
 type tally struct {
-	votes []uint8     // by sender: the place of its root in roots, plus one; 0: none yet
-	roots []rootCount // those that somebody voted for: one, unless somebody lies
+	*poll
+	proposer messages.PeerID
+	more     []rootCount // roots that differ from the first
 }
 
 // rootCount is how many senders voted for a root.
@@ -19,26 +20,45 @@ type rootCount struct {
 	count int
 }
 
-func newTally(n int) tally { return tally{votes: make([]uint8, n)} }
-
 // add counts a vote and returns the sender's first root, and whether this is it.
 func (t *tally) add(from messages.PeerID, root messages.Digest) (first messages.Digest, fresh bool) {
-	if at := t.votes[from]; at > 0 {
-		return t.roots[at-1].root, false
+	vote := t.vote(from, t.proposer)
+	if *vote > 0 {
+		return t.at(int(*vote) - 1).root, false
 	}
 	at := t.find(root)
 	if at < 0 {
-		at = len(t.roots)
-		t.roots = append(t.roots, rootCount{root: root})
+		if at = t.roots(); at == 0 {
+			t.first[t.proposer].root = root
+		} else {
+			t.more = append(t.more, rootCount{root: root})
+		}
 	}
-	t.take(from, at)
+	*vote = uint8(at + 1) // there are at most as many roots as members, 255
+	t.at(at).count++
 	return root, true
+}
+
+// roots is how many roots somebody voted for: one, unless somebody lies.
+func (t *tally) roots() int {
+	if t.first[t.proposer].count == 0 {
+		return 0
+	}
+	return 1 + len(t.more)
+}
+
+// at returns the root in one place, in the order of their first votes.
+func (t *tally) at(place int) *rootCount {
+	if place == 0 {
+		return &t.first[t.proposer]
+	}
+	return &t.more[place-1]
 }
 
 // find returns the place of a root, -1 if nobody voted for it.
 func (t *tally) find(root messages.Digest) int {
-	for i := range t.roots {
-		if t.roots[i].root == root {
+	for i := range t.roots() {
+		if t.at(i).root == root {
 			return i
 		}
 	}
@@ -51,23 +71,23 @@ func (t *tally) count(root messages.Digest) int {
 		return t.total()
 	}
 	if at := t.find(root); at >= 0 {
-		return t.roots[at].count
+		return t.at(at).count
 	}
 	return 0
 }
 
 // voted reports whether a sender has voted, and votedFor whether for root.
-func (t *tally) voted(from messages.PeerID) bool { return t.votes[from] > 0 }
+func (t *tally) voted(from messages.PeerID) bool { return *t.vote(from, t.proposer) > 0 }
 
 func (t *tally) votedFor(from messages.PeerID, root messages.Digest) bool {
-	at := t.votes[from]
-	return at > 0 && t.roots[at-1].root == root
+	vote := *t.vote(from, t.proposer)
+	return vote > 0 && t.at(int(vote)-1).root == root
 }
 
 func (t *tally) total() int {
 	n := 0
-	for _, c := range t.roots {
-		n += c.count
+	for i := range t.roots() {
+		n += t.at(i).count
 	}
 	return n
 }
