@@ -23,7 +23,7 @@ func (nd *node) link(peer *node) actor.ReceiveFunc {
 		if !up {
 			return
 		}
-		b := m.Frame
+		b := m.Frame.GetFrame()
 		f, err := frames.Decode(b)
 		if err != nil {
 			nd.fail <- err.Error()

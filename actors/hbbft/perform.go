@@ -14,6 +14,7 @@ import (
 	"minimint/messages/outcome"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
+	"minimint/messages/wire"
 )
 
 // take adds a step to those that the next flush performs, which comes after all
@@ -85,7 +86,7 @@ func (h *Instance) send(ctx actor.Context, sends []honeybadger.Send) {
 			alone[*s.To] = true
 		}
 	}
-	var common [][]byte
+	var common []*wire.PeerFrame
 	for i, pid := range h.cfg.Peers {
 		if pid == nil {
 			continue
@@ -104,9 +105,9 @@ func (h *Instance) send(ctx actor.Context, sends []honeybadger.Send) {
 }
 
 // frames returns what a peer is sent, encoded.
-func (h *Instance) frames(peer messages.PeerID, sends []honeybadger.Send) [][]byte {
+func (h *Instance) frames(peer messages.PeerID, sends []honeybadger.Send) []*wire.PeerFrame {
 	next := h.core.Position().Next
-	var parts [][]byte
+	var parts []*wire.PeerFrame
 	list := merge(peer, sends)
 	for k, f := range list {
 		f.Era, f.Next, f.Said = h.cfg.Core.Era, next, h.journal.said
@@ -114,7 +115,7 @@ func (h *Instance) frames(peer messages.PeerID, sends []honeybadger.Send) [][]by
 			f.Heard = h.recall.heard[peer] + 1
 		}
 		for _, part := range frames.Split(f) {
-			parts = append(parts, frames.Encode(part))
+			parts = append(parts, &wire.PeerFrame{Frame: frames.Encode(part)})
 		}
 	}
 	return parts

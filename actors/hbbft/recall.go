@@ -14,6 +14,7 @@ import (
 	"minimint/messages/frames"
 	"minimint/messages/toconsensus"
 	"minimint/messages/tohbbft"
+	"minimint/messages/wire"
 )
 
 // A recall is what this member has heard from each peer, and what each has heard
@@ -170,9 +171,9 @@ func (h *Instance) greet(ctx actor.Context, peer messages.PeerID, again bool) {
 	if h.told.known {
 		next = h.told.committed.Next
 	}
-	ctx.Send(pid, tohbbft.Send{Frame: frames.Encode(frames.Frame{
+	ctx.Send(pid, tohbbft.Send{Frame: &wire.PeerFrame{Frame: frames.Encode(frames.Frame{
 		Era: h.cfg.Core.Era, Epoch: next, Next: next, Again: again, Said: h.journal.said, Heard: h.recall.heard[peer] + 1,
-	})})
+	})}})
 }
 
 // answer greets the peers that asked for it, a few times at once and then once a

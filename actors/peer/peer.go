@@ -88,7 +88,7 @@ func (p *Peer) Receive(ctx actor.Context) {
 		}
 	case tohbbft.Send:
 		if p.up {
-			ctx.Send(p.cfg.Remote, &wire.PeerFrame{Frame: m.Frame})
+			ctx.Send(p.cfg.Remote, m.Frame)
 		}
 	case tohbbft.ResetLink:
 		if p.up {

@@ -76,7 +76,7 @@ func (r *rig) resyncs() int {
 // passes reports whether what is sent goes out.
 func (r *rig) passes() bool {
 	r.remote.Take()
-	r.tell(tohbbft.Send{Frame: frames.Encode(frames.Frame{Epoch: 1})})
+	r.tell(tohbbft.Send{Frame: &wire.PeerFrame{Frame: frames.Encode(frames.Frame{Epoch: 1})}})
 	one := len(r.remote.Take())
 	r.tell(topeer.AskOutcomes{From: 1})
 	if two := len(r.remote.Take()); one != two || one > 1 {
@@ -163,7 +163,7 @@ func TestFramesPass(t *testing.T) {
 	r := newRig(t)
 	f := frames.Frame{Era: 1, Epoch: 9, Next: 8, Statements: []frames.Statement{frames.Term{Proposer: 3, Bit: true}}}
 	r.remote.Take()
-	r.tell(tohbbft.Send{Frame: frames.Encode(f)})
+	r.tell(tohbbft.Send{Frame: &wire.PeerFrame{Frame: frames.Encode(f)}})
 	sent := consensustest.Of[*wire.PeerFrame](r.remote.Take())
 	if len(sent) != 1 {
 		t.Fatalf("%d frames", len(sent))
@@ -382,7 +382,7 @@ func TestH46NothingIsQueuedForAnAbsentPeer(t *testing.T) {
 		r.resyncs()
 		r.remote.Take()
 		for i := range 20_000 {
-			r.tell(tohbbft.Send{Frame: frames.Encode(frames.Frame{Epoch: messages.Epoch(i)})})
+			r.tell(tohbbft.Send{Frame: &wire.PeerFrame{Frame: frames.Encode(frames.Frame{Epoch: messages.Epoch(i)})}})
 			r.tell(topeer.AskOutcomes{From: messages.Epoch(i)})
 		}
 		r.tell(events[1])

@@ -165,13 +165,15 @@ func (d *decoder) decode() {
 		d.value(d.body())
 	}
 	for d.element(5) {
-		if slot, root, ok := d.root(d.body()); ok {
-			f.Echoes = append(sized(f.Echoes, d), Echo{slot, root})
+		body := d.body()
+		if slot, root, ok := d.root(body); ok {
+			f.Echoes = append(sized(f.Echoes, d, body), Echo{slot, root})
 		}
 	}
 	for d.element(6) {
-		if slot, root, ok := d.root(d.body()); ok {
-			f.Readys = append(sized(f.Readys, d), Ready{slot, root})
+		body := d.body()
+		if slot, root, ok := d.root(body); ok {
+			f.Readys = append(sized(f.Readys, d, body), Ready{slot, root})
 		}
 	}
 	for d.element(7) {
@@ -187,8 +189,9 @@ func (d *decoder) decode() {
 	}
 	d.rounds()
 	for d.element(11) {
-		if slot, share, ok := d.share(d.body()); ok {
-			f.Shares = append(sized(f.Shares, d), DecryptionShare{slot, share})
+		body := d.body()
+		if slot, share, ok := d.share(body); ok {
+			f.Shares = append(sized(f.Shares, d, body), DecryptionShare{slot, share})
 		}
 	}
 	f.Next = messages.Epoch(d.number(12, math.MaxUint64))
@@ -211,13 +214,14 @@ func (d *decoder) element(field protowire.Number) bool {
 }
 
 // sized gives an empty list room for all that the rest of the frame can hold of
-// elements as long as a root, so that a list of roots is allocated once.
-func sized[T any](list []T, d *decoder) []T {
-	const root = 38
+// elements as long as the first, so that it is mostly allocated once; and no more than as
+// much memory as the frame has.
+func sized[T any](list []T, d *decoder, first []byte) []T {
 	if list != nil {
 		return list
 	}
-	return make([]T, 0, min(len(d.rest)/root+1, MaxItems))
+	const least = 36
+	return make([]T, 0, min(1+len(d.rest)/max(len(first)+2, least), MaxItems))
 }
 
 // slot checks a proposer. That it is one of the federation is for the core to see,

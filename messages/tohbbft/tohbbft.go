@@ -5,6 +5,7 @@ package tohbbft
 import (
 	"minimint/messages"
 	"minimint/messages/frames"
+	"minimint/messages/wire"
 )
 
 // A Message is what the HBBFT instance accepts, besides ticks.
@@ -66,9 +67,9 @@ type PeerUp struct {
 // its state is not what the others agreed on. Nothing is said from then on.
 type Halt struct{}
 
-// Send asks a peer actor to pass an encoded frame on, which may be lost if the link
-// is down. The same bytes go to many peer actors, and nobody changes them.
-type Send struct{ Frame []byte }
+// Send asks a peer actor to pass a frame on, which may be lost if the link is down. The
+// same message goes to many peer actors, and nobody changes it.
+type Send struct{ Frame *wire.PeerFrame }
 
 // ResetLink asks a peer actor to end its link, which is then opened anew.
 type ResetLink struct{}

@@ -62,6 +62,7 @@ type Host struct {
 	clients int
 	most    int // clients at once
 	writer  writer
+	sealed  sealed
 	owing   []*side // that have something to acknowledge
 	sending time.Duration
 	taking  time.Duration // until when the line towards this host is busy

@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 
+	"minimint/messages/link"
 	"minimint/sim/sched"
 )
 
@@ -41,6 +42,13 @@ func (w *writer) Run() {
 	}
 	clear(sides)
 	w.spare = sides
+}
+
+// sealed is the frame of HBBFT that a host sent last, and its envelope. Nobody
+// changes a message that was sent.
+type sealed struct {
+	message  any
+	envelope *link.Envelope
 }
 
 // owe plans acknowledgements, of all sides that will owe one by then.

@@ -223,6 +223,13 @@ func (s sealed) share(who messages.PeerID) []byte {
 	return append(sum[:], make([]byte, tenc.ShareSize-len(sum))...)
 }
 
+// right reports whether a share is that of who.
+func (s sealed) right(who messages.PeerID, share []byte) bool {
+	sum := keyed(s.secrets[who], forShare, s.digest[:])
+	var filler [tenc.ShareSize - len(sum)]byte
+	return len(share) == tenc.ShareSize && bytes.Equal(share[:len(sum)], sum[:]) && bytes.Equal(share[len(sum):], filler[:])
+}
+
 // Open implements tdec.Sealed.
 func (s sealed) Open(shares [][]byte) tdec.Opening {
 	var o tdec.Opening
@@ -230,7 +237,7 @@ func (s sealed) Open(shares [][]byte) tdec.Opening {
 	for i, share := range shares {
 		switch {
 		case share == nil || right == s.quorum.Some():
-		case bytes.Equal(share, s.share(messages.PeerID(i))):
+		case s.right(messages.PeerID(i), share):
 			right++
 		default:
 			o.Liars = append(o.Liars, messages.PeerID(i))

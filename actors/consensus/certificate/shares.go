@@ -125,14 +125,18 @@ func (c *Collector) combine(step *Step, e messages.Epoch) {
 	if own == nil || e < c.certified || c.spent {
 		return
 	}
-	var shares []statement.Share
+	held := make([]*statement.Share, 0, len(c.peers))
 	for id := range c.peers {
 		if s := c.slotOf(messages.PeerID(id), e); s.share != nil && s.share.Statement == *own {
-			shares = append(shares, *s.share)
+			held = append(held, s.share)
 		}
 	}
-	if len(shares) < c.live {
+	if len(held) < c.live {
 		return
+	}
+	shares := make([]statement.Share, len(held))
+	for i, s := range held {
+		shares[i] = *s
 	}
 	signature, liars, ok := c.cfg.Key.Combine(shares)
 	for _, from := range liars {

@@ -165,6 +165,9 @@ func (a *Agreement) Ahead(peer messages.PeerID) bool {
 	return beyond(a.horizon.heard[peer], a.round, Window)
 }
 
+// Waits reports whether Missed has something to return, now or in a later round.
+func (a *Agreement) Waits() bool { return a.horizon.some }
+
 // Missed returns, once, the peers whose statements were ignored because they
 // were too far ahead and would count by now. The caller asks them to say again
 // what they have said.

@@ -73,6 +73,7 @@ type Subset struct {
 	// rejecting is set once n−f proposals are accepted.
 	rejecting bool
 	done      bool
+	missing   bool // some agreement waits for what it ignored
 }
 
 // A slot is what concerns one proposer.
@@ -238,6 +239,7 @@ func (s *Subset) fromBroadcast(j messages.PeerID, child rbc.Step) Step {
 }
 
 func (s *Subset) fromAgreement(j messages.PeerID, child protocol.Step[bool]) Step {
+	s.missing = s.missing || s.slots[j].agreement.Waits()
 	var step Step
 	step.Join(child.Say, child.Faults)
 	for _, bit := range child.Outputs {
@@ -324,9 +326,14 @@ func (s *Subset) Value(proposer messages.PeerID) frames.Value {
 // Missed returns, once each, peers that should say again what they said, see
 // [aba.Agreement.Missed].
 func (s *Subset) Missed() []messages.PeerID {
+	if !s.missing {
+		return nil
+	}
+	s.missing = false
 	var peers []messages.PeerID
 	for i := range s.slots {
 		peers = append(peers, s.slots[i].agreement.Missed()...)
+		s.missing = s.missing || s.slots[i].agreement.Waits()
 	}
 	return peers
 }

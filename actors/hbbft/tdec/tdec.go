@@ -22,6 +22,7 @@ package tdec
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/mutant"
@@ -208,13 +209,7 @@ func (d *Decryption) open() Step {
 	if d.phase != opening || d.count < d.cfg.Quorum.Some() {
 		return Step{}
 	}
-	usable, count := make([][]byte, len(d.shares)), 0
-	for peer, share := range d.shares {
-		if share != nil && !d.liar[peer] && !d.distrusted(messages.PeerID(peer)) {
-			usable[peer] = share
-			count++
-		}
-	}
+	usable, count := d.usable()
 	if count < d.cfg.Quorum.Some() || count < d.cfg.Quorum.N && mutant.Removed(mutant.OpenAtSome) {
 		return Step{}
 	}
@@ -243,6 +238,22 @@ func (d *Decryption) open() Step {
 	}
 	step.Faults = append(faults, step.Faults...)
 	return step
+}
+
+// usable returns the shares that may be combined, and how many they are.
+func (d *Decryption) usable() (shares [][]byte, count int) {
+	shares = slices.Clone(d.shares)
+	for peer, share := range shares {
+		if share == nil {
+			continue
+		}
+		if d.liar[peer] || d.distrusted(messages.PeerID(peer)) {
+			shares[peer] = nil
+			continue
+		}
+		count++
+	}
+	return shares, count
 }
 
 func (d *Decryption) distrusted(peer messages.PeerID) bool {
