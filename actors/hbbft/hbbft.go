@@ -125,7 +125,7 @@ type waited struct{}
 // with it grows how long they all take to hear a frame, and how many follow close
 // upon each other.
 func linger(members int) time.Duration {
-	return max(2*time.Millisecond, time.Duration(members)*100*time.Microsecond)
+	return max(2*time.Millisecond, time.Duration(members-10)*200*time.Microsecond)
 }
 
 // New returns the producer of the actor.
