@@ -54,7 +54,6 @@ import (
 	"minimint/actors/client/purse"
 	"minimint/actors/client/quorum"
 	"minimint/actors/client/token"
-	"minimint/actors/module/lightning"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/wallet"
 	"minimint/actors/module/wallet/descriptor"
@@ -84,6 +83,9 @@ type Config struct {
 	// Blocks opens a view of the federation's bitcoin network, which finds
 	// deposits; without it there are addresses but no claims. Optional.
 	Blocks func(*chaincfg.Params) (Blocks, error)
+	// Gateways reaches Lightning gateways; without it invoices can be paid to users of
+	// the same federation only. Optional.
+	Gateways Gateways
 	// Rand must be unpredictable and safe for many goroutines.
 	Rand io.Reader
 	Log  *slog.Logger
@@ -171,7 +173,7 @@ func Open(cfg Config) (*Client, error) {
 	if err := c.world.readWallet(cfg.Blocks); err != nil {
 		return nil, err
 	}
-	if err := c.world.readLightning(); err != nil {
+	if err := c.world.readLightning(cfg.Gateways); err != nil {
 		return nil, err
 	}
 	once := spawn.Restart(carrier.RestartPause)
@@ -189,23 +191,13 @@ func (w *world) readWallet(open func(*chaincfg.Params) (Blocks, error)) error {
 	if err != nil {
 		return err
 	}
-	w.birthday = terms.Birthday
+	w.birthday, w.network = terms.Birthday, terms.Network
 	w.Lock, err = descriptor.New(descriptor.Config{
 		Federation: w.Federation.ID(), Network: terms.Network, Keys: terms.Keys, Threshold: terms.Threshold,
 	})
 	if err == nil && open != nil {
 		w.blocks, err = open(terms.Network)
 	}
-	return err
-}
-
-// readLightning reads fees and keys of the Lightning module, if there is one.
-func (w *world) readLightning() error {
-	if _, ok := w.Federation.Module(lightning.Kind); !ok {
-		return nil
-	}
-	terms, err := lightning.FromFederation(w.Federation)
-	w.Lightning = &terms
 	return err
 }
 
@@ -369,6 +361,11 @@ func (c *Client) Balance() (Balance, error) {
 // notice is called with every state of the record that is seen on the way, from
 // the caller's goroutine; it may be nil.
 func (c *Client) Await(ctx context.Context, id uint64, notice func(*Operation)) (*Operation, error) {
+	return c.await(ctx, id, notice, func(*Operation) bool { return false })
+}
+
+// await is Await that also returns when an operation that is not over is enough.
+func (c *Client) await(ctx context.Context, id uint64, notice func(*Operation), enough func(*Operation) bool) (*Operation, error) {
 	news := c.watch(id)
 	defer c.unwatch(id, news)
 	for {
@@ -385,6 +382,9 @@ func (c *Client) Await(ctx context.Context, id uint64, notice func(*Operation)) 
 		case clientwire.State_STATE_FAILED:
 			return op, &FailedError{op}
 		case clientwire.State_STATE_PENDING, clientwire.State_STATE_UNKNOWN:
+		}
+		if enough(op) {
+			return op, nil
 		}
 		if err := c.health(id); err != nil {
 			return op, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -12,8 +13,8 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/orders"
+	"minimint/actors/client/payments"
 	"minimint/actors/spawn"
-	"minimint/storage"
 )
 
 // A follower waits for the end of an operation. It outlives an incarnation.
@@ -36,6 +37,8 @@ func (u *userClient) order(ctx actor.Context, msg any) {
 		}
 	case orders.Ask, orders.Forget:
 		ctx.Forward(u.inquirer)
+	case payments.List:
+		ctx.Send(u.door, answer{number: m.Key, list: m, err: m.Err})
 	}
 }
 
@@ -57,28 +60,20 @@ func (u *userClient) named(ctx actor.Context, op *clientwire.Operation) (uint64,
 	switch n := len(op.GetReference()); {
 	case n == 0 || n > orders.MaxReference:
 		return 0, fmt.Errorf("an order has a reference of 1 to %d bytes, not %d", orders.MaxReference, n)
+	case strings.HasPrefix(op.GetReference(), orders.Own) != (op.GetParent() != 0):
+		return 0, fmt.Errorf("a reference begins with %q if, and only if, the operation has a parent", orders.Own)
 	case op.GetId() != 0 || op.GetState() != clientwire.State_STATE_UNKNOWN:
 		return 0, errors.New("an operation that is begun has no number and no state yet")
 	}
-	if err := u.w.Check(op); err != nil {
+	op = proto.CloneOf(op) // the asker may ask again with it
+	err := u.w.Check(op)
+	if kind := op.GetKind(); kind == clientwire.Kind_KIND_PAY || kind == clientwire.Kind_KIND_INVOICE {
+		err = u.w.prepare(op)
+	}
+	if err != nil {
 		return 0, err
 	}
-	op = proto.CloneOf(op) // the asker may ask again with it
-	known := uint64(0)
-	err := u.w.Store.Update(func(tx storage.Tx) error {
-		if known = book.Named(tx, op.GetReference()); known == 0 {
-			u.add(tx, op)
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("write operation: %w", err)
-	case known != 0:
-		return known, nil
-	}
-	u.begun(ctx, op)
-	return op.GetId(), nil
+	return u.begin(ctx, op)
 }
 
 // follow has somebody told the end of an operation.

@@ -73,25 +73,31 @@ func wake(ch chan struct{}) {
 	}
 }
 
-// call sends a request to UserClient and waits for its answer.
+// call sends a request to UserClient and waits for the operation that answers it.
 func (c *Client) call(ctx context.Context, body any) (uint64, error) {
+	a, err := c.ask(ctx, body)
+	return a.id, err
+}
+
+// ask sends a request to UserClient and waits for its answer.
+func (c *Client) ask(ctx context.Context, body any) (answer, error) {
 	number, ch := c.calls.Add(1), make(chan answer, 1)
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return 0, ErrClosed
+		return answer{}, ErrClosed
 	}
 	c.waiting[number] = ch
 	c.mu.Unlock()
 	c.cfg.System.Root.RequestWithCustomSender(c.user, call{number: number, body: body}, c.door)
 	select {
 	case a := <-ch:
-		return a.id, a.err
+		return a, a.err
 	case <-ctx.Done():
 		c.mu.Lock()
 		delete(c.waiting, number)
 		c.mu.Unlock()
-		return 0, ctx.Err()
+		return answer{}, ctx.Err()
 	}
 }
 
@@ -138,5 +144,13 @@ func newClockHand(now time.Time) *clockHand {
 }
 
 func (h *clockHand) set(now time.Time) { h.ms.Store(now.UnixMilli()) }
+
+// now is zero until there is a time.
+func (h *clockHand) now() time.Time {
+	if ms := h.ms.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
+}
 
 func (w *world) nowMs() int64 { return w.time.ms.Load() }

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/client/book"
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/inquirer"
+	"minimint/actors/client/payments"
 	"minimint/actors/spawn"
+	"minimint/messages"
 	"minimint/messages/timing"
 	"minimint/storage"
 )
@@ -25,10 +28,13 @@ type world struct {
 	carrier.World
 	// birthday is the first bitcoin height that the federation knows.
 	birthday uint32
-	blocks   Blocks // nil without a bitcoin node
+	network  *chaincfg.Params // nil if it holds no bitcoin
+	blocks   Blocks           // nil without a bitcoin node
 	rand     io.Reader
 	time     *clockHand
 	wallet   *actor.PID // nil if the federation holds no bitcoin
+	// payments is what payers and payees share, nil if there is no Lightning module.
+	payments *payments.World
 }
 
 // userClient is the actor at the top of a client: it starts operations, and
@@ -48,16 +54,17 @@ type userClient struct {
 	carriers map[uint64]*actor.PID
 	stopped  map[uint64]bool // that are parked
 	inquirer *actor.PID
-	// waiting, following and asked outlive an incarnation.
+	// waiting, following, asked and lists outlive an incarnation.
 	waiting   *[]lingerer
 	following *[]follower
 	asked     *inquirer.Kept
+	lists     *payments.Kept
 }
 
 func newUserClient(base world, door *actor.PID) actor.Producer {
-	waiting, following, asked := new([]lingerer), new([]follower), new(inquirer.Kept)
+	waiting, following, asked, lists := new([]lingerer), new([]follower), new(inquirer.Kept), new(payments.Kept)
 	return func() actor.Actor {
-		return &userClient{base: base, door: door, waiting: waiting, following: following, asked: asked}
+		return &userClient{base: base, door: door, waiting: waiting, following: following, asked: asked, lists: lists}
 	}
 }
 
@@ -67,10 +74,11 @@ type call struct {
 	body   any
 }
 
-// answer answers a call: with the id of an operation, or an error.
+// answer answers a call: with the id of an operation, a list of gateways, or an error.
 type answer struct {
 	number uint64
 	id     uint64
+	list   payments.List
 	err    error
 }
 
@@ -82,6 +90,8 @@ type (
 	cancelOf struct{ id uint64 }
 	// depositWanted asks for a new address; it is answered by WalletClient.
 	depositWanted struct{}
+	// listWanted asks for the gateways.
+	listWanted struct{}
 	// lingering asks to be answered when the carrier of an operation has gone.
 	lingering struct{ id uint64 }
 )
@@ -153,6 +163,7 @@ func (u *userClient) start(ctx actor.Context) {
 	if u.w.Lock != nil {
 		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), newWalletClient(u.w)))
 	}
+	u.startPayments(ctx)
 	var pending []*clientwire.Operation
 	u.w.View(func(r storage.Reader) {
 		for _, id := range book.Pending(r) {
@@ -184,9 +195,21 @@ func (u *userClient) carry(ctx actor.Context, op *clientwire.Operation) {
 	if op.GetState() != clientwire.State_STATE_PENDING || op.GetKind() == clientwire.Kind_KIND_DEPOSIT || u.carriers[id] != nil {
 		return
 	}
-	pid := ctx.Spawn(u.w.Spawn.Props(spawn.RestartThenStop(3, carrier.RestartPause), carrier.New(&u.w.World, id)))
+	pid := ctx.Spawn(u.w.Spawn.Props(spawn.RestartThenStop(3, carrier.RestartPause), u.producer(op)))
 	u.running[pid.Id], u.carriers[id] = id, pid
 	ctx.Watch(pid)
+}
+
+// producer makes the actor that carries an operation.
+func (u *userClient) producer(op *clientwire.Operation) actor.Producer {
+	switch op.GetKind() {
+	case clientwire.Kind_KIND_PAY:
+		return payments.NewPayer(u.w.payments, op.GetId())
+	case clientwire.Kind_KIND_INVOICE:
+		return payments.NewPayee(u.w.payments, op.GetId())
+	default:
+		return carrier.New(&u.w.World, op.GetId())
+	}
 }
 
 // ended parks an operation whose carrier stopped before its end. What stops with
@@ -219,6 +242,13 @@ func (u *userClient) call(ctx actor.Context, m call) {
 		reply.id, reply.err = u.begin(ctx, body.op)
 	case cancelOf:
 		reply.id, reply.err = u.cancel(ctx, body.id)
+	case listWanted:
+		if u.w.payments == nil {
+			reply.err = errNoLightning
+			break
+		}
+		ctx.Request(u.w.payments.Ln, payments.ListWanted{Key: m.number})
+		return
 	case lingering:
 		if u.carriers[body.id] != nil {
 			*u.waiting = append(*u.waiting, lingerer{id: body.id, number: m.number, to: ctx.Sender()})
@@ -237,11 +267,31 @@ func (u *userClient) call(ctx actor.Context, m call) {
 	ctx.Respond(reply)
 }
 
-// begin writes an operation and starts it. The error is the store's.
+// begin writes an operation and starts it, unless there is one with its reference, or
+// one that pays the same invoice: then that is it. The error is the store's, or says
+// why the invoice cannot be paid.
 func (u *userClient) begin(ctx actor.Context, op *clientwire.Operation) (uint64, error) {
-	err := u.w.Store.Update(func(tx storage.Tx) error { u.add(tx, op); return nil })
-	if err != nil {
+	known := uint64(0)
+	var refusal error
+	err := u.w.Store.Update(func(tx storage.Tx) error {
+		if name := op.GetReference(); name != "" {
+			known = book.Named(tx, name)
+		}
+		if known == 0 && op.GetKind() == clientwire.Kind_KIND_PAY {
+			known, refusal = u.w.payments.Admit(tx, op)
+		}
+		if known == 0 && refusal == nil {
+			u.add(tx, op)
+		}
+		return refusal
+	})
+	switch {
+	case refusal != nil:
+		return 0, refusal
+	case err != nil:
 		return 0, fmt.Errorf("write operation: %w", err)
+	case known != 0:
+		return known, nil
 	}
 	u.begun(ctx, op)
 	return op.GetId(), nil
@@ -250,6 +300,9 @@ func (u *userClient) begin(ctx actor.Context, op *clientwire.Operation) (uint64,
 func (u *userClient) add(tx storage.Tx, op *clientwire.Operation) {
 	op.State, op.BeganMs = clientwire.State_STATE_PENDING, u.w.nowMs()
 	book.Add(tx, op)
+	if op.GetKind() == clientwire.Kind_KIND_PAY {
+		book.PutPayment(tx, messages.Digest(op.GetPay().GetPaymentHash()), op.GetId())
+	}
 }
 
 func (u *userClient) begun(ctx actor.Context, op *clientwire.Operation) {
@@ -301,7 +354,7 @@ func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
 	switch {
 	case op.GetState() == clientwire.State_STATE_PENDING && u.carriers[id] != nil:
 		switch op.GetKind() {
-		case clientwire.Kind_KIND_SPEND, clientwire.Kind_KIND_WITHDRAW, clientwire.Kind_KIND_FUND:
+		case clientwire.Kind_KIND_SPEND, clientwire.Kind_KIND_WITHDRAW, clientwire.Kind_KIND_FUND, clientwire.Kind_KIND_PAY:
 			ctx.Send(u.carriers[id], carrier.Recall{})
 			return id, nil
 		default:

@@ -160,24 +160,32 @@ type Cause int32
 
 const (
 	Cause_CAUSE_UNKNOWN   Cause = 0
-	Cause_CAUSE_REJECTED  Cause = 1 // by the federation, see code
-	Cause_CAUSE_FUNDS     Cause = 2 // not enough free notes
-	Cause_CAUSE_WORTHLESS Cause = 3 // fees would eat it up
-	Cause_CAUSE_LIMIT     Cause = 4 // too many notes, too high a price
-	Cause_CAUSE_CANCELLED Cause = 5 // by the user
-	Cause_CAUSE_ANSWER    Cause = 6 // the federation's answers make no sense here
+	Cause_CAUSE_REJECTED  Cause = 1  // by the federation, see code
+	Cause_CAUSE_FUNDS     Cause = 2  // not enough free notes
+	Cause_CAUSE_WORTHLESS Cause = 3  // fees would eat it up
+	Cause_CAUSE_LIMIT     Cause = 4  // too many notes, too high a price
+	Cause_CAUSE_CANCELLED Cause = 5  // by the user
+	Cause_CAUSE_ANSWER    Cause = 6  // the federation's answers make no sense here
+	Cause_CAUSE_REFUNDED  Cause = 7  // the payment failed, and the money is back
+	Cause_CAUSE_EXPIRED   Cause = 8  // nobody paid in time, or the invoice is too old to be paid
+	Cause_CAUSE_GATEWAY   Cause = 9  // there is no gateway for it
+	Cause_CAUSE_INVOICE   Cause = 10 // the invoice cannot be paid
 )
 
 // Enum value maps for Cause.
 var (
 	Cause_name = map[int32]string{
-		0: "CAUSE_UNKNOWN",
-		1: "CAUSE_REJECTED",
-		2: "CAUSE_FUNDS",
-		3: "CAUSE_WORTHLESS",
-		4: "CAUSE_LIMIT",
-		5: "CAUSE_CANCELLED",
-		6: "CAUSE_ANSWER",
+		0:  "CAUSE_UNKNOWN",
+		1:  "CAUSE_REJECTED",
+		2:  "CAUSE_FUNDS",
+		3:  "CAUSE_WORTHLESS",
+		4:  "CAUSE_LIMIT",
+		5:  "CAUSE_CANCELLED",
+		6:  "CAUSE_ANSWER",
+		7:  "CAUSE_REFUNDED",
+		8:  "CAUSE_EXPIRED",
+		9:  "CAUSE_GATEWAY",
+		10: "CAUSE_INVOICE",
 	}
 	Cause_value = map[string]int32{
 		"CAUSE_UNKNOWN":   0,
@@ -187,6 +195,10 @@ var (
 		"CAUSE_LIMIT":     4,
 		"CAUSE_CANCELLED": 5,
 		"CAUSE_ANSWER":    6,
+		"CAUSE_REFUNDED":  7,
+		"CAUSE_EXPIRED":   8,
+		"CAUSE_GATEWAY":   9,
+		"CAUSE_INVOICE":   10,
 	}
 )
 
@@ -215,6 +227,112 @@ func (x Cause) Number() protoreflect.EnumNumber {
 // Deprecated: Use Cause.Descriptor instead.
 func (Cause) EnumDescriptor() ([]byte, []int) {
 	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{2}
+}
+
+// How far a payment is. What the step needs is written before it is taken.
+type PayStep int32
+
+const (
+	PayStep_PAY_STEP_PLAN   PayStep = 0 // nothing is chosen, nothing was sent
+	PayStep_PAY_STEP_FUND   PayStep = 1 // the contract, or the offer, is being paid for
+	PayStep_PAY_STEP_WAIT   PayStep = 2 // it is; the preimage is waited for
+	PayStep_PAY_STEP_REFUND PayStep = 3 // the money is being taken back
+)
+
+// Enum value maps for PayStep.
+var (
+	PayStep_name = map[int32]string{
+		0: "PAY_STEP_PLAN",
+		1: "PAY_STEP_FUND",
+		2: "PAY_STEP_WAIT",
+		3: "PAY_STEP_REFUND",
+	}
+	PayStep_value = map[string]int32{
+		"PAY_STEP_PLAN":   0,
+		"PAY_STEP_FUND":   1,
+		"PAY_STEP_WAIT":   2,
+		"PAY_STEP_REFUND": 3,
+	}
+)
+
+func (x PayStep) Enum() *PayStep {
+	p := new(PayStep)
+	*p = x
+	return p
+}
+
+func (x PayStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PayStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_client_clientwire_client_proto_enumTypes[3].Descriptor()
+}
+
+func (PayStep) Type() protoreflect.EnumType {
+	return &file_actors_client_clientwire_client_proto_enumTypes[3]
+}
+
+func (x PayStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PayStep.Descriptor instead.
+func (PayStep) EnumDescriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{3}
+}
+
+// How far a receipt is.
+type InvoiceStep int32
+
+const (
+	InvoiceStep_INVOICE_STEP_PLAN     InvoiceStep = 0 // nothing is chosen
+	InvoiceStep_INVOICE_STEP_REGISTER InvoiceStep = 1 // the gateway is told of the offer; nobody has seen the invoice
+	InvoiceStep_INVOICE_STEP_WAIT     InvoiceStep = 2 // the invoice can be shown
+	InvoiceStep_INVOICE_STEP_CLAIM    InvoiceStep = 3 // it was paid; the money is being taken
+)
+
+// Enum value maps for InvoiceStep.
+var (
+	InvoiceStep_name = map[int32]string{
+		0: "INVOICE_STEP_PLAN",
+		1: "INVOICE_STEP_REGISTER",
+		2: "INVOICE_STEP_WAIT",
+		3: "INVOICE_STEP_CLAIM",
+	}
+	InvoiceStep_value = map[string]int32{
+		"INVOICE_STEP_PLAN":     0,
+		"INVOICE_STEP_REGISTER": 1,
+		"INVOICE_STEP_WAIT":     2,
+		"INVOICE_STEP_CLAIM":    3,
+	}
+)
+
+func (x InvoiceStep) Enum() *InvoiceStep {
+	p := new(InvoiceStep)
+	*p = x
+	return p
+}
+
+func (x InvoiceStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (InvoiceStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_actors_client_clientwire_client_proto_enumTypes[4].Descriptor()
+}
+
+func (InvoiceStep) Type() protoreflect.EnumType {
+	return &file_actors_client_clientwire_client_proto_enumTypes[4]
+}
+
+func (x InvoiceStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use InvoiceStep.Descriptor instead.
+func (InvoiceStep) EnumDescriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{4}
 }
 
 // Who this client is, written once when it joins.
@@ -300,6 +418,8 @@ type Operation struct {
 	Reference     string      `protobuf:"bytes,21,opt,name=reference,proto3" json:"reference,omitempty"` // the name that its beginner gave it, unique if not empty
 	Fund          *Fund       `protobuf:"bytes,22,opt,name=fund,proto3" json:"fund,omitempty"`
 	Redeem        *Redeem     `protobuf:"bytes,23,opt,name=redeem,proto3" json:"redeem,omitempty"`
+	Pay           *Pay        `protobuf:"bytes,24,opt,name=pay,proto3" json:"pay,omitempty"`
+	Invoice       *Invoice    `protobuf:"bytes,25,opt,name=invoice,proto3" json:"invoice,omitempty"`
 	Restore       *Restore    `protobuf:"bytes,40,opt,name=restore,proto3" json:"restore,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -492,6 +612,20 @@ func (x *Operation) GetFund() *Fund {
 func (x *Operation) GetRedeem() *Redeem {
 	if x != nil {
 		return x.Redeem
+	}
+	return nil
+}
+
+func (x *Operation) GetPay() *Pay {
+	if x != nil {
+		return x.Pay
+	}
+	return nil
+}
+
+func (x *Operation) GetInvoice() *Invoice {
+	if x != nil {
+		return x.Invoice
 	}
 	return nil
 }
@@ -799,6 +933,374 @@ func (x *Recovered) GetPosition() uint32 {
 	return 0
 }
 
+// A payment of a Lightning invoice.
+type Pay struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Invoice     string                 `protobuf:"bytes,1,opt,name=invoice,proto3" json:"invoice,omitempty"`                            // BOLT #11
+	MaxFeeMsat  uint64                 `protobuf:"varint,2,opt,name=max_fee_msat,json=maxFeeMsat,proto3" json:"max_fee_msat,omitempty"` // what a gateway may ask for, 0 if there is no limit
+	Gateway     []byte                 `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"`                            // key of the only one that may be asked, empty for any
+	PaymentHash []byte                 `protobuf:"bytes,4,opt,name=payment_hash,json=paymentHash,proto3" json:"payment_hash,omitempty"`
+	Step        PayStep                `protobuf:"varint,5,opt,name=step,proto3,enum=minimint.client.PayStep" json:"step,omitempty"`
+	// What was chosen: a contract with a gateway, or an offer that is bought.
+	Listing        []byte `protobuf:"bytes,6,opt,name=listing,proto3" json:"listing,omitempty"`                     // canonical minimint.lightning.Listing
+	Outgoing       []byte `protobuf:"bytes,7,opt,name=outgoing,proto3" json:"outgoing,omitempty"`                   // canonical minimint.lightning.Outgoing
+	Offer          []byte `protobuf:"bytes,8,opt,name=offer,proto3" json:"offer,omitempty"`                         // canonical minimint.lightning.Offer
+	Announced      bool   `protobuf:"varint,9,opt,name=announced,proto3" json:"announced,omitempty"`                // the offer stands in the federation already
+	KeyIndex       uint32 `protobuf:"varint,10,opt,name=key_index,json=keyIndex,proto3" json:"key_index,omitempty"` // of the contract key that takes the money back
+	GatewayFeeMsat uint64 `protobuf:"varint,11,opt,name=gateway_fee_msat,json=gatewayFeeMsat,proto3" json:"gateway_fee_msat,omitempty"`
+	Fund           uint64 `protobuf:"varint,12,opt,name=fund,proto3" json:"fund,omitempty"`         // operation that pays
+	Refund         uint64 `protobuf:"varint,13,opt,name=refund,proto3" json:"refund,omitempty"`     // operation that takes the money back
+	Forfeit        []byte `protobuf:"bytes,14,opt,name=forfeit,proto3" json:"forfeit,omitempty"`    // the gateway's signature that gives it up
+	Reason         string `protobuf:"bytes,15,opt,name=reason,proto3" json:"reason,omitempty"`      // why it was not paid
+	Preimage       []byte `protobuf:"bytes,16,opt,name=preimage,proto3" json:"preimage,omitempty"`  // proof of payment
+	Expiry         uint32 `protobuf:"varint,17,opt,name=expiry,proto3" json:"expiry,omitempty"`     // agreed height from which the money can be taken back in any case
+	Previous       uint64 `protobuf:"varint,18,opt,name=previous,proto3" json:"previous,omitempty"` // operation that tried to pay the same invoice before, 0 if none
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Pay) Reset() {
+	*x = Pay{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pay) ProtoMessage() {}
+
+func (x *Pay) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pay.ProtoReflect.Descriptor instead.
+func (*Pay) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Pay) GetInvoice() string {
+	if x != nil {
+		return x.Invoice
+	}
+	return ""
+}
+
+func (x *Pay) GetMaxFeeMsat() uint64 {
+	if x != nil {
+		return x.MaxFeeMsat
+	}
+	return 0
+}
+
+func (x *Pay) GetGateway() []byte {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+func (x *Pay) GetPaymentHash() []byte {
+	if x != nil {
+		return x.PaymentHash
+	}
+	return nil
+}
+
+func (x *Pay) GetStep() PayStep {
+	if x != nil {
+		return x.Step
+	}
+	return PayStep_PAY_STEP_PLAN
+}
+
+func (x *Pay) GetListing() []byte {
+	if x != nil {
+		return x.Listing
+	}
+	return nil
+}
+
+func (x *Pay) GetOutgoing() []byte {
+	if x != nil {
+		return x.Outgoing
+	}
+	return nil
+}
+
+func (x *Pay) GetOffer() []byte {
+	if x != nil {
+		return x.Offer
+	}
+	return nil
+}
+
+func (x *Pay) GetAnnounced() bool {
+	if x != nil {
+		return x.Announced
+	}
+	return false
+}
+
+func (x *Pay) GetKeyIndex() uint32 {
+	if x != nil {
+		return x.KeyIndex
+	}
+	return 0
+}
+
+func (x *Pay) GetGatewayFeeMsat() uint64 {
+	if x != nil {
+		return x.GatewayFeeMsat
+	}
+	return 0
+}
+
+func (x *Pay) GetFund() uint64 {
+	if x != nil {
+		return x.Fund
+	}
+	return 0
+}
+
+func (x *Pay) GetRefund() uint64 {
+	if x != nil {
+		return x.Refund
+	}
+	return 0
+}
+
+func (x *Pay) GetForfeit() []byte {
+	if x != nil {
+		return x.Forfeit
+	}
+	return nil
+}
+
+func (x *Pay) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Pay) GetPreimage() []byte {
+	if x != nil {
+		return x.Preimage
+	}
+	return nil
+}
+
+func (x *Pay) GetExpiry() uint32 {
+	if x != nil {
+		return x.Expiry
+	}
+	return 0
+}
+
+func (x *Pay) GetPrevious() uint64 {
+	if x != nil {
+		return x.Previous
+	}
+	return 0
+}
+
+// An own Lightning invoice.
+type Invoice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Description   string                 `protobuf:"bytes,1,opt,name=description,proto3" json:"description,omitempty"`
+	LifeS         uint32                 `protobuf:"varint,2,opt,name=life_s,json=lifeS,proto3" json:"life_s,omitempty"`
+	Gateway       []byte                 `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"` // key of the only one that may be asked, empty for any
+	Step          InvoiceStep            `protobuf:"varint,4,opt,name=step,proto3,enum=minimint.client.InvoiceStep" json:"step,omitempty"`
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"` // BOLT #11
+	PaymentHash   []byte                 `protobuf:"bytes,6,opt,name=payment_hash,json=paymentHash,proto3" json:"payment_hash,omitempty"`
+	Preimage      []byte                 `protobuf:"bytes,7,opt,name=preimage,proto3" json:"preimage,omitempty"`
+	Listing       []byte                 `protobuf:"bytes,8,opt,name=listing,proto3" json:"listing,omitempty"`                     // canonical minimint.lightning.Listing of the gateway
+	Offer         []byte                 `protobuf:"bytes,9,opt,name=offer,proto3" json:"offer,omitempty"`                         // canonical minimint.lightning.Offer
+	KeyIndex      uint32                 `protobuf:"varint,10,opt,name=key_index,json=keyIndex,proto3" json:"key_index,omitempty"` // of the contract key that claims
+	Claim         uint64                 `protobuf:"varint,11,opt,name=claim,proto3" json:"claim,omitempty"`                       // operation that takes the money
+	Refused       [][]byte               `protobuf:"bytes,12,rep,name=refused,proto3" json:"refused,omitempty"`                    // keys of gateways that would not have it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invoice) Reset() {
+	*x = Invoice{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invoice) ProtoMessage() {}
+
+func (x *Invoice) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invoice.ProtoReflect.Descriptor instead.
+func (*Invoice) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Invoice) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Invoice) GetLifeS() uint32 {
+	if x != nil {
+		return x.LifeS
+	}
+	return 0
+}
+
+func (x *Invoice) GetGateway() []byte {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+func (x *Invoice) GetStep() InvoiceStep {
+	if x != nil {
+		return x.Step
+	}
+	return InvoiceStep_INVOICE_STEP_PLAN
+}
+
+func (x *Invoice) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Invoice) GetPaymentHash() []byte {
+	if x != nil {
+		return x.PaymentHash
+	}
+	return nil
+}
+
+func (x *Invoice) GetPreimage() []byte {
+	if x != nil {
+		return x.Preimage
+	}
+	return nil
+}
+
+func (x *Invoice) GetListing() []byte {
+	if x != nil {
+		return x.Listing
+	}
+	return nil
+}
+
+func (x *Invoice) GetOffer() []byte {
+	if x != nil {
+		return x.Offer
+	}
+	return nil
+}
+
+func (x *Invoice) GetKeyIndex() uint32 {
+	if x != nil {
+		return x.KeyIndex
+	}
+	return 0
+}
+
+func (x *Invoice) GetClaim() uint64 {
+	if x != nil {
+		return x.Claim
+	}
+	return 0
+}
+
+func (x *Invoice) GetRefused() [][]byte {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+// What became of payments through one gateway.
+type Experience struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Paid          uint64                 `protobuf:"varint,1,opt,name=paid,proto3" json:"paid,omitempty"`
+	Failed        uint64                 `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Experience) Reset() {
+	*x = Experience{}
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Experience) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Experience) ProtoMessage() {}
+
+func (x *Experience) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Experience.ProtoReflect.Descriptor instead.
+func (*Experience) Descriptor() ([]byte, []int) {
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Experience) GetPaid() uint64 {
+	if x != nil {
+		return x.Paid
+	}
+	return 0
+}
+
+func (x *Experience) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
 // One transaction that carries an operation out.
 type Attempt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -815,7 +1317,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +1329,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[7]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +1342,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{7}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Attempt) GetTransaction() []byte {
@@ -907,7 +1409,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1421,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[8]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1434,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{8}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Note) GetTier() uint32 {
@@ -989,7 +1491,7 @@ type OpenNote struct {
 
 func (x *OpenNote) Reset() {
 	*x = OpenNote{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1001,7 +1503,7 @@ func (x *OpenNote) String() string {
 func (*OpenNote) ProtoMessage() {}
 
 func (x *OpenNote) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[9]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1516,7 @@ func (x *OpenNote) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenNote.ProtoReflect.Descriptor instead.
 func (*OpenNote) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{9}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *OpenNote) GetTier() uint32 {
@@ -1049,7 +1551,7 @@ type Notes struct {
 
 func (x *Notes) Reset() {
 	*x = Notes{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1563,7 @@ func (x *Notes) String() string {
 func (*Notes) ProtoMessage() {}
 
 func (x *Notes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[10]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1576,7 @@ func (x *Notes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notes.ProtoReflect.Descriptor instead.
 func (*Notes) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{10}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Notes) GetFederation() []byte {
@@ -1104,7 +1606,7 @@ type Withdrawal struct {
 
 func (x *Withdrawal) Reset() {
 	*x = Withdrawal{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1618,7 @@ func (x *Withdrawal) String() string {
 func (*Withdrawal) ProtoMessage() {}
 
 func (x *Withdrawal) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[11]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1631,7 @@ func (x *Withdrawal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Withdrawal.ProtoReflect.Descriptor instead.
 func (*Withdrawal) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{11}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Withdrawal) GetAddress() string {
@@ -1178,7 +1680,7 @@ type Deposit struct {
 
 func (x *Deposit) Reset() {
 	*x = Deposit{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[12]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1692,7 @@ func (x *Deposit) String() string {
 func (*Deposit) ProtoMessage() {}
 
 func (x *Deposit) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[12]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1705,7 @@ func (x *Deposit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deposit.ProtoReflect.Descriptor instead.
 func (*Deposit) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{12}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Deposit) GetAddress() string {
@@ -1240,7 +1742,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[13]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1252,7 +1754,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_client_clientwire_client_proto_msgTypes[13]
+	mi := &file_actors_client_clientwire_client_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1265,7 +1767,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{13}
+	return file_actors_client_clientwire_client_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Claim) GetProof() []byte {
@@ -1313,7 +1815,7 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\n" +
 	"federation\x18\x01 \x01(\fR\n" +
 	"federation\x12\x14\n" +
-	"\x05words\x18\x02 \x01(\tR\x05words\"\xef\x06\n" +
+	"\x05words\x18\x02 \x01(\tR\x05words\"\xcb\a\n" +
 	"\tOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.minimint.client.KindR\x04kind\x12,\n" +
@@ -1341,7 +1843,9 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\x05cause\x18\x14 \x01(\x0e2\x16.minimint.client.CauseR\x05cause\x12\x1c\n" +
 	"\treference\x18\x15 \x01(\tR\treference\x12)\n" +
 	"\x04fund\x18\x16 \x01(\v2\x15.minimint.client.FundR\x04fund\x12/\n" +
-	"\x06redeem\x18\x17 \x01(\v2\x17.minimint.client.RedeemR\x06redeem\x122\n" +
+	"\x06redeem\x18\x17 \x01(\v2\x17.minimint.client.RedeemR\x06redeem\x12&\n" +
+	"\x03pay\x18\x18 \x01(\v2\x14.minimint.client.PayR\x03pay\x122\n" +
+	"\ainvoice\x18\x19 \x01(\v2\x18.minimint.client.InvoiceR\ainvoice\x122\n" +
 	"\arestore\x18( \x01(\v2\x18.minimint.client.RestoreR\arestore\"8\n" +
 	"\x04Fund\x120\n" +
 	"\aoutputs\x18\x01 \x03(\v2\x16.minimint.client.PieceR\aoutputs\"<\n" +
@@ -1363,7 +1867,46 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\x05entry\x18\x01 \x01(\x04R\x05entry\x12\x12\n" +
 	"\x04tier\x18\x02 \x01(\rR\x04tier\x12\x14\n" +
 	"\x05tweak\x18\x03 \x01(\fR\x05tweak\x12\x1a\n" +
-	"\bposition\x18\x04 \x01(\rR\bposition\"\xb7\x01\n" +
+	"\bposition\x18\x04 \x01(\rR\bposition\"\x8b\x04\n" +
+	"\x03Pay\x12\x18\n" +
+	"\ainvoice\x18\x01 \x01(\tR\ainvoice\x12 \n" +
+	"\fmax_fee_msat\x18\x02 \x01(\x04R\n" +
+	"maxFeeMsat\x12\x18\n" +
+	"\agateway\x18\x03 \x01(\fR\agateway\x12!\n" +
+	"\fpayment_hash\x18\x04 \x01(\fR\vpaymentHash\x12,\n" +
+	"\x04step\x18\x05 \x01(\x0e2\x18.minimint.client.PayStepR\x04step\x12\x18\n" +
+	"\alisting\x18\x06 \x01(\fR\alisting\x12\x1a\n" +
+	"\boutgoing\x18\a \x01(\fR\boutgoing\x12\x14\n" +
+	"\x05offer\x18\b \x01(\fR\x05offer\x12\x1c\n" +
+	"\tannounced\x18\t \x01(\bR\tannounced\x12\x1b\n" +
+	"\tkey_index\x18\n" +
+	" \x01(\rR\bkeyIndex\x12(\n" +
+	"\x10gateway_fee_msat\x18\v \x01(\x04R\x0egatewayFeeMsat\x12\x12\n" +
+	"\x04fund\x18\f \x01(\x04R\x04fund\x12\x16\n" +
+	"\x06refund\x18\r \x01(\x04R\x06refund\x12\x18\n" +
+	"\aforfeit\x18\x0e \x01(\fR\aforfeit\x12\x16\n" +
+	"\x06reason\x18\x0f \x01(\tR\x06reason\x12\x1a\n" +
+	"\bpreimage\x18\x10 \x01(\fR\bpreimage\x12\x16\n" +
+	"\x06expiry\x18\x11 \x01(\rR\x06expiry\x12\x1a\n" +
+	"\bprevious\x18\x12 \x01(\x04R\bprevious\"\xde\x02\n" +
+	"\aInvoice\x12 \n" +
+	"\vdescription\x18\x01 \x01(\tR\vdescription\x12\x15\n" +
+	"\x06life_s\x18\x02 \x01(\rR\x05lifeS\x12\x18\n" +
+	"\agateway\x18\x03 \x01(\fR\agateway\x120\n" +
+	"\x04step\x18\x04 \x01(\x0e2\x1c.minimint.client.InvoiceStepR\x04step\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12!\n" +
+	"\fpayment_hash\x18\x06 \x01(\fR\vpaymentHash\x12\x1a\n" +
+	"\bpreimage\x18\a \x01(\fR\bpreimage\x12\x18\n" +
+	"\alisting\x18\b \x01(\fR\alisting\x12\x14\n" +
+	"\x05offer\x18\t \x01(\fR\x05offer\x12\x1b\n" +
+	"\tkey_index\x18\n" +
+	" \x01(\rR\bkeyIndex\x12\x14\n" +
+	"\x05claim\x18\v \x01(\x04R\x05claim\x12\x18\n" +
+	"\arefused\x18\f \x03(\fR\arefused\"8\n" +
+	"\n" +
+	"Experience\x12\x12\n" +
+	"\x04paid\x18\x01 \x01(\x04R\x04paid\x12\x16\n" +
+	"\x06failed\x18\x02 \x01(\x04R\x06failed\"\xb7\x01\n" +
 	"\aAttempt\x12 \n" +
 	"\vtransaction\x18\x01 \x01(\fR\vtransaction\x12\x14\n" +
 	"\x05tweak\x18\x02 \x01(\fR\x05tweak\x12\x16\n" +
@@ -1430,7 +1973,7 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\rSTATE_PENDING\x10\x01\x12\x0e\n" +
 	"\n" +
 	"STATE_DONE\x10\x02\x12\x10\n" +
-	"\fSTATE_FAILED\x10\x03*\x8c\x01\n" +
+	"\fSTATE_FAILED\x10\x03*\xd9\x01\n" +
 	"\x05Cause\x12\x11\n" +
 	"\rCAUSE_UNKNOWN\x10\x00\x12\x12\n" +
 	"\x0eCAUSE_REJECTED\x10\x01\x12\x0f\n" +
@@ -1438,7 +1981,22 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\x0fCAUSE_WORTHLESS\x10\x03\x12\x0f\n" +
 	"\vCAUSE_LIMIT\x10\x04\x12\x13\n" +
 	"\x0fCAUSE_CANCELLED\x10\x05\x12\x10\n" +
-	"\fCAUSE_ANSWER\x10\x06B#Z!minimint/actors/client/clientwireb\x06proto3"
+	"\fCAUSE_ANSWER\x10\x06\x12\x12\n" +
+	"\x0eCAUSE_REFUNDED\x10\a\x12\x11\n" +
+	"\rCAUSE_EXPIRED\x10\b\x12\x11\n" +
+	"\rCAUSE_GATEWAY\x10\t\x12\x11\n" +
+	"\rCAUSE_INVOICE\x10\n" +
+	"*W\n" +
+	"\aPayStep\x12\x11\n" +
+	"\rPAY_STEP_PLAN\x10\x00\x12\x11\n" +
+	"\rPAY_STEP_FUND\x10\x01\x12\x11\n" +
+	"\rPAY_STEP_WAIT\x10\x02\x12\x13\n" +
+	"\x0fPAY_STEP_REFUND\x10\x03*n\n" +
+	"\vInvoiceStep\x12\x15\n" +
+	"\x11INVOICE_STEP_PLAN\x10\x00\x12\x19\n" +
+	"\x15INVOICE_STEP_REGISTER\x10\x01\x12\x15\n" +
+	"\x11INVOICE_STEP_WAIT\x10\x02\x12\x16\n" +
+	"\x12INVOICE_STEP_CLAIM\x10\x03B#Z!minimint/actors/client/clientwireb\x06proto3"
 
 var (
 	file_actors_client_clientwire_client_proto_rawDescOnce sync.Once
@@ -1452,46 +2010,55 @@ func file_actors_client_clientwire_client_proto_rawDescGZIP() []byte {
 	return file_actors_client_clientwire_client_proto_rawDescData
 }
 
-var file_actors_client_clientwire_client_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_actors_client_clientwire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_actors_client_clientwire_client_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_actors_client_clientwire_client_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_actors_client_clientwire_client_proto_goTypes = []any{
 	(Kind)(0),          // 0: minimint.client.Kind
 	(State)(0),         // 1: minimint.client.State
 	(Cause)(0),         // 2: minimint.client.Cause
-	(*Membership)(nil), // 3: minimint.client.Membership
-	(*Operation)(nil),  // 4: minimint.client.Operation
-	(*Fund)(nil),       // 5: minimint.client.Fund
-	(*Piece)(nil),      // 6: minimint.client.Piece
-	(*Redeem)(nil),     // 7: minimint.client.Redeem
-	(*Restore)(nil),    // 8: minimint.client.Restore
-	(*Recovered)(nil),  // 9: minimint.client.Recovered
-	(*Attempt)(nil),    // 10: minimint.client.Attempt
-	(*Note)(nil),       // 11: minimint.client.Note
-	(*OpenNote)(nil),   // 12: minimint.client.OpenNote
-	(*Notes)(nil),      // 13: minimint.client.Notes
-	(*Withdrawal)(nil), // 14: minimint.client.Withdrawal
-	(*Deposit)(nil),    // 15: minimint.client.Deposit
-	(*Claim)(nil),      // 16: minimint.client.Claim
+	(PayStep)(0),       // 3: minimint.client.PayStep
+	(InvoiceStep)(0),   // 4: minimint.client.InvoiceStep
+	(*Membership)(nil), // 5: minimint.client.Membership
+	(*Operation)(nil),  // 6: minimint.client.Operation
+	(*Fund)(nil),       // 7: minimint.client.Fund
+	(*Piece)(nil),      // 8: minimint.client.Piece
+	(*Redeem)(nil),     // 9: minimint.client.Redeem
+	(*Restore)(nil),    // 10: minimint.client.Restore
+	(*Recovered)(nil),  // 11: minimint.client.Recovered
+	(*Pay)(nil),        // 12: minimint.client.Pay
+	(*Invoice)(nil),    // 13: minimint.client.Invoice
+	(*Experience)(nil), // 14: minimint.client.Experience
+	(*Attempt)(nil),    // 15: minimint.client.Attempt
+	(*Note)(nil),       // 16: minimint.client.Note
+	(*OpenNote)(nil),   // 17: minimint.client.OpenNote
+	(*Notes)(nil),      // 18: minimint.client.Notes
+	(*Withdrawal)(nil), // 19: minimint.client.Withdrawal
+	(*Deposit)(nil),    // 20: minimint.client.Deposit
+	(*Claim)(nil),      // 21: minimint.client.Claim
 }
 var file_actors_client_clientwire_client_proto_depIdxs = []int32{
 	0,  // 0: minimint.client.Operation.kind:type_name -> minimint.client.Kind
 	1,  // 1: minimint.client.Operation.state:type_name -> minimint.client.State
-	10, // 2: minimint.client.Operation.attempts:type_name -> minimint.client.Attempt
-	13, // 3: minimint.client.Operation.notes:type_name -> minimint.client.Notes
-	14, // 4: minimint.client.Operation.withdrawal:type_name -> minimint.client.Withdrawal
-	15, // 5: minimint.client.Operation.deposit:type_name -> minimint.client.Deposit
-	16, // 6: minimint.client.Operation.claim:type_name -> minimint.client.Claim
+	15, // 2: minimint.client.Operation.attempts:type_name -> minimint.client.Attempt
+	18, // 3: minimint.client.Operation.notes:type_name -> minimint.client.Notes
+	19, // 4: minimint.client.Operation.withdrawal:type_name -> minimint.client.Withdrawal
+	20, // 5: minimint.client.Operation.deposit:type_name -> minimint.client.Deposit
+	21, // 6: minimint.client.Operation.claim:type_name -> minimint.client.Claim
 	2,  // 7: minimint.client.Operation.cause:type_name -> minimint.client.Cause
-	5,  // 8: minimint.client.Operation.fund:type_name -> minimint.client.Fund
-	7,  // 9: minimint.client.Operation.redeem:type_name -> minimint.client.Redeem
-	8,  // 10: minimint.client.Operation.restore:type_name -> minimint.client.Restore
-	6,  // 11: minimint.client.Fund.outputs:type_name -> minimint.client.Piece
-	12, // 12: minimint.client.Notes.notes:type_name -> minimint.client.OpenNote
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	7,  // 8: minimint.client.Operation.fund:type_name -> minimint.client.Fund
+	9,  // 9: minimint.client.Operation.redeem:type_name -> minimint.client.Redeem
+	12, // 10: minimint.client.Operation.pay:type_name -> minimint.client.Pay
+	13, // 11: minimint.client.Operation.invoice:type_name -> minimint.client.Invoice
+	10, // 12: minimint.client.Operation.restore:type_name -> minimint.client.Restore
+	8,  // 13: minimint.client.Fund.outputs:type_name -> minimint.client.Piece
+	3,  // 14: minimint.client.Pay.step:type_name -> minimint.client.PayStep
+	4,  // 15: minimint.client.Invoice.step:type_name -> minimint.client.InvoiceStep
+	17, // 16: minimint.client.Notes.notes:type_name -> minimint.client.OpenNote
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_actors_client_clientwire_client_proto_init() }
@@ -1504,8 +2071,8 @@ func file_actors_client_clientwire_client_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_client_clientwire_client_proto_rawDesc), len(file_actors_client_clientwire_client_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   14,
+			NumEnums:      5,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -12,8 +12,12 @@ import (
 	"minimint/messages"
 )
 
-// MaxReference bounds a reference in bytes.
-const MaxReference = 200
+// MaxReference bounds a reference in bytes. Those that begin with Own are given by the
+// client itself, to operations with a parent.
+const (
+	MaxReference = 200
+	Own          = "op/"
+)
 
 // Begin begins an operation. Its reference names it to whoever begins it and must
 // not be empty; if there is an operation with this reference already, that is the
