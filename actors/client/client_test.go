@@ -12,6 +12,7 @@ import (
 	"minimint/actors/client/clienttest"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
+	"minimint/actors/module/lightning"
 	"minimint/messages"
 	"minimint/storage"
 	"minimint/storage/memory"
@@ -27,6 +28,7 @@ var (
 func deal(tiers uint32) *clienttest.Federation {
 	return clienttest.New(clienttest.Config{
 		Members: 4, Tiers: tiers, SpendFee: 3, IssueFee: 2, PegInFee: 1000, PegOutFee: 2000, FinalityDelay: 2,
+		Lightning: lightning.Fees{Contract: 20, Claim: 10, Offer: 30, Listing: 100},
 	}, 1)
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,8 @@ type Rig struct {
 	system *actor.ActorSystem
 	spawn  *spawn.System
 	clock  *actor.PID
+	// Gateways are those that clients reach.
+	Gateways *Gateways
 
 	beats atomic.Int64
 
@@ -32,6 +35,9 @@ type Rig struct {
 	closed bool
 	cancel func()
 }
+
+// Now is the time that the clock shows, always.
+var Now = time.Unix(1_700_000_000, 0)
 
 // hurry is how long a tick takes, whatever its subscriber asked for.
 const hurry = 5 * time.Millisecond
@@ -44,6 +50,7 @@ func NewRig() *Rig {
 	}
 	log := slog.New(slog.NewTextHandler(out, nil))
 	r := &Rig{}
+	r.Gateways = newGateways(r)
 	r.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
 	r.spawn = spawn.New(spawn.Config{Timer: timer{}, Rand: rand.Reader, Exit: func(string, any) {}, Log: log, Middleware: []actor.ReceiverMiddleware{passFence}})
 	r.clock = r.system.Root.Spawn(r.spawn.RootProps(spawn.StopOnly(), func() actor.Actor { return &hurriedClock{behind: map[string]bool{}} }))
@@ -59,7 +66,7 @@ func (r *Rig) beat() {
 		return
 	}
 	r.beats.Add(1)
-	r.system.Root.Send(r.clock, &timing.Tick{Now: time.Unix(1_700_000_000, 0)})
+	r.system.Root.Send(r.clock, &timing.Tick{Now: Now})
 	r.cancel = clock.Timer{}.After(hurry, r.beat)
 }
 
@@ -79,8 +86,8 @@ func (r *Rig) Close() {
 func (r *Rig) Config(f *Federation, store storage.Store) client.Config {
 	return client.Config{
 		System: r.system, Spawn: r.spawn, Clock: r.clock, Store: store, Connector: f.connector(r),
-		Blocks: func(*chaincfg.Params) (client.Blocks, error) { return f.Chain.Node(), nil },
-		Rand:   rand.Reader, Log: r.system.Logger(), Linger: 4000, // until all members have answered
+		Blocks:   func(*chaincfg.Params) (client.Blocks, error) { return f.Chain.Node(), nil },
+		Gateways: r.Gateways, Rand: rand.Reader, Log: r.system.Logger(), Linger: 4000, // until all members have answered
 	}
 }
 
@@ -164,4 +171,11 @@ func (c *hurriedClock) tick(ctx actor.Context, m *timing.Tick) {
 func (c *hurriedClock) fence(ctx actor.Context, pid *actor.PID) {
 	c.behind[pid.Id] = true
 	ctx.Send(pid, fence{ctx.Self()})
+}
+
+// Wait waits for a few beats of the clock.
+func (r *Rig) Wait() {
+	for until := r.Beats() + 2; r.Beats() < until; {
+		runtime.Gosched()
+	}
 }
