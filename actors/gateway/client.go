@@ -1,0 +1,285 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/client/clientwire"
+	"minimint/actors/client/orders"
+	"minimint/actors/gateway/lnnode"
+	"minimint/actors/module/lightning"
+	"minimint/actors/module/lightning/terms"
+	"minimint/actors/spawn"
+	"minimint/messages"
+	"minimint/messages/timing"
+)
+
+// gatewayClient is the actor between a gateway and its client in one federation: it
+// gives orders for payers and buyers, follows the agreed height, and keeps the gateway
+// listed.
+//
+//	accepts  lookFor, order, recall from payers and buyers; nodeNow, adjusted from
+//	         LnGateway; Begun, Ended and Answer of package orders; timing.Tick
+//	sends    looked, ended; heightNow to LnGateway; orders through its Purse
+//
+// It remembers nothing that matters: whoever waits asks again.
+type gatewayClient struct {
+	w    *world
+	seat *seat
+
+	height  uint32
+	lists   orders.Answer // newest answer to "gateways"
+	listed  *terms.Listing
+	node    lnnode.Info // zero until it is known
+	pending []*errand
+	looks   []lookup
+	ticks   int
+	listing listing
+}
+
+// What payers and buyers ask of it.
+type (
+	// lookFor asks for a contract's status; with known set for the next one that is
+	// another. The answer is looked.
+	lookFor struct {
+		contract terms.ID
+		known    *orders.Answer
+	}
+	looked struct {
+		contract terms.ID
+		height   uint32
+		status   lightning.Status // its State is 0 if there is no such contract
+		raw      orders.Answer
+		err      error // the federation's answer makes no sense
+	}
+	// order begins an operation unless one of its reference was begun; the answer is
+	// ended, when it is over.
+	order struct{ op *clientwire.Operation }
+	ended struct {
+		reference string
+		op        *clientwire.Operation
+		err       error // it could not be begun
+	}
+	// recall turns an operation round, if that is still possible.
+	recall struct{ reference string }
+)
+
+// heightNow tells LnGateway a federation's height.
+type heightNow struct {
+	id     messages.FederationID
+	height uint32
+}
+
+// errand is an order that is not over.
+type errand struct {
+	op     *clientwire.Operation
+	id     uint64 // 0 until it is begun
+	whom   []*actor.PID
+	since  int // tick of the last message about it
+	recall bool
+}
+
+// lookup is a question about a contract.
+type lookup struct {
+	key  string
+	who  *actor.PID
+	what terms.ID
+}
+
+// Rhythm of a GatewayClient, in ticks.
+const (
+	clientTick = time.Second
+	againTicks = 15 // until an order is given again that has no answer
+)
+
+const listsKey = "gateways"
+
+func newGatewayClient(w *world, s *seat) actor.Producer {
+	return func() actor.Actor { return &gatewayClient{w: w, seat: s} }
+}
+
+// Receive implements actor.Actor.
+func (g *gatewayClient) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		ctx.Send(g.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: clientTick})
+		g.askLists(ctx)
+	case *timing.Tick:
+		g.tick(ctx)
+	case lookFor:
+		g.look(ctx, m)
+	case order:
+		g.begin(ctx, m.op)
+	case recall:
+		g.recall(ctx, m.reference)
+	case nodeNow:
+		g.node = m.info
+		g.list(ctx)
+	case adjusted:
+		g.list(ctx)
+	case orders.Begun:
+		g.begun(ctx, m)
+	case orders.Ended:
+		g.ended(ctx, m)
+	case orders.Answer:
+		g.answer(ctx, m)
+	}
+}
+
+func (g *gatewayClient) tell(ctx actor.Context, order any) { g.seat.Purse.Tell(ctx.Self(), order) }
+
+func (g *gatewayClient) tick(ctx actor.Context) {
+	g.ticks++
+	for _, e := range g.pending {
+		if g.ticks-e.since >= againTicks {
+			g.push(ctx, e)
+		}
+	}
+	if g.ticks%againTicks == 0 {
+		g.askLists(ctx) // it may have been lost
+	}
+	g.list(ctx)
+}
+
+// push gives an order again, or asks again for its end.
+func (g *gatewayClient) push(ctx actor.Context, e *errand) {
+	e.since = g.ticks
+	if e.id == 0 {
+		g.tell(ctx, orders.Begin{Op: e.op})
+	} else {
+		g.tell(ctx, orders.Follow{ID: e.id})
+	}
+}
+
+// begin gives an order for whoever asks, once.
+func (g *gatewayClient) begin(ctx actor.Context, op *clientwire.Operation) {
+	e := g.errand(op.GetReference())
+	if e == nil {
+		e = &errand{op: op}
+		g.pending = append(g.pending, e)
+		g.push(ctx, e)
+	}
+	if who := ctx.Sender(); who != nil && !slices.ContainsFunc(e.whom, who.Equal) {
+		e.whom = append(e.whom, who)
+	}
+}
+
+func (g *gatewayClient) errand(reference string) *errand {
+	for _, e := range g.pending {
+		if e.op.GetReference() == reference {
+			return e
+		}
+	}
+	return nil
+}
+
+// recall turns an order round that is begun; one that is not is not known to exist.
+func (g *gatewayClient) recall(ctx actor.Context, reference string) {
+	e := g.errand(reference)
+	if e == nil {
+		return // whoever wants it recalled gives it again
+	}
+	e.recall = true
+	if e.id != 0 {
+		g.tell(ctx, orders.Recall{ID: e.id})
+	}
+}
+
+func (g *gatewayClient) begun(ctx actor.Context, m orders.Begun) {
+	e := g.errand(m.Reference)
+	switch {
+	case e == nil:
+	case m.Err != nil:
+		// It may be a store that fails for a moment; whoever waits decides.
+		g.over(ctx, e, ended{reference: m.Reference, err: m.Err})
+	case e.id == 0:
+		e.id = m.ID
+		g.push(ctx, e)
+		if e.recall {
+			g.tell(ctx, orders.Recall{ID: e.id})
+		}
+	}
+}
+
+func (g *gatewayClient) ended(ctx actor.Context, m orders.Ended) {
+	at := slices.IndexFunc(g.pending, func(e *errand) bool { return e.id == m.ID && m.ID != 0 })
+	switch {
+	case at < 0:
+	case m.Parked || m.Op == nil:
+		g.w.Log.Error("an operation of the gateway's client has stopped", slog.Uint64("operation", m.ID))
+	default:
+		g.over(ctx, g.pending[at], ended{reference: m.Op.GetReference(), op: m.Op})
+	}
+}
+
+// over tells all who wait.
+func (g *gatewayClient) over(ctx actor.Context, e *errand, m ended) {
+	g.pending = slices.DeleteFunc(g.pending, func(o *errand) bool { return o == e })
+	for _, who := range e.whom {
+		ctx.Request(who, m)
+	}
+	if e == g.listing.errand {
+		g.announced(m)
+	}
+}
+
+// look asks the federation for a contract.
+func (g *gatewayClient) look(ctx actor.Context, m lookFor) {
+	l := lookup{key: ctx.Sender().GetId() + "/" + hex.EncodeToString(m.contract[:]), who: ctx.Sender(), what: m.contract}
+	g.looks = append(slices.DeleteFunc(g.looks, func(o lookup) bool { return o.key == l.key }), l)
+	ask := orders.Ask{Key: l.key, Module: lightning.Kind, Method: "contract", Body: lightning.ContractRequest(m.contract)}
+	if m.known != nil {
+		ask.Known, ask.Keep = *m.known, true
+	}
+	g.tell(ctx, ask)
+}
+
+func (g *gatewayClient) answer(ctx actor.Context, m orders.Answer) {
+	if m.Key == listsKey {
+		g.lists = m
+		g.readLists(ctx)
+		return
+	}
+	at := slices.IndexFunc(g.looks, func(l lookup) bool { return l.key == m.Key })
+	if at < 0 {
+		return
+	}
+	l := g.looks[at]
+	g.looks = slices.Delete(g.looks, at, at+1)
+	out := looked{contract: l.what, height: g.height, raw: m}
+	if m.Code == 0 {
+		out.status, out.err = lightning.ReadStatus(g.seat.id, l.what, []byte(m.Body))
+	}
+	ctx.Request(l.who, out)
+}
+
+// askLists asks for the next list of gateways, with the height.
+func (g *gatewayClient) askLists(ctx actor.Context) {
+	g.tell(ctx, orders.Ask{Key: listsKey, Module: lightning.Kind, Method: "gateways", Known: g.lists, Keep: true})
+}
+
+func (g *gatewayClient) readLists(ctx actor.Context) {
+	height, all, err := lightning.ReadGateways(g.seat.id, []byte(g.lists.Body))
+	if g.lists.Code != 0 || err != nil {
+		g.w.Log.Warn("list of gateways", slog.Any("error", err), slog.String("text", g.lists.Text))
+		return // asked again at a tick
+	}
+	g.height, g.listed = height, nil
+	for _, l := range all {
+		if l.Key == g.seat.key() {
+			g.listed = &l.Listing
+		}
+	}
+	ctx.Send(g.w.top, heightNow{id: g.seat.id, height: height})
+	g.askLists(ctx)
+	g.list(ctx)
+}
+
+// spawnClient makes the actor of a federation.
+func (w *world) spawnClient(ctx actor.Context, s *seat) *actor.PID {
+	return ctx.Spawn(w.Spawn.Props(spawn.Restart(pause), newGatewayClient(w, s)))
+}

@@ -1,0 +1,336 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/gateway/deal"
+	"minimint/actors/gateway/ledger"
+	"minimint/actors/gateway/ledger/ledgerwire"
+	"minimint/actors/gateway/lnnode"
+	"minimint/actors/module/lightning/terms"
+	"minimint/actors/spawn"
+	"minimint/messages"
+	"minimint/messages/timing"
+	"minimint/storage"
+)
+
+// lnGateway is the actor at the top.
+type lnGateway struct {
+	w       *world
+	seats   []*seat
+	watcher *actor.PID
+	node    nodeNow
+	heights map[messages.FederationID]uint32
+	// payers and buyers are the actors of payments, by contract and by offer; buying
+	// are the keys of the buyers in the order in which these were made.
+	payers map[terms.ID]*actor.PID
+	buyers map[offerKey]*actor.PID
+	buying []offerKey
+	// waiters wait for the end of payments, in the order in which they came.
+	waiters []waiter
+	now     time.Time
+	joined  *[]Join // outlives an incarnation
+}
+
+// offerKey names a purchase.
+type offerKey struct {
+	federation messages.FederationID
+	hash       messages.Digest
+}
+
+// topTick is how exactly waits end.
+const topTick = 250 * time.Millisecond
+
+// maxPayers bounds the contracts that are looked at at once before anything is agreed.
+const maxPayers = 1024
+
+// What payers and buyers tell LnGateway.
+type (
+	// refused says that a request to pay changed nothing, and why.
+	refused struct {
+		contract  terms.ID
+		rejection *messages.Rejection
+	}
+	// standing says that the record of a contract was written.
+	standing struct{ contract terms.ID }
+	// buy asks for the offer behind a payment hash, on the federation of a virtual
+	// channel, for an outgoing contract. The answer is bought, if there is one ever.
+	buy struct {
+		virtual  uint64
+		hash     messages.Digest
+		contract terms.ID
+		payer    messages.FederationID
+		amount   messages.Amount // of the invoice
+		expiry   uint32          // of the contract
+	}
+	bought struct {
+		preimage *lnnode.Preimage // nil: it will not be bought for this contract
+		reason   string
+	}
+)
+
+// adjusted tells GatewayClients that fees have changed.
+type adjusted struct{}
+
+// New returns the producer of LnGateway.
+func New(cfg Config) actor.Producer {
+	joined := new([]Join)
+	return func() actor.Actor { return &lnGateway{w: &world{Config: cfg}, joined: joined} }
+}
+
+// Receive implements actor.Actor.
+func (l *lnGateway) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		l.start(ctx)
+	case *timing.Tick:
+		l.tick(ctx, m.Now)
+	case Join:
+		*l.joined = append(slices.DeleteFunc(*l.joined, func(j Join) bool { return j.Federation.ID() == m.Federation.ID() }), m)
+		l.join(ctx, m)
+	case Ask:
+		l.ask(ctx, m)
+	case Adjust:
+		ctx.Respond(Adjusted{Number: m.Number, Err: l.adjust(ctx, m)})
+	case nodeNow:
+		l.node = m
+		for _, s := range l.seats {
+			if m.err == nil {
+				ctx.Send(s.client, m)
+			}
+		}
+	case heightNow:
+		l.heights[m.id] = m.height
+	case nodeNews:
+		l.news(ctx)
+	case heldNow:
+		l.held(ctx, m.forwards)
+	case refused:
+		l.answer(ctx, m.contract, refusal(m.rejection))
+	case standing:
+		l.stands(ctx, m.contract)
+	case buy:
+		l.buy(ctx, m)
+	case *spawn.Lost:
+		l.lost(ctx, m)
+	case *actor.Terminated:
+		l.forget(m.Who)
+	}
+}
+
+func (l *lnGateway) start(ctx actor.Context) {
+	l.w.top, l.now = ctx.Self(), l.w.Now
+	l.heights = map[messages.FederationID]uint32{}
+	l.payers, l.buyers = map[terms.ID]*actor.PID{}, map[offerKey]*actor.PID{}
+	l.node.err = errors.New("not asked yet")
+	ctx.Send(l.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: topTick})
+	l.watcher = ctx.Spawn(l.w.Spawn.Props(spawn.Restart(pause), func() actor.Actor { return &watcher{w: l.w} }))
+	for _, j := range *l.joined {
+		l.join(ctx, j)
+	}
+}
+
+// lost serves what a former incarnation failed over: nobody else would answer.
+func (l *lnGateway) lost(ctx actor.Context, m *spawn.Lost) {
+	switch lost := m.Message.(type) {
+	case Ask:
+		ctx.Respond(Told{Number: lost.Number, Reply: refusal(messages.RejectForNow(messages.RejectBusy, "the gateway was interrupted by a bug; ask again"))})
+	case Adjust:
+		ctx.Respond(Adjusted{Number: lost.Number, Err: errInterrupted})
+	}
+}
+
+func (l *lnGateway) seat(id messages.FederationID) *seat {
+	for _, s := range l.seats {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}
+
+// join begins to work in a federation, and goes on with what is open there.
+func (l *lnGateway) join(ctx actor.Context, m Join) {
+	id := m.Federation.ID()
+	if l.seat(id) != nil {
+		return
+	}
+	s, err := newSeat(m)
+	if err != nil {
+		l.w.Log.Error("a federation cannot be served", slog.String("federation", id.String()), slog.Any("error", err))
+		return
+	}
+	l.w.write(func(tx storage.Tx) {
+		if ledger.Federation(tx, id) == nil {
+			ledger.PutFederation(tx, &ledgerwire.Federation{
+				Id:           id[:],
+				SendBaseMsat: uint64(DefaultSend.Base), SendPpm: DefaultSend.PPM,
+				ReceiveBaseMsat: uint64(DefaultReceive.Base), ReceivePpm: DefaultReceive.PPM,
+			})
+		}
+	})
+	s.client = l.w.spawnClient(ctx, s)
+	l.seats = append(l.seats, s)
+	if l.node.err == nil {
+		ctx.Send(s.client, l.node)
+	}
+	var open []ledger.Entry
+	l.w.view(func(r storage.Reader) { open = ledger.Open(r) })
+	for _, e := range open {
+		if bytes.Equal(e.Payment.GetFederation(), id[:]) {
+			l.payer(ctx, s, terms.ID(e.Payment.GetContract()))
+		}
+		if bytes.Equal(e.Purchase.GetFederation(), id[:]) {
+			l.buyer(ctx, s, messages.Digest(e.Purchase.GetOffer().GetPaymentHash()))
+		}
+	}
+	ctx.Send(l.watcher, nodeNews{}) // forwards for it may wait
+}
+
+func (l *lnGateway) adjust(ctx actor.Context, m Adjust) error {
+	s := l.seat(m.Federation)
+	if s == nil {
+		return errors.New("the gateway does not work in this federation")
+	}
+	l.w.write(func(tx storage.Tx) {
+		f := ledger.Federation(tx, s.id)
+		m.Change(f)
+		ledger.PutFederation(tx, f)
+	})
+	ctx.Send(s.client, adjusted{})
+	return nil
+}
+
+// payer returns the actor of an outgoing contract, and makes it if there is none.
+func (l *lnGateway) payer(ctx actor.Context, s *seat, contract terms.ID) *actor.PID {
+	if pid := l.payers[contract]; pid != nil {
+		return pid
+	}
+	pid := ctx.Spawn(l.w.Spawn.Props(spawn.RestartThenStop(3, pause), newPayer(l.w, s, contract)))
+	l.payers[contract] = pid
+	ctx.Watch(pid)
+	return pid
+}
+
+// buyer returns the actor of an offer, and makes it if there is none.
+func (l *lnGateway) buyer(ctx actor.Context, s *seat, hash messages.Digest) *actor.PID {
+	key := offerKey{s.id, hash}
+	if pid := l.buyers[key]; pid != nil {
+		return pid
+	}
+	pid := ctx.Spawn(l.w.Spawn.Props(spawn.RestartThenStop(3, pause), newBuyer(l.w, s, hash)))
+	l.buyers[key] = pid
+	l.buying = append(l.buying, key)
+	ctx.Watch(pid)
+	return pid
+}
+
+// forget takes an actor off the books that has ended, or was stopped by its failures.
+func (l *lnGateway) forget(who *actor.PID) {
+	for k, pid := range l.payers { // at most one, so the order does not matter
+		if pid.Equal(who) {
+			delete(l.payers, k)
+			return
+		}
+	}
+	for k, pid := range l.buyers { // likewise
+		if pid.Equal(who) {
+			delete(l.buyers, k)
+			l.buying = slices.DeleteFunc(l.buying, func(o offerKey) bool { return o == k })
+			return
+		}
+	}
+}
+
+// news has all payers look whose payment may have ended.
+func (l *lnGateway) news(ctx actor.Context) {
+	var open []ledger.Entry
+	l.w.view(func(r storage.Reader) { open = ledger.Open(r) })
+	for _, e := range open {
+		if p := e.Payment; p.GetState() == ledgerwire.PaymentState_PAYMENT_PAYING {
+			if pid := l.payers[terms.ID(p.GetContract())]; pid != nil {
+				ctx.Send(pid, nodeNews{})
+			}
+		}
+	}
+}
+
+// held wakes the buyers of the offers that forwards are for; those that nobody expects
+// are given back.
+func (l *lnGateway) held(ctx actor.Context, forwards []lnnode.Forward) {
+	var keys []offerKey
+	var strange []lnnode.Circuit
+	for _, f := range forwards {
+		s := l.virtual(f.Virtual)
+		switch {
+		case s != nil && l.expected(s.id, f.Hash):
+			if key := (offerKey{s.id, f.Hash}); !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		case s == nil && l.known(f.Virtual):
+			// Of a federation that is not joined yet: it waits.
+		default:
+			strange = append(strange, f.Circuit)
+		}
+	}
+	if len(strange) > 0 {
+		l.w.Log.Info("forwards for nobody are given back", slog.Int("forwards", len(strange)))
+		ctx.Send(l.watcher, refuse{strange})
+	}
+	for _, key := range keys {
+		ctx.Send(l.buyer(ctx, l.seat(key.federation), key.hash), holds{})
+	}
+}
+
+// virtual returns the federation that a virtual channel leads to, nil if the gateway
+// does not work there now.
+func (l *lnGateway) virtual(channel uint64) *seat {
+	var found *seat
+	l.w.view(func(r storage.Reader) {
+		for _, s := range l.seats {
+			if deal.Channel(ledger.Federation(r, s.id).GetNumber()) == channel {
+				found = s
+			}
+		}
+	})
+	return found
+}
+
+// known reports whether a virtual channel is that of any federation of the gateway.
+func (l *lnGateway) known(channel uint64) bool {
+	found := false
+	l.w.view(func(r storage.Reader) {
+		for _, f := range ledger.Federations(r) {
+			found = found || deal.Channel(f.GetNumber()) == channel
+		}
+	})
+	return found
+}
+
+// expected reports whether there is an offer for a payment hash, or was one.
+func (l *lnGateway) expected(id messages.FederationID, hash messages.Digest) bool {
+	expected := false
+	l.w.view(func(r storage.Reader) {
+		expected = ledger.Offer(r, id, hash) != nil || ledger.Purchase(r, id, hash) != nil
+	})
+	return expected
+}
+
+// buy hands the wish of a payer to the buyer.
+func (l *lnGateway) buy(ctx actor.Context, m buy) {
+	s := l.virtual(m.virtual)
+	switch {
+	case s != nil && l.expected(s.id, m.hash):
+		ctx.RequestWithCustomSender(l.buyer(ctx, s, m.hash), m, ctx.Sender())
+	case s == nil && l.known(m.virtual):
+		// The payer asks again.
+	default:
+		ctx.Respond(bought{reason: "nobody waits for this payment at the gateway"})
+	}
+}
