@@ -24,7 +24,7 @@ import (
 //
 //	accepts  lookFor, order, recall from payers and buyers; nodeNow, adjusted from
 //	         LnGateway; Begun, Ended and Answer of package orders; timing.Tick
-//	sends    looked, ended; heightNow to LnGateway; orders through its Purse
+//	sends    looked, ended; seatNow to LnGateway; orders through its Purse
 //
 // It remembers nothing that matters: whoever waits asks again.
 type gatewayClient struct {
@@ -39,6 +39,7 @@ type gatewayClient struct {
 	looks   []lookup
 	ticks   int
 	listing listing
+	told    Seat // to LnGateway
 }
 
 // What payers and buyers ask of it.
@@ -68,11 +69,8 @@ type (
 	recall struct{ reference string }
 )
 
-// heightNow tells LnGateway a federation's height.
-type heightNow struct {
-	id     messages.FederationID
-	height uint32
-}
+// seatNow tells LnGateway how it stands in a federation.
+type seatNow struct{ Seat }
 
 // errand is an order that is not over.
 type errand struct {
@@ -143,6 +141,7 @@ func (g *gatewayClient) tick(ctx actor.Context) {
 		g.askLists(ctx) // it may have been lost
 	}
 	g.list(ctx)
+	g.report(ctx)
 }
 
 // push gives an order again, or asks again for its end.
@@ -274,9 +273,21 @@ func (g *gatewayClient) readLists(ctx actor.Context) {
 			g.listed = &l.Listing
 		}
 	}
-	ctx.Send(g.w.top, heightNow{id: g.seat.id, height: height})
 	g.askLists(ctx)
 	g.list(ctx)
+	g.report(ctx)
+}
+
+// report tells LnGateway what is new.
+func (g *gatewayClient) report(ctx actor.Context) {
+	now := Seat{ID: g.seat.id, Height: g.height, Problem: g.listing.problem}
+	if g.listed != nil {
+		now.Listed = g.listed.Expiry
+	}
+	if now != g.told {
+		g.told = now
+		ctx.Send(g.w.top, seatNow{now})
+	}
 }
 
 // spawnClient makes the actor of a federation.

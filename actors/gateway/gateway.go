@@ -114,6 +114,24 @@ type Adjusted struct {
 	Err    error
 }
 
+// Look asks how the gateway's federations stand; the answer is Seen.
+type Look struct{ Number uint64 }
+
+// Seen answers Look.
+type Seen struct {
+	Number uint64
+	Seats  []Seat // in the order in which they were joined
+	Held   int    // forwards that the node holds
+}
+
+// Seat is how the gateway stands in one federation.
+type Seat struct {
+	ID      messages.FederationID
+	Height  uint32 // agreed; 0: not known yet
+	Listed  uint32 // until when the federation lists the gateway; 0: it does not
+	Problem string // why it does not
+}
+
 // pause is between the restarts of the gateway's actors.
 var pause = spawn.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 

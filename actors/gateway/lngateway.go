@@ -26,7 +26,8 @@ type lnGateway struct {
 	seats   []*seat
 	watcher *actor.PID
 	node    nodeNow
-	heights map[messages.FederationID]uint32
+	seen    []Seat // by seat
+	waiting int    // forwards that the node holds
 	// payers and buyers are the actors of payments, by contract and by offer; buying
 	// are the keys of the buyers in the order in which these were made.
 	payers map[terms.ID]*actor.PID
@@ -105,8 +106,12 @@ func (l *lnGateway) Receive(ctx actor.Context) {
 				ctx.Send(s.client, m)
 			}
 		}
-	case heightNow:
-		l.heights[m.id] = m.height
+	case seatNow:
+		if s := l.seat(m.ID); s != nil {
+			l.seen[slices.Index(l.seats, s)] = m.Seat
+		}
+	case Look:
+		ctx.Respond(Seen{Number: m.Number, Seats: slices.Clone(l.seen), Held: l.waiting})
 	case nodeNews:
 		l.news(ctx)
 	case heldNow:
@@ -126,7 +131,6 @@ func (l *lnGateway) Receive(ctx actor.Context) {
 
 func (l *lnGateway) start(ctx actor.Context) {
 	l.w.top, l.now = ctx.Self(), l.w.Now
-	l.heights = map[messages.FederationID]uint32{}
 	l.payers, l.buyers = map[terms.ID]*actor.PID{}, map[offerKey]*actor.PID{}
 	l.node.err = errors.New("not asked yet")
 	ctx.Send(l.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: topTick})
@@ -143,6 +147,8 @@ func (l *lnGateway) lost(ctx actor.Context, m *spawn.Lost) {
 		ctx.Respond(Told{Number: lost.Number, Reply: refusal(messages.RejectForNow(messages.RejectBusy, "the gateway was interrupted by a bug; ask again"))})
 	case Adjust:
 		ctx.Respond(Adjusted{Number: lost.Number, Err: errInterrupted})
+	case Look:
+		ctx.Respond(Seen{Number: lost.Number})
 	}
 }
 
@@ -176,7 +182,7 @@ func (l *lnGateway) join(ctx actor.Context, m Join) {
 		}
 	})
 	s.client = l.w.spawnClient(ctx, s)
-	l.seats = append(l.seats, s)
+	l.seats, l.seen = append(l.seats, s), append(l.seen, Seat{ID: id})
 	if l.node.err == nil {
 		ctx.Send(s.client, l.node)
 	}
@@ -264,6 +270,7 @@ func (l *lnGateway) news(ctx actor.Context) {
 // held wakes the buyers of the offers that forwards are for; those that nobody expects
 // are given back.
 func (l *lnGateway) held(ctx actor.Context, forwards []lnnode.Forward) {
+	l.waiting = len(forwards)
 	var keys []offerKey
 	var strange []lnnode.Circuit
 	for _, f := range forwards {

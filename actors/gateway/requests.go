@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -143,7 +144,7 @@ func (l *lnGateway) register(s *seat, m *talkwire.Register) *talk.Reply {
 	if err != nil {
 		return refusal(messages.Reject(messages.RejectMalformed, "offer: %v", err))
 	}
-	q := deal.Registration{Offer: offer, Seal: s.seal, Agreed: l.heights[s.id]}
+	q := deal.Registration{Offer: offer, Seal: s.seal, Agreed: l.seen[slices.Index(l.seats, s)].Height}
 	l.w.view(func(r storage.Reader) {
 		q.Terms = termsOf(ledger.Federation(r, s.id))
 		q.Stored, q.Count = ledger.Offer(r, s.id, offer.PaymentHash), ledger.Offers(r, s.id)
