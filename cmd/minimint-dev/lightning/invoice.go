@@ -95,3 +95,20 @@ func (n *Node) Pay(ctx context.Context, invoice string) (preimage [32]byte, fee 
 	}
 	return [32]byte(b), messages.Amount(end.GetFeeMsat()), nil
 }
+
+// Payments lists all payments that the node has ever tried, as it knows them itself.
+func (n *Node) Payments(ctx context.Context) ([]*lndwire.Payment, error) {
+	var list lndwire.ListPaymentsResponse
+	err := n.call(ctx, "/lnrpc.Lightning/ListPayments", &lndwire.ListPaymentsRequest{IncludeIncomplete: true}, &list)
+	return list.GetPayments(), err
+}
+
+// maxInvoices is more than a node of ours ever has.
+const maxInvoices = 10_000
+
+// Invoices lists all invoices that the node has ever made, as it knows them itself.
+func (n *Node) Invoices(ctx context.Context) ([]*lndwire.Invoice, error) {
+	var list lndwire.ListInvoiceResponse
+	err := n.call(ctx, "/lnrpc.Lightning/ListInvoices", &lndwire.ListInvoiceRequest{NumMaxInvoices: maxInvoices}, &list)
+	return list.GetInvoices(), err
+}

@@ -591,7 +591,9 @@ func (x *Amount) GetMsat() uint64 {
 
 type Payment struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
+	PaymentHash     string                 `protobuf:"bytes,1,opt,name=payment_hash,json=paymentHash,proto3" json:"payment_hash,omitempty"`             // hex
 	PaymentPreimage string                 `protobuf:"bytes,6,opt,name=payment_preimage,json=paymentPreimage,proto3" json:"payment_preimage,omitempty"` // hex
+	ValueMsat       int64                  `protobuf:"varint,8,opt,name=value_msat,json=valueMsat,proto3" json:"value_msat,omitempty"`
 	Status          Payment_PaymentStatus  `protobuf:"varint,10,opt,name=status,proto3,enum=lnrpc.Payment_PaymentStatus" json:"status,omitempty"`
 	FeeMsat         int64                  `protobuf:"varint,12,opt,name=fee_msat,json=feeMsat,proto3" json:"fee_msat,omitempty"`
 	FailureReason   PaymentFailureReason   `protobuf:"varint,16,opt,name=failure_reason,json=failureReason,proto3,enum=lnrpc.PaymentFailureReason" json:"failure_reason,omitempty"`
@@ -629,11 +631,25 @@ func (*Payment) Descriptor() ([]byte, []int) {
 	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{6}
 }
 
+func (x *Payment) GetPaymentHash() string {
+	if x != nil {
+		return x.PaymentHash
+	}
+	return ""
+}
+
 func (x *Payment) GetPaymentPreimage() string {
 	if x != nil {
 		return x.PaymentPreimage
 	}
 	return ""
+}
+
+func (x *Payment) GetValueMsat() int64 {
+	if x != nil {
+		return x.ValueMsat
+	}
+	return 0
 }
 
 func (x *Payment) GetStatus() Payment_PaymentStatus {
@@ -1477,6 +1493,182 @@ func (x *Invoice) GetValueMsat() int64 {
 	return 0
 }
 
+type ListInvoiceRequest struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	NumMaxInvoices uint64                 `protobuf:"varint,5,opt,name=num_max_invoices,json=numMaxInvoices,proto3" json:"num_max_invoices,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ListInvoiceRequest) Reset() {
+	*x = ListInvoiceRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListInvoiceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListInvoiceRequest) ProtoMessage() {}
+
+func (x *ListInvoiceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListInvoiceRequest.ProtoReflect.Descriptor instead.
+func (*ListInvoiceRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListInvoiceRequest) GetNumMaxInvoices() uint64 {
+	if x != nil {
+		return x.NumMaxInvoices
+	}
+	return 0
+}
+
+type ListInvoiceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Invoices      []*Invoice             `protobuf:"bytes,1,rep,name=invoices,proto3" json:"invoices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListInvoiceResponse) Reset() {
+	*x = ListInvoiceResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListInvoiceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListInvoiceResponse) ProtoMessage() {}
+
+func (x *ListInvoiceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListInvoiceResponse.ProtoReflect.Descriptor instead.
+func (*ListInvoiceResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListInvoiceResponse) GetInvoices() []*Invoice {
+	if x != nil {
+		return x.Invoices
+	}
+	return nil
+}
+
+type ListPaymentsRequest struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	IncludeIncomplete bool                   `protobuf:"varint,1,opt,name=include_incomplete,json=includeIncomplete,proto3" json:"include_incomplete,omitempty"` // those that failed or are in flight
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ListPaymentsRequest) Reset() {
+	*x = ListPaymentsRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPaymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPaymentsRequest) ProtoMessage() {}
+
+func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPaymentsRequest.ProtoReflect.Descriptor instead.
+func (*ListPaymentsRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListPaymentsRequest) GetIncludeIncomplete() bool {
+	if x != nil {
+		return x.IncludeIncomplete
+	}
+	return false
+}
+
+type ListPaymentsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payments      []*Payment             `protobuf:"bytes,1,rep,name=payments,proto3" json:"payments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPaymentsResponse) Reset() {
+	*x = ListPaymentsResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPaymentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPaymentsResponse) ProtoMessage() {}
+
+func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPaymentsResponse.ProtoReflect.Descriptor instead.
+func (*ListPaymentsResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListPaymentsResponse) GetPayments() []*Payment {
+	if x != nil {
+		return x.Payments
+	}
+	return nil
+}
+
 type AddInvoiceResponse struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	RHash          []byte                 `protobuf:"bytes,1,opt,name=r_hash,json=rHash,proto3" json:"r_hash,omitempty"`
@@ -1487,7 +1679,7 @@ type AddInvoiceResponse struct {
 
 func (x *AddInvoiceResponse) Reset() {
 	*x = AddInvoiceResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +1691,7 @@ func (x *AddInvoiceResponse) String() string {
 func (*AddInvoiceResponse) ProtoMessage() {}
 
 func (x *AddInvoiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +1704,7 @@ func (x *AddInvoiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddInvoiceResponse.ProtoReflect.Descriptor instead.
 func (*AddInvoiceResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{24}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AddInvoiceResponse) GetRHash() []byte {
@@ -1538,7 +1730,7 @@ type PaymentHash struct {
 
 func (x *PaymentHash) Reset() {
 	*x = PaymentHash{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1550,7 +1742,7 @@ func (x *PaymentHash) String() string {
 func (*PaymentHash) ProtoMessage() {}
 
 func (x *PaymentHash) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1563,7 +1755,7 @@ func (x *PaymentHash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentHash.ProtoReflect.Descriptor instead.
 func (*PaymentHash) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{25}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PaymentHash) GetRHash() []byte {
@@ -1583,7 +1775,7 @@ type AddHoldInvoiceRequest struct {
 
 func (x *AddHoldInvoiceRequest) Reset() {
 	*x = AddHoldInvoiceRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1787,7 @@ func (x *AddHoldInvoiceRequest) String() string {
 func (*AddHoldInvoiceRequest) ProtoMessage() {}
 
 func (x *AddHoldInvoiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1800,7 @@ func (x *AddHoldInvoiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddHoldInvoiceRequest.ProtoReflect.Descriptor instead.
 func (*AddHoldInvoiceRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{26}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AddHoldInvoiceRequest) GetHash() []byte {
@@ -1634,7 +1826,7 @@ type AddHoldInvoiceResp struct {
 
 func (x *AddHoldInvoiceResp) Reset() {
 	*x = AddHoldInvoiceResp{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +1838,7 @@ func (x *AddHoldInvoiceResp) String() string {
 func (*AddHoldInvoiceResp) ProtoMessage() {}
 
 func (x *AddHoldInvoiceResp) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +1851,7 @@ func (x *AddHoldInvoiceResp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddHoldInvoiceResp.ProtoReflect.Descriptor instead.
 func (*AddHoldInvoiceResp) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{27}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AddHoldInvoiceResp) GetPaymentRequest() string {
@@ -1678,7 +1870,7 @@ type SettleInvoiceMsg struct {
 
 func (x *SettleInvoiceMsg) Reset() {
 	*x = SettleInvoiceMsg{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1882,7 @@ func (x *SettleInvoiceMsg) String() string {
 func (*SettleInvoiceMsg) ProtoMessage() {}
 
 func (x *SettleInvoiceMsg) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1895,7 @@ func (x *SettleInvoiceMsg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleInvoiceMsg.ProtoReflect.Descriptor instead.
 func (*SettleInvoiceMsg) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{28}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SettleInvoiceMsg) GetPreimage() []byte {
@@ -1721,7 +1913,7 @@ type SettleInvoiceResp struct {
 
 func (x *SettleInvoiceResp) Reset() {
 	*x = SettleInvoiceResp{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1925,7 @@ func (x *SettleInvoiceResp) String() string {
 func (*SettleInvoiceResp) ProtoMessage() {}
 
 func (x *SettleInvoiceResp) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1938,7 @@ func (x *SettleInvoiceResp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleInvoiceResp.ProtoReflect.Descriptor instead.
 func (*SettleInvoiceResp) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{29}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{33}
 }
 
 type CancelInvoiceMsg struct {
@@ -1758,7 +1950,7 @@ type CancelInvoiceMsg struct {
 
 func (x *CancelInvoiceMsg) Reset() {
 	*x = CancelInvoiceMsg{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1770,7 +1962,7 @@ func (x *CancelInvoiceMsg) String() string {
 func (*CancelInvoiceMsg) ProtoMessage() {}
 
 func (x *CancelInvoiceMsg) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1783,7 +1975,7 @@ func (x *CancelInvoiceMsg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelInvoiceMsg.ProtoReflect.Descriptor instead.
 func (*CancelInvoiceMsg) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{30}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CancelInvoiceMsg) GetPaymentHash() []byte {
@@ -1801,7 +1993,7 @@ type CancelInvoiceResp struct {
 
 func (x *CancelInvoiceResp) Reset() {
 	*x = CancelInvoiceResp{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1813,7 +2005,7 @@ func (x *CancelInvoiceResp) String() string {
 func (*CancelInvoiceResp) ProtoMessage() {}
 
 func (x *CancelInvoiceResp) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1826,7 +2018,7 @@ func (x *CancelInvoiceResp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelInvoiceResp.ProtoReflect.Descriptor instead.
 func (*CancelInvoiceResp) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{31}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{35}
 }
 
 type SendPaymentRequest struct {
@@ -1843,7 +2035,7 @@ type SendPaymentRequest struct {
 
 func (x *SendPaymentRequest) Reset() {
 	*x = SendPaymentRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1855,7 +2047,7 @@ func (x *SendPaymentRequest) String() string {
 func (*SendPaymentRequest) ProtoMessage() {}
 
 func (x *SendPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +2060,7 @@ func (x *SendPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendPaymentRequest.ProtoReflect.Descriptor instead.
 func (*SendPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{32}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SendPaymentRequest) GetPaymentRequest() string {
@@ -1923,7 +2115,7 @@ type TrackPaymentRequest struct {
 
 func (x *TrackPaymentRequest) Reset() {
 	*x = TrackPaymentRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2127,7 @@ func (x *TrackPaymentRequest) String() string {
 func (*TrackPaymentRequest) ProtoMessage() {}
 
 func (x *TrackPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2140,7 @@ func (x *TrackPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackPaymentRequest.ProtoReflect.Descriptor instead.
 func (*TrackPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{33}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TrackPaymentRequest) GetPaymentHash() []byte {
@@ -1975,7 +2167,7 @@ type CircuitKey struct {
 
 func (x *CircuitKey) Reset() {
 	*x = CircuitKey{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2179,7 @@ func (x *CircuitKey) String() string {
 func (*CircuitKey) ProtoMessage() {}
 
 func (x *CircuitKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2192,7 @@ func (x *CircuitKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitKey.ProtoReflect.Descriptor instead.
 func (*CircuitKey) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{34}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CircuitKey) GetChanId() uint64 {
@@ -2032,7 +2224,7 @@ type ForwardHtlcInterceptRequest struct {
 
 func (x *ForwardHtlcInterceptRequest) Reset() {
 	*x = ForwardHtlcInterceptRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2044,7 +2236,7 @@ func (x *ForwardHtlcInterceptRequest) String() string {
 func (*ForwardHtlcInterceptRequest) ProtoMessage() {}
 
 func (x *ForwardHtlcInterceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2057,7 +2249,7 @@ func (x *ForwardHtlcInterceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardHtlcInterceptRequest.ProtoReflect.Descriptor instead.
 func (*ForwardHtlcInterceptRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{35}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ForwardHtlcInterceptRequest) GetIncomingCircuitKey() *CircuitKey {
@@ -2121,7 +2313,7 @@ type ForwardHtlcInterceptResponse struct {
 
 func (x *ForwardHtlcInterceptResponse) Reset() {
 	*x = ForwardHtlcInterceptResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2325,7 @@ func (x *ForwardHtlcInterceptResponse) String() string {
 func (*ForwardHtlcInterceptResponse) ProtoMessage() {}
 
 func (x *ForwardHtlcInterceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2338,7 @@ func (x *ForwardHtlcInterceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardHtlcInterceptResponse.ProtoReflect.Descriptor instead.
 func (*ForwardHtlcInterceptResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{36}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ForwardHtlcInterceptResponse) GetIncomingCircuitKey() *CircuitKey {
@@ -2195,9 +2387,12 @@ const file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc = "" +
 	"\rlocal_balance\x18\x03 \x01(\v2\r.lnrpc.AmountR\flocalBalance\x124\n" +
 	"\x0eremote_balance\x18\x04 \x01(\v2\r.lnrpc.AmountR\rremoteBalance\"\x1c\n" +
 	"\x06Amount\x12\x12\n" +
-	"\x04msat\x18\x02 \x01(\x04R\x04msat\"\xa0\x02\n" +
-	"\aPayment\x12)\n" +
-	"\x10payment_preimage\x18\x06 \x01(\tR\x0fpaymentPreimage\x124\n" +
+	"\x04msat\x18\x02 \x01(\x04R\x04msat\"\xe2\x02\n" +
+	"\aPayment\x12!\n" +
+	"\fpayment_hash\x18\x01 \x01(\tR\vpaymentHash\x12)\n" +
+	"\x10payment_preimage\x18\x06 \x01(\tR\x0fpaymentPreimage\x12\x1d\n" +
+	"\n" +
+	"value_msat\x18\b \x01(\x03R\tvalueMsat\x124\n" +
 	"\x06status\x18\n" +
 	" \x01(\x0e2\x1c.lnrpc.Payment.PaymentStatusR\x06status\x12\x19\n" +
 	"\bfee_msat\x18\f \x01(\x03R\afeeMsat\x12B\n" +
@@ -2262,7 +2457,15 @@ const file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc = "" +
 	"\x04OPEN\x10\x00\x12\v\n" +
 	"\aSETTLED\x10\x01\x12\f\n" +
 	"\bCANCELED\x10\x02\x12\f\n" +
-	"\bACCEPTED\x10\x03\"T\n" +
+	"\bACCEPTED\x10\x03\">\n" +
+	"\x12ListInvoiceRequest\x12(\n" +
+	"\x10num_max_invoices\x18\x05 \x01(\x04R\x0enumMaxInvoices\"A\n" +
+	"\x13ListInvoiceResponse\x12*\n" +
+	"\binvoices\x18\x01 \x03(\v2\x0e.lnrpc.InvoiceR\binvoices\"D\n" +
+	"\x13ListPaymentsRequest\x12-\n" +
+	"\x12include_incomplete\x18\x01 \x01(\bR\x11includeIncomplete\"B\n" +
+	"\x14ListPaymentsResponse\x12*\n" +
+	"\bpayments\x18\x01 \x03(\v2\x0e.lnrpc.PaymentR\bpayments\"T\n" +
 	"\x12AddInvoiceResponse\x12\x15\n" +
 	"\x06r_hash\x18\x01 \x01(\fR\x05rHash\x12'\n" +
 	"\x0fpayment_request\x18\x02 \x01(\tR\x0epaymentRequest\"$\n" +
@@ -2338,7 +2541,7 @@ func file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_goTypes = []any{
 	(PaymentFailureReason)(0),            // 0: lnrpc.PaymentFailureReason
 	(ResolveHoldForwardAction)(0),        // 1: lnrpc.ResolveHoldForwardAction
@@ -2369,19 +2572,23 @@ var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_goTypes = []any{
 	(*ChannelEdge)(nil),                  // 26: lnrpc.ChannelEdge
 	(*RoutingPolicy)(nil),                // 27: lnrpc.RoutingPolicy
 	(*Invoice)(nil),                      // 28: lnrpc.Invoice
-	(*AddInvoiceResponse)(nil),           // 29: lnrpc.AddInvoiceResponse
-	(*PaymentHash)(nil),                  // 30: lnrpc.PaymentHash
-	(*AddHoldInvoiceRequest)(nil),        // 31: lnrpc.AddHoldInvoiceRequest
-	(*AddHoldInvoiceResp)(nil),           // 32: lnrpc.AddHoldInvoiceResp
-	(*SettleInvoiceMsg)(nil),             // 33: lnrpc.SettleInvoiceMsg
-	(*SettleInvoiceResp)(nil),            // 34: lnrpc.SettleInvoiceResp
-	(*CancelInvoiceMsg)(nil),             // 35: lnrpc.CancelInvoiceMsg
-	(*CancelInvoiceResp)(nil),            // 36: lnrpc.CancelInvoiceResp
-	(*SendPaymentRequest)(nil),           // 37: lnrpc.SendPaymentRequest
-	(*TrackPaymentRequest)(nil),          // 38: lnrpc.TrackPaymentRequest
-	(*CircuitKey)(nil),                   // 39: lnrpc.CircuitKey
-	(*ForwardHtlcInterceptRequest)(nil),  // 40: lnrpc.ForwardHtlcInterceptRequest
-	(*ForwardHtlcInterceptResponse)(nil), // 41: lnrpc.ForwardHtlcInterceptResponse
+	(*ListInvoiceRequest)(nil),           // 29: lnrpc.ListInvoiceRequest
+	(*ListInvoiceResponse)(nil),          // 30: lnrpc.ListInvoiceResponse
+	(*ListPaymentsRequest)(nil),          // 31: lnrpc.ListPaymentsRequest
+	(*ListPaymentsResponse)(nil),         // 32: lnrpc.ListPaymentsResponse
+	(*AddInvoiceResponse)(nil),           // 33: lnrpc.AddInvoiceResponse
+	(*PaymentHash)(nil),                  // 34: lnrpc.PaymentHash
+	(*AddHoldInvoiceRequest)(nil),        // 35: lnrpc.AddHoldInvoiceRequest
+	(*AddHoldInvoiceResp)(nil),           // 36: lnrpc.AddHoldInvoiceResp
+	(*SettleInvoiceMsg)(nil),             // 37: lnrpc.SettleInvoiceMsg
+	(*SettleInvoiceResp)(nil),            // 38: lnrpc.SettleInvoiceResp
+	(*CancelInvoiceMsg)(nil),             // 39: lnrpc.CancelInvoiceMsg
+	(*CancelInvoiceResp)(nil),            // 40: lnrpc.CancelInvoiceResp
+	(*SendPaymentRequest)(nil),           // 41: lnrpc.SendPaymentRequest
+	(*TrackPaymentRequest)(nil),          // 42: lnrpc.TrackPaymentRequest
+	(*CircuitKey)(nil),                   // 43: lnrpc.CircuitKey
+	(*ForwardHtlcInterceptRequest)(nil),  // 44: lnrpc.ForwardHtlcInterceptRequest
+	(*ForwardHtlcInterceptResponse)(nil), // 45: lnrpc.ForwardHtlcInterceptResponse
 }
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_depIdxs = []int32{
 	7,  // 0: lnrpc.GetInfoResponse.chains:type_name -> lnrpc.Chain
@@ -2394,15 +2601,17 @@ var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_depIdxs = []int32{
 	27, // 7: lnrpc.ChannelEdge.node1_policy:type_name -> lnrpc.RoutingPolicy
 	27, // 8: lnrpc.ChannelEdge.node2_policy:type_name -> lnrpc.RoutingPolicy
 	4,  // 9: lnrpc.Invoice.state:type_name -> lnrpc.Invoice.InvoiceState
-	39, // 10: lnrpc.ForwardHtlcInterceptRequest.incoming_circuit_key:type_name -> lnrpc.CircuitKey
-	39, // 11: lnrpc.ForwardHtlcInterceptResponse.incoming_circuit_key:type_name -> lnrpc.CircuitKey
-	1,  // 12: lnrpc.ForwardHtlcInterceptResponse.action:type_name -> lnrpc.ResolveHoldForwardAction
-	3,  // 13: lnrpc.ForwardHtlcInterceptResponse.failure_code:type_name -> lnrpc.Failure.FailureCode
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	28, // 10: lnrpc.ListInvoiceResponse.invoices:type_name -> lnrpc.Invoice
+	11, // 11: lnrpc.ListPaymentsResponse.payments:type_name -> lnrpc.Payment
+	43, // 12: lnrpc.ForwardHtlcInterceptRequest.incoming_circuit_key:type_name -> lnrpc.CircuitKey
+	43, // 13: lnrpc.ForwardHtlcInterceptResponse.incoming_circuit_key:type_name -> lnrpc.CircuitKey
+	1,  // 14: lnrpc.ForwardHtlcInterceptResponse.action:type_name -> lnrpc.ResolveHoldForwardAction
+	3,  // 15: lnrpc.ForwardHtlcInterceptResponse.failure_code:type_name -> lnrpc.Failure.FailureCode
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_init() }
@@ -2416,7 +2625,7 @@ func file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc), len(file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   37,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
