@@ -188,8 +188,10 @@ type Bill struct {
 	Given []uint32
 	// Income comes from inputs that are no notes, and costs IncomeFee.
 	Income, IncomeFee messages.Amount
-	// Outlay goes to outputs that are no notes, and costs OutlayFee.
+	// Outlay goes to outputs that are no notes, and costs OutlayFee. Buys says that there
+	// are such outputs: they can be worth having though they take nothing but a fee.
 	Outlay, OutlayFee messages.Amount
+	Buys              bool
 	// Others is how many such inputs and outputs there are.
 	Others int
 	// Exact are the tiers of notes that must be issued.
@@ -215,10 +217,14 @@ func (t Terms) Plan(b Bill, held []uint32) (Plan, error) {
 		return Plan{}, err
 	}
 	var p Plan
-	if out > in {
-		if p.Inputs, err = t.SelectCovering(held, out-in); err != nil {
+	need := max(out, in) - in
+	if b.Buys && in == 0 {
+		need = max(need, 1) // what is free is for those who have money
+	}
+	if need > 0 {
+		if p.Inputs, err = t.SelectCovering(held, need); err != nil {
 			var short *ShortError
-			if errors.As(err, &short) && len(held) == 0 && len(b.Exact) == 0 && b.Outlay == 0 {
+			if errors.As(err, &short) && len(held) == 0 && len(b.Exact) == 0 && !b.Buys {
 				return Plan{}, ErrWorthless
 			}
 			return Plan{}, err
@@ -235,7 +241,7 @@ func (t Terms) Plan(b Bill, held []uint32) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if len(change)+len(b.Exact) == 0 && b.Outlay == 0 {
+	if len(change)+len(b.Exact) == 0 && !b.Buys {
 		return Plan{}, ErrWorthless
 	}
 	p.Outputs = append(slices.Clone(b.Exact), change...)

@@ -129,7 +129,7 @@ func TestH76ChangeNeverWraps(t *testing.T) {
 		}
 		for _, outlay := range []messages.Amount{1, max(value, 2) - 1, max(value, 1), value + 1, value + 1000, messages.MaxAmount - 1, messages.MaxAmount} {
 			for _, fee := range []messages.Amount{0, 1, 500, messages.MaxAmount} {
-				p, err := tm.Plan(Bill{Outlay: outlay, OutlayFee: fee}, have)
+				p, err := tm.Plan(Bill{Outlay: outlay, OutlayFee: fee, Buys: true}, have)
 				need, overflow := outlay.Add(fee)
 				var short *ShortError
 				switch {
@@ -159,7 +159,7 @@ func TestPlanBalances(t *testing.T) {
 		b := Bill{
 			Given:  rapid.SliceOfN(rapid.SampledFrom(tm.Tiers), 0, 20).Draw(t, "given"),
 			Income: amount.Draw(t, "income"), IncomeFee: amount.Draw(t, "income fee") / 8,
-			Outlay: amount.Draw(t, "outlay"), OutlayFee: amount.Draw(t, "outlay fee") / 8, Others: 2,
+			Outlay: amount.Draw(t, "outlay"), Buys: rapid.Bool().Draw(t, "buys"), OutlayFee: amount.Draw(t, "outlay fee") / 8, Others: 2,
 			Exact: rapid.SliceOfN(rapid.SampledFrom(tm.Tiers), 0, 5).Draw(t, "exact"),
 		}
 		p, err := tm.Plan(b, have)
@@ -181,6 +181,18 @@ func TestPlanBalances(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What takes a fee alone can be bought with notes of exactly that, and what takes
+// nothing still spends one: a transaction without inputs is nobody's.
+func TestPlanBuysWhatCostsOnlyAFee(t *testing.T) {
+	tm := Terms{Tiers: []uint32{0, 4, 8}}
+	for fee, want := range map[messages.Amount]int{256 + 16: 2, 256: 1, 0: 1} {
+		p, err := tm.Plan(Bill{OutlayFee: fee, Buys: true, Others: 1}, []uint32{4, 8})
+		if err != nil || len(p.Inputs) != want {
+			t.Errorf("fee %s: %v, %v", fee, p, err)
+		}
+	}
 }
 
 func count(list []uint32, e uint32) int {
@@ -209,9 +221,9 @@ func TestPlanRefusals(t *testing.T) {
 		{"income below its fee", Bill{Income: 5, IncomeFee: 9}, nil, ErrWorthless},
 		{"given notes below their fees", Bill{Given: []uint32{0, 1}}, nil, ErrWorthless},
 		{"income that buys no note", Bill{Income: 9, IncomeFee: 3}, nil, ErrWorthless},
-		{"too poor", Bill{Outlay: 100}, []uint32{3, 4}, &ShortError{Have: 18, Need: 100}},
-		{"notes that cost more than they bring", Bill{Outlay: 1}, []uint32{0, 1}, &ShortError{Have: 0, Need: 1}},
-		{"too many inputs", Bill{Outlay: 13 * 300}, many, ErrTooMany},
+		{"too poor", Bill{Outlay: 100, Buys: true}, []uint32{3, 4}, &ShortError{Have: 18, Need: 100}},
+		{"notes that cost more than they bring", Bill{Outlay: 1, Buys: true}, []uint32{0, 1}, &ShortError{Have: 0, Need: 1}},
+		{"too many inputs", Bill{Outlay: 13 * 300, Buys: true}, many, ErrTooMany},
 		{"too many outputs", Bill{Income: 1 << 20}, nil, ErrTooMany},
 		{"beyond all money", Bill{Income: messages.MaxAmount, Given: []uint32{3}}, nil, messages.ErrAmount},
 	} {

@@ -139,7 +139,7 @@ func (p *Purse) plan(r storage.Reader, id uint64, o Order) ([]input, notes.Plan,
 		}
 		free = nil
 	}
-	bill := notes.Bill{Others: len(o.Inputs) + len(o.Outputs)}
+	bill := notes.Bill{Others: len(o.Inputs) + len(o.Outputs), Buys: len(o.Outputs) > 0}
 	for _, in := range ins {
 		bill.Given = append(bill.Given, in.tier)
 	}
