@@ -36,6 +36,10 @@ func (a *auditor) Quiet() {
 			a.violate("books", "%s has %d msat that may be spent", p.name, doubtful)
 		}
 	}
+	a.payments()
+	for _, g := range a.market.gateways {
+		a.gateway(g)
+	}
 	for _, b := range a.market.bargains {
 		a.bargain(b)
 	}
@@ -141,6 +145,9 @@ func worth(ops []*client.Operation) (sum int64) {
 // cost a fee, if its notes came back by a transaction.
 func change(op *client.Operation) int64 {
 	amount, fee := int64(op.GetAmountMsat()), int64(op.GetFeeMsat())
+	if op.GetKind() == clientwire.Kind_KIND_PAY || op.GetKind() == clientwire.Kind_KIND_INVOICE {
+		return 0 // its parts count
+	}
 	if op.GetState() != clientwire.State_STATE_DONE {
 		return -fee
 	}

@@ -24,6 +24,9 @@
 //	          in less what went out and what it cost
 //	deposits  what a person paid to a deposit address has arrived, once
 //	notes     the notes of all are worth what the mint owes
+//	payments  who paid has the proof and somebody has the money; who was refunded has
+//	          neither, and nobody was paid
+//	gateways  have not lost anything, unless by their own fault
 //	contracts no money is left in a contract, and it went where those who made the
 //	          contract wanted, once
 package market
@@ -53,6 +56,13 @@ import (
 type Config struct {
 	People int
 	Habits Habits
+	// Gateways is how many there are; without one there is no Lightning. Twists make
+	// some of them faulty, by number: nil is none.
+	Gateways int
+	Twists   []Twist
+	// NodeTrouble is the share of calls to Lightning nodes that go wrong in one way or
+	// another, Loss that of messages between clients and gateways that get lost.
+	NodeTrouble, Loss float64
 	// Blocks is the mean time between two bitcoin blocks; 0 is two seconds.
 	Blocks time.Duration
 	// Log makes the logger of a process; nil discards. Optional.
@@ -61,7 +71,16 @@ type Config struct {
 
 // String names what the configuration says, in a line.
 func (c Config) String() string {
-	return fmt.Sprintf("%d people who want something every %v, blocks every %v", c.People, c.Habits.Pause, c.Blocks)
+	text := fmt.Sprintf("%d people who want something every %v, blocks every %v", c.People, c.Habits.Pause, c.Blocks)
+	if c.Gateways > 0 {
+		text += fmt.Sprintf(", %d gateways, %.0f%% of calls to nodes and %.0f%% of messages to gateways go wrong", c.Gateways, 100*c.NodeTrouble, 100*c.Loss)
+	}
+	for i, t := range c.Twists {
+		if t.Name != "" {
+			text += fmt.Sprintf(", gateway %d %s", i, t.Name)
+		}
+	}
+	return text
 }
 
 // Market is all people of a world.
@@ -70,9 +89,14 @@ type Market struct {
 	world     *world.World
 	random    *rand.Rand
 	lightning *lightning.Module
+	network   *lightningNet
 	people    []*Person
+	gateways  []*Gateway
 	bargains  []*bargain
 	resting   bool
+	// waits is what was pending when it was looked at last, since when it was that.
+	waits string
+	since time.Duration
 }
 
 // first is the number of the market's first machine: those below are nodes and the
@@ -82,6 +106,13 @@ const first = 1000
 // last is how many blocks are mined after everything has come to its end: what was
 // paid last is buried by them.
 const last = 8
+
+// idle is how long what is pending must not have changed so that it counts as waiting
+// for heights, burst how many blocks come at once then.
+const (
+	idle  = 15 * time.Second
+	burst = 16
+)
 
 // New adds a market to a world that has Config.Market. All begin at once.
 func New(w *world.World, cfg Config) *Market {
@@ -95,6 +126,10 @@ func New(w *world.World, cfg Config) *Market {
 	}
 	if err != nil {
 		panic(fmt.Sprintf("market: %v", err))
+	}
+	m.network = newNetwork(m)
+	for i := range cfg.Gateways {
+		m.gateways = append(m.gateways, newGateway(m, i, first+cfg.People+i))
 	}
 	for i := range cfg.People {
 		m.people = append(m.people, newPerson(m, i, first+i))
@@ -118,7 +153,25 @@ func (m *Market) Processes() []*Process {
 	for _, x := range m.people {
 		out = append(out, x.Process)
 	}
+	for _, g := range m.gateways {
+		out = append(out, g.Process)
+	}
 	return out
+}
+
+// at is the gateway with an address, nil if there is none.
+func (m *Market) at(api string) *Gateway {
+	for _, g := range m.gateways {
+		if g.api == api {
+			return g
+		}
+	}
+	return nil
+}
+
+// honest reports whether no gateway is faulty.
+func (m *Market) honest() bool {
+	return !slices.ContainsFunc(m.gateways, func(g *Gateway) bool { return g.twist.Name != "" })
 }
 
 func (m *Market) others(x *Person) []*Person {
@@ -127,6 +180,9 @@ func (m *Market) others(x *Person) []*Person {
 
 // Heal starts what is down.
 func (m *Market) Heal() {
+	for _, g := range m.gateways {
+		g.Node.Start()
+	}
 	for _, p := range m.Processes() {
 		p.Start()
 	}
@@ -138,6 +194,7 @@ func (m *Market) Rest() {
 	for _, x := range m.people {
 		x.resting = true
 	}
+	m.network.rest()
 	m.Heal()
 }
 
@@ -154,6 +211,10 @@ func (m *Market) pending() (list []string) {
 	for _, x := range m.people {
 		list = append(list, x.pending()...)
 	}
+	for _, g := range m.gateways {
+		list = append(list, g.unfinished()...)
+	}
+	list = append(list, m.network.pending()...)
 	for _, b := range m.bargains {
 		if text := b.pending(); text != "" {
 			list = append(list, fmt.Sprintf("bargain %d (%s) %s", b.number, b.plan, text))
@@ -193,17 +254,28 @@ func (m *Market) contract(id terms.ID) (lightning.Status, bool) {
 	return status, true
 }
 
-// mine adds a block, and comes back until all is over and rest more are mined.
+// mine adds a block, and comes back until all is over and rest more are mined. When what
+// is pending has not changed for long, it waits for some height, and blocks come faster.
 func (m *Market) mine(rest int) {
 	pause := m.cfg.Blocks
 	if m.resting {
 		pause /= 4
 	}
 	m.world.After(time.Duration(m.random.ExpFloat64()*float64(pause)), func() {
-		m.world.Chain().Mine(1)
-		if m.resting && m.Pending() == 0 {
-			rest--
+		blocks := 1
+		if m.resting {
+			if now := strings.Join(m.pending(), "\n"); now != m.waits {
+				m.waits, m.since = now, m.world.Now()
+			}
+			switch {
+			case m.waits == "":
+				rest--
+			case m.world.Now()-m.since > idle:
+				blocks = burst
+			}
 		}
+		m.world.Chain().Mine(blocks)
+		m.network.Mine(uint32(blocks))
 		if rest > 0 {
 			m.mine(rest)
 		}
@@ -232,6 +304,9 @@ func (m *Market) String() (text string) {
 	for _, b := range m.bargains {
 		status, _ := m.contract(b.id)
 		text += fmt.Sprintf("bargain %d (%s): %s\n", b.number, b.plan, status.State)
+	}
+	for _, g := range m.gateways {
+		text += fmt.Sprintf("%s has %+d msat in its channels\n", g.name, int64(g.Node.Balance())-int64(wealth))
 	}
 	return text
 }

@@ -49,3 +49,14 @@ func TestPeople(t *testing.T) {
 	}
 	t.Logf("%d epochs, %v, %d steps\n%s", w.Node(0).Next(), w.Now(), w.Loop().Steps(), m)
 }
+
+func TestGateways(t *testing.T) {
+	w := world.New(world.Config{Nodes: 4, Seed: 1, Market: true, Watch: check.All()})
+	m := market.New(w, market.Config{People: 3, Habits: habits(), Gateways: 2})
+	w.Run(20 * time.Second)
+	w.Settle(4 * time.Minute)
+	for _, v := range w.Violations() {
+		t.Error(v)
+	}
+	t.Logf("%d epochs, %v, %d steps\n%s", w.Node(0).Next(), w.Now(), w.Loop().Steps(), m)
+}

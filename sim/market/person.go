@@ -28,6 +28,9 @@ type Person struct {
 	paid    map[uint64]int64 // satoshi, by deposit operation
 	gone    map[uint64]bool  // withdrawals that it has asked back
 	asked   int              // deposits
+	bills   []*bill          // invoices that it wants to pay
+	billed  int
+	asks    int // invoices that it has wanted to make
 	resting bool
 }
 
@@ -81,11 +84,18 @@ func (x *Person) act() {
 		panic(fmt.Sprintf("market: balance of %s: %v", x.name, err))
 	}
 	dice := x.random.IntN(20)
+	if len(x.market.gateways) > 0 && x.random.IntN(2) == 0 {
+		dice = 100 + x.random.IntN(2)
+	}
 	switch {
 	case x.asked < x.habits.Deposits && (b.Free == 0 || dice == 0):
 		x.asked++
 		_, _ = x.client.Deposit(now())
+	case dice == 101:
+		x.ask(x.some(capital * messages.Sat / 100))
 	case b.Free == 0:
+	case dice == 100:
+		x.buy(x.some(b.Free / 4))
 	case dice < 9:
 		_, _ = x.client.Spend(now(), x.some(b.Free))
 	case dice < 10:
@@ -128,6 +138,8 @@ func (x *Person) look() {
 		switch op.GetKind() {
 		case clientwire.Kind_KIND_SPEND:
 			x.hand(op)
+		case clientwire.Kind_KIND_INVOICE:
+			x.shows(op)
 		case clientwire.Kind_KIND_WITHDRAW:
 			if op.GetState() == clientwire.State_STATE_PENDING && !x.gone[op.GetId()] {
 				x.gone[op.GetId()] = true
@@ -142,6 +154,7 @@ func (x *Person) look() {
 	for _, text := range x.inbox {
 		_, _ = x.client.Receive(now(), text)
 	}
+	x.pays(ops)
 	x.machine.After(look, x.look)
 }
 

@@ -45,6 +45,7 @@ type Process struct {
 	spawn   *spawn.System
 	clock   *actor.PID
 	rand    io.Reader
+	log     *slog.Logger
 	store   storage.Store
 	client  *client.Client
 	// begin is called at the end of every start.
@@ -91,25 +92,26 @@ func (p *Process) Start() {
 	p.incarnation++
 	p.planned = false
 	p.machine = w.Loop().Machine(p.number)
-	log := slog.New(slog.DiscardHandler)
+	p.log = slog.New(slog.DiscardHandler)
 	if p.market.cfg.Log != nil {
-		log = p.market.cfg.Log(p.name)
+		p.log = p.market.cfg.Log(p.name)
 	}
 	p.rand = p.machine.Rand("market", p.incarnation)
-	p.system = p.machine.System(log)
+	p.system = p.machine.System(p.log)
 	p.spawn = spawn.New(spawn.Config{
-		Timer: p.machine, Rand: p.rand, Log: log, Dispatcher: sched.Dispatcher(), Mailbox: p.machine.Mailbox,
+		Timer: p.machine, Rand: p.rand, Log: p.log, Dispatcher: sched.Dispatcher(), Mailbox: p.machine.Mailbox,
 		Observe: p.failed, Exit: p.exited,
 	})
 	p.clock = p.system.Root.Spawn(p.spawn.RootProps(spawn.Restart(spawn.Backoff{}), p.machine.Clock(0)))
 	p.hub = w.Net().NewHub(network.HubConfig{Machine: p.machine}, remote.Config{
-		System: p.system, Log: log, Rand: p.rand, Party: gate.Party{Federation: w.Federation().ID()},
+		System: p.system, Log: p.log, Rand: p.rand, Party: gate.Party{Federation: w.Federation().ID()},
 	})
 	p.store, _ = p.disk.Open(disk.Watch{Died: p.died})
 	var err error
 	p.client, err = client.Open(client.Config{
-		System: p.system, Spawn: p.spawn, Clock: p.clock, Store: p.store, Connector: workload.NewConnector(p.hub, p.random), Rand: p.rand, Log: log,
-		Blocks: func(*chaincfg.Params) (client.Blocks, error) { return w.Chain().Node(), nil },
+		System: p.system, Spawn: p.spawn, Clock: p.clock, Store: p.store, Connector: workload.NewConnector(p.hub, p.random), Rand: p.rand, Log: p.log,
+		Blocks:   func(*chaincfg.Params) (client.Blocks, error) { return w.Chain().Node(), nil },
+		Gateways: links{p},
 	})
 	if err == nil {
 		err = p.begin()
