@@ -59,7 +59,8 @@ const (
 	MaxListing = 1008
 	// Retention is how long a contract without money is remembered.
 	Retention = 1008
-	// MaxOffers bounds the offers that wait to be bought.
+	// MaxOffers bounds the offers that wait to be bought. Further ones are gone at the
+	// end of their epoch, unless they were bought in it.
 	MaxOffers = 1 << 16
 	// MaxGateways bounds listings of gateways that operators have not vetted.
 	MaxGateways = 64

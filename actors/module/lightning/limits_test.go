@@ -131,15 +131,40 @@ func TestForgettingIsSpread(t *testing.T) {
 	}
 }
 
-// An offer too many is refused for now.
+// An offer too many waits only until the end of the epoch; and since most are bought as
+// they are announced, offers that wait keep nobody from being paid.
 func TestOffersAreBounded(t *testing.T) {
 	d := newDesk(t, config(-1, 4))
 	d.at(now)
-	d.scope().Put([]byte{'a'}, binary.BigEndian.AppendUint64(nil, lightning.MaxOffers))
-	o := sealedFor(now+5, d.Seal(), 1)
-	wantCode(t, "one too many", d.output(terms.Output{Offer: &o}), messages.RejectBusy)
-	d.scope().Put([]byte{'a'}, binary.BigEndian.AppendUint64(nil, lightning.MaxOffers-1))
-	wantCode(t, "the last", d.output(terms.Output{Offer: &o}), 0)
+	full := func(n uint64) { d.scope().Put([]byte{'a'}, binary.BigEndian.AppendUint64(nil, n)) }
+	full(lightning.MaxOffers)
+	before := d.records()
+	excess, bought, last := sealedFor(now+5, d.Seal(), 1), sealedFor(now+5, d.Seal(), 2), sealedFor(now+5, d.Seal(), 3)
+	wantCode(t, "one too many", d.output(terms.Output{Offer: &excess}), 0)
+	if _, found := d.find(excess.ID(banktest.Federation)); !found {
+		t.Error("it cannot be bought in its epoch")
+	}
+	d.at(now)
+	if _, found := d.find(excess.ID(banktest.Federation)); found || d.summary().GetOpenOffers() != lightning.MaxOffers {
+		t.Errorf("it waits with %d others", d.summary().GetOpenOffers())
+	}
+	if got := d.records() - before; got != 1 { // the counter of offers
+		t.Errorf("%d records are left", got)
+	}
+	wantCode(t, "announcing", d.output(terms.Output{Offer: &bought}), 0)
+	wantCode(t, "and buying at once", d.output(purchase(bought.ID(banktest.Federation))), 0)
+	full(lightning.MaxOffers - 1)
+	wantCode(t, "the last", d.output(terms.Output{Offer: &last}), 0)
+	d.at(now)
+	for _, o := range []terms.Offer{bought, last} {
+		if _, found := d.find(o.ID(banktest.Federation)); !found {
+			t.Error("the last, or what was bought, is gone")
+		}
+	}
+	d.at(now + 5)
+	if n := d.summary().GetOpenOffers(); n != lightning.MaxOffers-1 {
+		t.Errorf("%d offers wait", n)
+	}
 }
 
 // The list is short. Those that operators vetted find room, and strangers cannot

@@ -69,11 +69,17 @@ func (m *Module) takable(amount messages.Amount) error {
 	return nil
 }
 
-// announce keeps an offer until somebody buys it or it expires.
+// announce keeps an offer until somebody buys it or it expires; when too many wait,
+// to the end of the epoch, so that they keep nobody from announcing and buying in one
+// transaction. One that waits
+// already is announced again for nothing but the fee: otherwise whoever sees an offer
+// coming together with its purchase could announce it first, and the purchase would
+// be refused for ever with it.
 func (m *Module) announce(tx storage.Tx, o terms.Offer, height uint32) (contract.Worth, error) {
 	id := o.ID(m.cfg.Seal.Federation)
-	if stored(tx, id) != nil {
-		return contract.Worth{}, messages.Reject(messages.RejectContractExists, "offer %s was announced before", id)
+	before := stored(tx, id)
+	if before != nil && before.GetState() != lightningwire.State_STATE_OFFERED {
+		return contract.Worth{}, messages.Reject(messages.RejectContractExists, "offer %s was bought before", id)
 	}
 	if err := m.takable(o.Amount); err != nil {
 		return contract.Worth{}, err
@@ -81,15 +87,19 @@ func (m *Module) announce(tx storage.Tx, o terms.Offer, height uint32) (contract
 	if err := within(o.Expiry, height, MaxLife); err != nil {
 		return contract.Worth{}, err
 	}
-	if openOffers(tx) >= MaxOffers {
-		return contract.Worth{}, messages.RejectForNow(messages.RejectBusy, "%d offers wait to be bought; try again when some have expired", MaxOffers)
+	if before != nil {
+		return contract.Worth{Fee: m.cfg.Fees.Offer}, nil
+	}
+	if openOffers(tx) < MaxOffers {
+		due(tx, o.Expiry, keyContract, id[:])
+	} else {
+		tx.Put(key(keyExcess, id[:]), []byte{})
 	}
 	c := &lightningwire.Contract{
 		Id: id[:], State: lightningwire.State_STATE_OFFERED, Number: number(tx), Terms: &lightningwire.Contract_Offer{Offer: o.Wire()},
 	}
 	store(tx, c)
 	putOffer(tx, c)
-	due(tx, o.Expiry, keyContract, id[:])
 	return contract.Worth{Fee: m.cfg.Fees.Offer}, nil
 }
 

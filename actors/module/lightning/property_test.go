@@ -1,6 +1,7 @@
 package lightning_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -121,7 +122,8 @@ func (m *model) announce(*rapid.T) {
 		o = resealed(m.Seal(), o, [32]byte{m.nonce})
 	}
 	id := o.ID(banktest.Federation)
-	if m.expect("announce", m.output(terms.Output{Offer: &o}), !m.known(id) && o.Expiry > m.height) {
+	waits := slices.ContainsFunc(m.entries, func(e *entry) bool { return e.id == id && !e.bought })
+	if m.expect("announce", m.output(terms.Output{Offer: &o}), (waits || !m.known(id)) && o.Expiry > m.height) && !waits {
 		m.entries = append(m.entries, &entry{id: id, offer: &o, honest: honest, expiry: o.Expiry, amount: o.Amount, shares: map[messages.PeerID]bool{}})
 	}
 }

@@ -26,6 +26,7 @@ const (
 	keyByHash   = 'q' // payment hash, number (8) → id of an offer that waits to be bought
 	keyParty    = 'k' // key of a user or buyer (32), id → nothing; as long as the contract
 	keyOffers   = 'a' // → number of offers that wait to be bought (8)
+	keyExcess   = 'x' // id → nothing; of an offer beyond MaxOffers, to the end of the epoch
 	keyGateway  = 'g' // gateway's key → Listed
 	keyDue      = 'e' // height (4), letter of its table, id or key → nothing; may be forgotten then
 )
@@ -169,8 +170,9 @@ func due(tx storage.Tx, height uint32, table byte, name []byte) {
 const maxForgotten = 256
 
 // EndEpoch implements contract.Module: it keeps the agreed height for queries, and
-// forgets what is over.
+// forgets what is over or has no room.
 func (m *Module) EndEpoch(tx storage.Tx, env contract.Env) error {
+	forgetExcess(tx)
 	height, err := agreedHeight(env)
 	if err != nil {
 		return nil // nothing has an expiry yet
@@ -190,6 +192,21 @@ func (m *Module) EndEpoch(tx storage.Tx, env contract.Env) error {
 		forget(tx, height, k[5], k[6:])
 	}
 	return nil
+}
+
+// forgetExcess ends the offers that found no room and were not bought at once.
+func forgetExcess(tx storage.Tx) {
+	var notes [][]byte
+	for k := range tx.Scan(key(keyExcess)) {
+		notes = append(notes, bytes.Clone(k))
+	}
+	for _, k := range notes {
+		tx.Delete(k)
+		if c := stored(tx, terms.ID(k[1:])); c.GetState() == lightningwire.State_STATE_OFFERED {
+			remove(tx, c)
+			takeOffer(tx, c)
+		}
+	}
 }
 
 // forget deletes what a note is about, if it is over.
