@@ -3,12 +3,16 @@ package lightning_test
 // Attacks on the protocols of users and gateways, not on single rules.
 
 import (
+	"bytes"
+	"errors"
 	"testing"
 
 	"minimint/actors/module/banktest"
+	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
+	"minimint/storage"
 )
 
 // A gateway announces and buys in one transaction. Whoever sees it coming, or has the
@@ -31,4 +35,83 @@ func TestAnnouncingFirstStopsNoPurchase(t *testing.T) {
 	h.rest()
 	h.state(id, lightningwire.State_STATE_VALID)
 	h.replay()
+}
+
+// describe is what members answer as their shares of an output.
+func (h *house) describe(at messages.OutPoint) (answers [][]byte) {
+	h.Helper()
+	for p := range h.Members {
+		h.View(messages.PeerID(p), lightning.Kind, func(r storage.Reader) {
+			answers = append(answers, bytes.Clone(h.module(messages.PeerID(p)).Share(r, at)))
+		})
+	}
+	return answers
+}
+
+// One member that says nothing and a correct one whose contributions come too late
+// keep consensus from revealing a preimage as long as they like. The buyer asks all
+// members, and has it at once.
+func TestH27BuyerNeedsNoItems(t *testing.T) {
+	h := open(t)
+	o := h.offer(10, preimage)
+	id, to := o.ID(banktest.Federation), h.module(0).Seal()
+	tx := h.tx(deal{outputs: []terms.Output{{Offer: &o}, purchase(id)}, cost: o.Amount})
+	h.Accepted(tx)
+	at := messages.OutPoint{Tx: tx.ID(), Index: uint32(len(tx.Outputs()) - 1)}
+	for range 5 {
+		h.round(map[messages.PeerID]edit{0: silent, 3: silent})
+	}
+	h.state(id, lightningwire.State_STATE_DECRYPTING)
+	answers := h.describe(at)
+	for _, want := range []struct {
+		what    string
+		answers [][]byte
+		state   lightning.State
+	}{
+		{"all", answers, lightningwire.State_STATE_VALID},
+		{"without the one that is silent", [][]byte{nil, answers[1], answers[2], answers[3]}, lightningwire.State_STATE_VALID},
+		{"with a lie", [][]byte{answers[1], answers[1], answers[2], answers[3]}, lightningwire.State_STATE_VALID},
+		{"with noise", [][]byte{{1}, answers[1], answers[2], answers[3], answers[0]}, lightningwire.State_STATE_VALID},
+		{"too few", [][]byte{nil, answers[1], answers[2], answers[2]}, lightningwire.State_STATE_DECRYPTING},
+		{"none", nil, lightningwire.State_STATE_DECRYPTING},
+	} {
+		state, got, err := lightning.Reveal(to, o, want.answers)
+		if err != nil || state != want.state || (got != nil) != (state == lightningwire.State_STATE_VALID) || got != nil && *got != preimage {
+			t.Errorf("%s: %s, %x, %v", want.what, state, got, err)
+		}
+	}
+	other := o
+	other.Amount++
+	if _, _, err := lightning.Reveal(to, other, answers); !errors.Is(err, terms.ErrTerms) {
+		t.Errorf("of other terms: %v", err)
+	}
+	at.Index--
+	if got := h.describe(at); len(got[1]) != 0 {
+		t.Error("the offer's output has a share")
+	}
+	h.rest()
+	h.state(id, lightningwire.State_STATE_VALID)
+}
+
+// Before it is bought nobody decrypts an offer; and what is none opens as such.
+func TestNobodySharesWhatIsNotBought(t *testing.T) {
+	h := open(t)
+	o := reseal(h, h.offer(10, preimage), [32]byte{1})
+	announced := h.announce(o)
+	h.Accepted(announced)
+	for i := range announced.Outputs() {
+		for _, got := range h.describe(messages.OutPoint{Tx: announced.ID(), Index: uint32(i)}) {
+			if len(got) > 0 {
+				t.Errorf("output %d has a share", i)
+			}
+		}
+	}
+	bought := h.buy(o)
+	h.Accepted(bought)
+	state, _, err := lightning.Reveal(h.module(0).Seal(), o, h.describe(messages.OutPoint{Tx: bought.ID(), Index: uint32(len(bought.Outputs()) - 1)}))
+	if err != nil || state != lightningwire.State_STATE_INVALID {
+		t.Errorf("%s, %v", state, err)
+	}
+	h.rest()
+	h.state(o.ID(banktest.Federation), state)
 }

@@ -34,15 +34,71 @@ func (m *Module) Propose(r storage.Reader, _ []byte) [][]byte {
 		if r.Get(shareKey(id, me)) != nil {
 			continue
 		}
-		// The randomness of a share's proof is mixed with secret and statement, so
-		// a source that repeats itself is as good as any, and proposals repeat too.
-		share, err := tenc.DecryptShare(zeros{}, *m.cfg.Secret, m.sealed(stored(r, id)))
-		if err != nil {
-			panic(fmt.Sprintf("lightning: %v", err))
-		}
-		out = append(out, terms.Share{Contract: id, Bytes: [tenc.ShareSize]byte(share.Encode())}.Encode())
+		out = append(out, terms.Share{Contract: id, Bytes: [tenc.ShareSize]byte(m.share(stored(r, id)))}.Encode())
 	}
 	return out
+}
+
+// share is this member's of a bought offer. The randomness of its proof is mixed with
+// secret and statement, so a source that repeats itself is as good as any, and
+// proposals repeat too.
+func (m *Module) share(c *lightningwire.Contract) []byte {
+	share, err := tenc.DecryptShare(zeros{}, *m.cfg.Secret, m.sealed(c))
+	if err != nil {
+		panic(fmt.Sprintf("lightning: %v", err))
+	}
+	return share.Encode()
+}
+
+// Share implements contract.Answerer: of an output that bought an offer, this member's
+// share, until consensus has revealed the preimage; see [Reveal].
+func (m *Module) Share(r storage.Reader, at messages.OutPoint) []byte {
+	id := r.Get(fundingKey(at))
+	if m.cfg.Secret == nil || id == nil {
+		return nil
+	}
+	c := stored(r, terms.ID(id))
+	if c.GetState() != lightningwire.State_STATE_DECRYPTING {
+		return nil
+	}
+	return m.share(c)
+}
+
+// Reveal opens an offer with what members answered as their shares of the output that
+// bought it, by PeerID; nil and noise are nobody's share. STATE_VALID, with the
+// preimage, and STATE_INVALID are what consensus will find as well, STATE_DECRYPTING says
+// that there are too few shares. An error says that offer is none of the federation's.
+//
+// So a buyer is independent of whose items get into outcomes, and an epoch faster.
+func Reveal(to terms.Sealer, o terms.Offer, answers [][]byte) (State, *[terms.PreimageSize]byte, error) {
+	sealed, err := o.Verify(to)
+	if err != nil {
+		return 0, nil, fmt.Errorf("lightning: %w", err)
+	}
+	var shares []tenc.Share
+	for p, b := range answers[:min(len(answers), to.Keys.Members())] {
+		if share, err := tenc.DecodeShare(p+1, b); err == nil {
+			shares = append(shares, share)
+		}
+	}
+	state, preimage := found(sealed.Open(shares), o.PaymentHash)
+	if preimage == nil {
+		return state, nil, nil
+	}
+	return state, (*[terms.PreimageSize]byte)(preimage), nil
+}
+
+// found is what an opening says about an offer: its preimage, that there is none, or
+// nothing yet.
+func found(opening tenc.Opening, hash messages.Digest) (State, []byte) {
+	switch {
+	case opening.Status == tenc.Incomplete:
+		return lightningwire.State_STATE_DECRYPTING, nil
+	case opening.Status == tenc.Opened && terms.Reveals(opening.Plaintext, hash):
+		return lightningwire.State_STATE_VALID, opening.Plaintext
+	default:
+		return lightningwire.State_STATE_INVALID, nil
+	}
 }
 
 // zeros is a reader of zeros.
@@ -114,13 +170,9 @@ func (m *Module) open(tx storage.Tx, c *lightningwire.Contract, sealed tenc.Veri
 		}
 		shares, keys = append(shares, share), append(keys, bytes.Clone(k))
 	}
-	opening := sealed.Open(shares)
-	if opening.Status == tenc.Incomplete {
+	c.State, c.Preimage = found(sealed.Open(shares), offerOf(c).PaymentHash)
+	if c.GetState() == lightningwire.State_STATE_DECRYPTING {
 		return
-	}
-	c.State = lightningwire.State_STATE_INVALID
-	if opening.Status == tenc.Opened && terms.Reveals(opening.Plaintext, offerOf(c).PaymentHash) {
-		c.State, c.Preimage = lightningwire.State_STATE_VALID, opening.Plaintext
 	}
 	store(tx, c)
 	tx.Delete(key(keyTask, be64(c.GetNumber())))

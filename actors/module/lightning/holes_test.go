@@ -110,7 +110,7 @@ func TestH9OffersAreBoughtOnce(t *testing.T) {
 	broken := o
 	broken = reseal(h, broken, [32]byte{1})
 	h.Accepted(h.announce(cheap), h.announce(broken)) // of others: they stand beside it
-	h.Accepted(h.announce(o)) // changes nothing
+	h.Accepted(h.announce(o))                         // changes nothing
 	if s := h.status(id); s.Offer == nil || s.Offer.Amount != o.Amount || !bytes.Equal(s.Offer.Ciphertext, o.Ciphertext) {
 		t.Errorf("offer became %+v", s)
 	}

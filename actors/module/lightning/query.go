@@ -139,7 +139,3 @@ func (m *Module) Outcome(r storage.Reader, at messages.OutPoint) []byte {
 	}
 	return bytes.Clone(r.Get(key(keyContract, id)))
 }
-
-// Share implements contract.Answerer. What members have to say about a contract is
-// agreed on.
-func (m *Module) Share(storage.Reader, messages.OutPoint) []byte { return nil }
