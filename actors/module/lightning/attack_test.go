@@ -5,6 +5,7 @@ package lightning_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"minimint/actors/module/banktest"
@@ -12,6 +13,7 @@ import (
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
+	"minimint/messages/canonical"
 	"minimint/storage"
 )
 
@@ -114,4 +116,82 @@ func TestNobodySharesWhatIsNotBought(t *testing.T) {
 	}
 	h.rest()
 	h.state(o.ID(banktest.Federation), state)
+}
+
+// A member's answer is refused whole if its state promises what it does not bring:
+// nobody looks for a preimage that is not there (V10).
+func TestV10StatesKeepTheirPromises(t *testing.T) {
+	d := newDesk(t, config(-1, 4))
+	d.at(now)
+	o, offer := outgoingUntil(now+5), sealedFor(now+5, d.Seal(), 1)
+	id, offerID := o.ID(banktest.Federation), offer.ID(banktest.Federation)
+	for _, out := range []terms.Output{{Outgoing: &o}, {Offer: &offer}} {
+		wantCode(t, "output", d.output(out), 0)
+	}
+	read := func(id terms.ID, change func(*lightningwire.Contract)) error {
+		t.Helper()
+		raw, err := d.Query(d.scope(), "contract", lightning.ContractRequest(id))
+		c := new(lightningwire.Contract)
+		if err == nil {
+			err = canonical.Unmarshal(raw, c, 4096)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(c)
+		_, err = lightning.ReadStatus(banktest.Federation, id, canonical.Marshal(c))
+		return err
+	}
+	// lies tries every other state, and what is said with the right one left out or added.
+	lies := func(id terms.ID, right ...lightning.State) {
+		t.Helper()
+		for number := range int32(12) {
+			state := lightning.State(number)
+			err := read(id, func(c *lightningwire.Contract) { c.State = state })
+			if (err == nil) != slices.Contains(right, state) {
+				t.Errorf("%s instead of %s: %v", state, right[0], err)
+			}
+		}
+		for what, change := range map[string]func(*lightningwire.Contract){
+			"preimage": func(c *lightningwire.Contract) {
+				if c.Preimage == nil {
+					c.Preimage = preimage[:]
+				} else {
+					c.Preimage = nil
+				}
+			},
+			"transaction": func(c *lightningwire.Contract) {
+				if c.Transaction == nil {
+					c.Transaction = make([]byte, 32)
+				} else {
+					c.Transaction = nil
+				}
+			},
+			"refund key": func(c *lightningwire.Contract) {
+				if c.RefundKey == nil {
+					c.RefundKey = make([]byte, 32)
+				} else {
+					c.RefundKey = nil
+				}
+			},
+		} {
+			if read(id, change) == nil {
+				t.Errorf("%s with the other %s is read", right[0], what)
+			}
+		}
+	}
+	lies(id, lightningwire.State_STATE_FUNDED, lightningwire.State_STATE_REFUNDED, lightningwire.State_STATE_FORFEITED)
+	lies(offerID, lightningwire.State_STATE_OFFERED)
+	wantCode(t, "buy", d.output(purchase(offerID)), 0)
+	lies(offerID, lightningwire.State_STATE_DECRYPTING, lightningwire.State_STATE_INVALID, lightningwire.State_STATE_REFUNDED)
+	for p := range 3 {
+		wantCode(t, "share", d.item(messages.PeerID(p), shareOf(t, p, offer, 4)), 0)
+	}
+	lies(offerID, lightningwire.State_STATE_VALID, lightningwire.State_STATE_CLAIMED)
+	if read(offerID, func(c *lightningwire.Contract) { c.ClosedHeight = 3 }) == nil {
+		t.Error("closed and open at once")
+	}
+	_, err := d.input(terms.Input{Contract: id, Way: terms.Preimage, Key: xonly(gateway), Preimage: preimage})
+	wantCode(t, "take", err, 0)
+	lies(id, lightningwire.State_STATE_CLAIMED)
 }

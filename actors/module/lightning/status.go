@@ -32,8 +32,8 @@ type Status struct {
 }
 
 // ReadStatus reads the status of a contract, and checks that the terms are those
-// that its id is the hash of, and a preimage that of the payment hash. The rest
-// is as true as whoever was asked.
+// that its id is the hash of, a preimage that of the payment hash, and that the state
+// has what belongs to it, such as a preimage. The rest is as true as whoever was asked.
 func ReadStatus(federation messages.FederationID, id terms.ID, b []byte) (Status, error) {
 	c := new(lightningwire.Contract)
 	if err := canonical.Unmarshal(b, c, maxRecord); err != nil {
@@ -72,9 +72,6 @@ func statusOf(federation messages.FederationID, c *lightningwire.Contract) (Stat
 	if string(c.GetId()) != string(s.ID[:]) {
 		return Status{}, fmt.Errorf("terms are those of %s", s.ID)
 	}
-	if _, known := lightningwire.State_name[int32(s.State)]; !known || s.State == lightningwire.State_STATE_UNKNOWN {
-		return Status{}, fmt.Errorf("state %d", s.State)
-	}
 	if p := c.GetPreimage(); len(p) > 0 {
 		if !terms.Reveals(p, hash) {
 			return Status{}, errors.New("preimage of another payment hash")
@@ -93,5 +90,31 @@ func statusOf(federation messages.FederationID, c *lightningwire.Contract) (Stat
 		}
 		s.FundedBy = messages.OutPoint{Tx: tx, Index: c.GetIndex()}
 	}
-	return s, nil
+	return s, s.fits(len(c.GetTransaction()) > 0, len(c.GetRefundKey()) > 0)
+}
+
+// fits checks that a state is one of its direction and has what belongs to it, so that
+// whoever looks at the state alone finds the preimage that it promises.
+func (s Status) fits(funded, refundable bool) error {
+	paid, closed, ok := false, false, false
+	switch s.State {
+	case lightningwire.State_STATE_OFFERED, lightningwire.State_STATE_DECRYPTING, lightningwire.State_STATE_INVALID:
+		ok = s.Offer != nil
+	case lightningwire.State_STATE_VALID:
+		ok, paid = s.Offer != nil, true
+	case lightningwire.State_STATE_FUNDED:
+		ok = s.Outgoing != nil
+	case lightningwire.State_STATE_FORFEITED:
+		ok, closed = s.Outgoing != nil, true
+	case lightningwire.State_STATE_CLAIMED:
+		ok, closed, paid = true, true, true
+	case lightningwire.State_STATE_REFUNDED:
+		ok, closed = true, true
+	case lightningwire.State_STATE_UNKNOWN:
+	}
+	offered := s.State == lightningwire.State_STATE_OFFERED
+	if !ok || paid != (s.Preimage != nil) || funded == offered || refundable != (s.Offer != nil && !offered) || !closed && s.ClosedHeight != 0 {
+		return fmt.Errorf("state %s does not fit what is said with it", s.State)
+	}
+	return nil
 }
