@@ -5,8 +5,11 @@ package lightning_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"slices"
 	"testing"
+
+	"github.com/btcsuite/btcd/btcec/v2"
 
 	"minimint/actors/module/banktest"
 	"minimint/actors/module/lightning"
@@ -194,4 +197,76 @@ func TestV10StatesKeepTheirPromises(t *testing.T) {
 	_, err := d.input(terms.Input{Contract: id, Way: terms.Preimage, Key: xonly(gateway), Preimage: preimage})
 	wantCode(t, "take", err, 0)
 	lies(id, lightningwire.State_STATE_CLAIMED)
+}
+
+// vettedBy is a desk on the state of d whose operators vet these keys.
+func (d *desk) vettedBy(keys ...*btcec.PrivateKey) *desk {
+	cfg := config(-1, 4)
+	for _, k := range keys {
+		cfg.Vetted = append(cfg.Vetted, xonly(k))
+	}
+	slices.SortFunc(cfg.Vetted, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
+	other := newDesk(d.t, cfg)
+	other.state, other.env = d.state, d.env
+	return other
+}
+
+// Operators strike all keys off their list and vet others: the former ones are
+// strangers then, more than there is room for, and the list can still be read.
+func TestListIsReadAfterVettedGatewaysChange(t *testing.T) {
+	var some, others []*btcec.PrivateKey
+	for i := range byte(lightning.MaxVetted) {
+		some, others = append(some, person(130+i)), append(others, person(180+i))
+	}
+	d := newDesk(t, config(-1, 4)).vettedBy(some...)
+	d.at(now)
+	list := func(d *desk, secret *btcec.PrivateKey) {
+		t.Helper()
+		wantCode(t, "listing", d.output(listingOf(t, secret, 1, now+10)), 0)
+	}
+	for _, k := range some {
+		list(d, k)
+	}
+	for i := range byte(lightning.MaxGateways) {
+		list(d, person(1+i))
+	}
+	d = d.vettedBy(others...)
+	for _, k := range others {
+		list(d, k)
+	}
+	raw, err := d.Query(d.scope(), "gateways", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, read, err := lightning.ReadGateways(banktest.Federation, raw)
+	vetted := 0
+	for _, g := range read {
+		if g.Vetted {
+			vetted++
+		}
+	}
+	if err != nil || len(read) != lightning.MaxGateways+lightning.MaxVetted || vetted != lightning.MaxVetted {
+		t.Errorf("%d are listed, %d of them vetted: %v", len(read), vetted, err)
+	}
+	wantCode(t, "another stranger", d.output(listingOf(t, stranger, 1, now+10)), messages.RejectBusy)
+}
+
+// A gateway's word cannot make clients compute nonsense: what it asks for fits an
+// invoice, and expiries can be added to.
+func TestListingsFitInvoices(t *testing.T) {
+	for what, c := range map[string]struct {
+		change func(*terms.Gateway)
+		ok     bool
+	}{
+		"the most":            {func(g *terms.Gateway) { g.Receive.Base, g.ExpiryMargin = math.MaxUint32, lightning.MaxLife }, true},
+		"a fee of 33 bits":    {func(g *terms.Gateway) { g.Receive.Base = math.MaxUint32 + 1 }, false},
+		"a margin too large":  {func(g *terms.Gateway) { g.ExpiryMargin = lightning.MaxLife + 1 }, false},
+		"a margin that wraps": {func(g *terms.Gateway) { g.ExpiryMargin = math.MaxUint32 }, false},
+	} {
+		g := terms.Gateway{Node: [33]byte(gateway.PubKey().SerializeCompressed()), API: "x", Expiry: now + 5}
+		c.change(&g)
+		if _, err := terms.List(banktest.Federation, g, gateway); (err == nil) != c.ok {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

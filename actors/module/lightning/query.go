@@ -107,13 +107,20 @@ func contractsOf(r storage.Reader, body []byte) (*lightningwire.Contracts, error
 	return out, nil
 }
 
+// gateways is who is listed. Where the operators have struck keys off their list there
+// can be more strangers than there is room for; the answer has no more than a client
+// reads.
 func (m *Module) gateways(r storage.Reader) *lightningwire.Gateways {
-	out := &lightningwire.Gateways{Height: heightOf(r)}
+	out, strangers := &lightningwire.Gateways{Height: heightOf(r)}, 0
 	for k, raw := range r.Scan(key(keyGateway)) {
-		l := read(raw, new(lightningwire.Listed)).GetListing()
-		if l.GetGateway().GetExpiry() > out.GetHeight() {
-			out.Gateways = append(out.Gateways, &lightningwire.GatewayEntry{Listing: l, Vetted: m.vetted([32]byte(k[1:]))})
+		l, vetted := read(raw, new(lightningwire.Listed)).GetListing(), m.vetted([32]byte(k[1:]))
+		if l.GetGateway().GetExpiry() <= out.GetHeight() || !vetted && strangers == MaxGateways {
+			continue
 		}
+		if !vetted {
+			strangers++
+		}
+		out.Gateways = append(out.Gateways, &lightningwire.GatewayEntry{Listing: l, Vetted: vetted})
 	}
 	return out
 }

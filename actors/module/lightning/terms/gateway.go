@@ -2,6 +2,7 @@ package terms
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -46,7 +47,8 @@ type Gateway struct {
 	API, Name     string
 	Send, Receive Fee
 	// ExpiryMargin is how many blocks it wants between the last timelock of a
-	// payment and the expiry of its contract.
+	// payment and the expiry of its contract, at most the longest life of one. So
+	// sums with it do not overflow in clients.
 	ExpiryMargin uint32
 	// Serial tells newer from older. Expiry ends the listing.
 	Serial uint64
@@ -125,6 +127,11 @@ func gatewayOf(w *lightningwire.Gateway) (Gateway, error) {
 	switch {
 	case err1 != nil || err2 != nil || w.GetSendPpm() > 1_000_000 || w.GetReceivePpm() > 1_000_000:
 		return Gateway{}, fmt.Errorf("fees of %d msat and %d ppm, %d msat and %d ppm", w.GetSendBaseMsat(), w.GetSendPpm(), w.GetReceiveBaseMsat(), w.GetReceivePpm())
+	case receive > math.MaxUint32:
+		// Route hints of invoices hold 32 bits (BOLT #11): users would ask for less than the gateway takes.
+		return Gateway{}, fmt.Errorf("base fee of %d msat for receiving does not fit into an invoice", receive)
+	case w.GetExpiryMargin() > maxMargin:
+		return Gateway{}, fmt.Errorf("margin of %d blocks; no contract lives longer than %d", w.GetExpiryMargin(), maxMargin)
 	case !printable(w.GetApi()) || !printable(w.GetName()) || w.GetApi() == "":
 		return Gateway{}, fmt.Errorf("address %.40q or name %.40q is not of 1 to %d printable ASCII characters", w.GetApi(), w.GetName(), maxText)
 	}

@@ -49,6 +49,7 @@ const (
 	maxOutput      = 1024
 	maxItem        = 256
 	maxText        = 200 // names and addresses
+	maxMargin      = 4032
 	ciphertextSize = PreimageSize + ciphertextOverhead
 )
 
