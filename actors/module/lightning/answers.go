@@ -24,9 +24,19 @@ func OffersRequest(hash messages.Digest) []byte {
 	return canonical.Marshal(&lightningwire.OffersRequest{PaymentHash: hash[:]})
 }
 
-// KeyRequest is the body of the query "key"; ReadContracts reads its answer.
+// KeyRequest is the body of the query "key"; ReadContracts reads its answer. After a
+// full page, which has PageSize contracts, there may be more: see KeyRequestAfter.
 func KeyRequest(key [32]byte) []byte {
 	return canonical.Marshal(&lightningwire.KeyRequest{Key: key[:]})
+}
+
+// KeyRequestAfter is KeyRequest for what comes after the last contract of an answer.
+func KeyRequestAfter(key [32]byte, last Status) []byte {
+	after := last.since
+	if last.Outgoing == nil && last.Offer.ClaimKey != key {
+		after = last.bought
+	}
+	return canonical.Marshal(&lightningwire.KeyRequest{Key: key[:], After: after})
 }
 
 // ReadOffers reads the offers of a payment hash, the oldest first. They are as they
@@ -52,7 +62,7 @@ func readContracts(federation messages.FederationID, b []byte, asked func(Status
 	if err := canonical.Unmarshal(b, w, maxAnswer); err != nil {
 		return nil, fmt.Errorf("lightning: contracts: %w", err)
 	}
-	if n := len(w.GetContracts()); n > maxContracts {
+	if n := len(w.GetContracts()); n > PageSize {
 		return nil, fmt.Errorf("lightning: %d contracts in an answer", n)
 	}
 	var out []Status

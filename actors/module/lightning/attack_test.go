@@ -270,3 +270,82 @@ func TestListingsFitInvoices(t *testing.T) {
 		}
 	}
 }
+
+// Whoever knows a claim key announces offers with it, for a fee each, and contracts
+// that give its owner a little. The owner, who has nothing but a seed, finds his own
+// first, and all of them page by page.
+func TestNobodyBuriesAContract(t *testing.T) {
+	d := newDesk(t, config(-1, 4))
+	d.at(now)
+	victim, buyer := person('v'), person('y')
+	mine := sealedFor(now+5, d.Seal(), 1)
+	mine.ClaimKey = xonly(victim)
+	mine = resealed(d.Seal(), mine, preimage)
+	want := []terms.ID{mine.ID(banktest.Federation)}
+	wantCode(t, "announce", d.output(terms.Output{Offer: &mine}), 0)
+	for i := range byte(40) {
+		o := outgoingUntil(now + 5)
+		o.UserKey, o.Amount = xonly(victim), fees.Claim+1+messages.Amount(i)
+		out := terms.Output{Outgoing: &o}
+		id := o.ID(banktest.Federation)
+		if i%2 == 0 {
+			junk := mine
+			junk.Amount += messages.Amount(i) + 1
+			junk = resealed(d.Seal(), junk, [32]byte{i})
+			out, id = terms.Output{Offer: &junk}, junk.ID(banktest.Federation)
+		}
+		wantCode(t, "junk", d.output(out), 0)
+		want = append(want, id)
+	}
+	pages := func(key [32]byte) (ids []terms.ID) {
+		t.Helper()
+		for request := lightning.KeyRequest(key); ; {
+			raw, err := d.Query(d.scope(), "key", request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := lightning.ReadContracts(banktest.Federation, key, raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range list {
+				ids = append(ids, s.ID)
+			}
+			if len(list) < lightning.PageSize {
+				return ids
+			}
+			request = lightning.KeyRequestAfter(key, list[len(list)-1])
+		}
+	}
+	if got := pages(xonly(victim)); !slices.Equal(got, want) {
+		t.Errorf("found %x, want %x", got, want)
+	}
+	// The buyer of 17 offers finds them in the order in which he bought them.
+	want = want[:0]
+	for i := range byte(lightning.PageSize + 1) {
+		o := sealedFor(now+6, d.Seal(), i)
+		want = append(want, o.ID(banktest.Federation))
+		wantCode(t, "announce", d.output(terms.Output{Offer: &o}), 0)
+	}
+	slices.Reverse(want)
+	for _, id := range want {
+		wantCode(t, "buy", d.output(terms.Output{Purchase: &terms.Purchase{Offer: id, RefundKey: xonly(buyer)}}), 0)
+	}
+	if got := pages(xonly(buyer)); !slices.Equal(got, want) {
+		t.Errorf("the buyer found %x, want %x", got, want)
+	}
+	end := canonical.Marshal(&lightningwire.KeyRequest{Key: mine.ClaimKey[:], After: math.MaxUint64})
+	raw, err := d.Query(d.scope(), "key", end)
+	if list, bad := lightning.ReadContracts(banktest.Federation, mine.ClaimKey, raw); err != nil || bad != nil || len(list) != 0 {
+		t.Errorf("after the end: %d contracts, %v, %v", len(list), err, bad)
+	}
+	// A buyer whose refund key is the offer's claim key is found once.
+	own := sealedFor(now+7, d.Seal(), 1)
+	own.ClaimKey = xonly(person('w'))
+	own = resealed(d.Seal(), own, preimage)
+	wantCode(t, "announce", d.output(terms.Output{Offer: &own}), 0)
+	wantCode(t, "buy", d.output(terms.Output{Purchase: &terms.Purchase{Offer: own.ID(banktest.Federation), RefundKey: own.ClaimKey}}), 0)
+	if got := pages(own.ClaimKey); len(got) != 1 {
+		t.Errorf("found %d times", len(got))
+	}
+}

@@ -53,7 +53,7 @@ func (m *Module) fund(tx storage.Tx, pay payment, o terms.Outgoing) (contract.Wo
 		return contract.Worth{}, err
 	}
 	store(tx, &lightningwire.Contract{
-		Id: id[:], State: lightningwire.State_STATE_FUNDED, Transaction: pay.at.Tx[:], Index: pay.at.Index,
+		Id: id[:], State: lightningwire.State_STATE_FUNDED, Transaction: pay.at.Tx[:], Index: pay.at.Index, Since: number(tx),
 		Terms: &lightningwire.Contract_Outgoing{Outgoing: o.Wire()},
 	})
 	tx.Put(fundingKey(pay.at), id[:])
@@ -95,8 +95,9 @@ func (m *Module) announce(tx storage.Tx, o terms.Offer, height uint32) (contract
 	} else {
 		tx.Put(key(keyExcess, id[:]), []byte{})
 	}
+	age := number(tx)
 	c := &lightningwire.Contract{
-		Id: id[:], State: lightningwire.State_STATE_OFFERED, Number: number(tx), Terms: &lightningwire.Contract_Offer{Offer: o.Wire()},
+		Id: id[:], State: lightningwire.State_STATE_OFFERED, Number: age, Since: age, Terms: &lightningwire.Contract_Offer{Offer: o.Wire()},
 	}
 	store(tx, c)
 	putOffer(tx, c)

@@ -2,6 +2,8 @@ package lightning
 
 import (
 	"bytes"
+	"math"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,7 +22,7 @@ const maxQuery = 64
 //
 //	"contract"  ContractRequest → Contract   a contract or offer; RejectContractUnknown for now if there is none
 //	"offers"    OffersRequest → Contracts    at most 16 of a payment hash that can be bought, the oldest first
-//	"key"       KeyRequest → Contracts       at most 16 in which a user or buyer has this key
+//	"key"       KeyRequest → Contracts       at most 16 in which a user or buyer has this key, the oldest first
 //	"gateways"  (empty) → Gateways           who is listed now, at most MaxGateways and MaxVetted
 //	"summary"   (empty) → Summary            agreed height, fees, limits
 func (m *Module) Query(r storage.Reader, method string, body []byte) ([]byte, error) {
@@ -62,11 +64,11 @@ func contractOf(r storage.Reader, body []byte) (*lightningwire.Contract, error) 
 	return c, nil
 }
 
-// maxContracts bounds the contracts of one answer. Whoever made an invoice
-// announced his offer before he showed it, so it is among the oldest of its payment
-// hash; and a key that is fresh each time has few contracts, unless others give its
-// owner money.
-const maxContracts = 16
+// PageSize bounds the contracts of one answer. An offer that was announced before
+// its invoice was shown is among the oldest of its payment hash. A fresh key has few
+// contracts, unless others put it into theirs; those are younger, or beyond them there
+// are more.
+const PageSize = 16
 
 func offersOf(r storage.Reader, body []byte) (*lightningwire.Contracts, error) {
 	w := new(lightningwire.OffersRequest)
@@ -78,7 +80,7 @@ func offersOf(r storage.Reader, body []byte) (*lightningwire.Contracts, error) {
 	}
 	out, height := new(lightningwire.Contracts), heightOf(r)
 	for _, id := range r.Scan(key(keyByHash, w.GetPaymentHash())) {
-		if len(out.Contracts) == maxContracts {
+		if len(out.Contracts) == PageSize {
 			break
 		}
 		if c := stored(r, terms.ID(id)); c.GetOffer().GetExpiry() > height {
@@ -93,16 +95,19 @@ func contractsOf(r storage.Reader, body []byte) (*lightningwire.Contracts, error
 	if err := canonical.Unmarshal(body, w, maxQuery); err != nil {
 		return nil, messages.Reject(messages.RejectMalformed, "key: %v", err)
 	}
-	prefix := key(keyParty, w.GetKey())
 	if n := len(w.GetKey()); n != len([32]byte{}) {
 		return nil, messages.Reject(messages.RejectMalformed, "key: it has 32 bytes, not %d", n)
 	}
+	prefix := key(keyParty, w.GetKey())
 	out := new(lightningwire.Contracts)
-	for k := range r.Scan(prefix) {
-		if len(out.Contracts) == maxContracts {
+	if w.GetAfter() == math.MaxUint64 {
+		return out, nil
+	}
+	for _, id := range r.ScanFrom(prefix, slices.Concat(prefix, be64(w.GetAfter()+1))) {
+		if len(out.Contracts) == PageSize {
 			break
 		}
-		out.Contracts = append(out.Contracts, stored(r, terms.ID(k[len(prefix):])))
+		out.Contracts = append(out.Contracts, stored(r, terms.ID(id)))
 	}
 	return out, nil
 }

@@ -21,10 +21,10 @@ const (
 	keyContract = 'c' // id → Contract, also an offer, until it is forgotten
 	keyFunding  = 'o' // outpoint (36) → id of the contract that it funded
 	keyTask     = 't' // number (8) → id of a contract whose preimage is being decrypted
-	keyNext     = 'n' // → number of the next offer or task (8)
+	keyNext     = 'n' // → number of the last contract, offer or task (8), from 1
 	keyShare    = 's' // id, member (2) → share; while it is being decrypted
 	keyByHash   = 'q' // payment hash, number (8) → id of an offer that waits to be bought
-	keyParty    = 'k' // key of a user or buyer (32), id → nothing; as long as the contract
+	keyParty    = 'k' // key of a user or buyer (32), number (8) → id; as long as the contract
 	keyOffers   = 'a' // → number of offers that wait to be bought (8)
 	keyExcess   = 'x' // id → nothing; of an offer beyond MaxOffers, to the end of the epoch
 	keyGateway  = 'g' // gateway's key → Listed
@@ -78,31 +78,34 @@ func stored(r storage.Reader, id terms.ID) *lightningwire.Contract {
 // store writes a contract or offer, and under which keys it can be found.
 func store(tx storage.Tx, c *lightningwire.Contract) {
 	tx.Put(key(keyContract, c.GetId()), canonical.Marshal(c))
-	for _, party := range partiesOf(c) {
-		if k := key(keyParty, party, c.GetId()); tx.Get(k) == nil {
-			tx.Put(k, []byte{})
+	for _, k := range partiesOf(c) {
+		if tx.Get(k) == nil {
+			tx.Put(k, c.GetId())
 		}
 	}
 }
 
 func remove(tx storage.Tx, c *lightningwire.Contract) {
 	tx.Delete(key(keyContract, c.GetId()))
-	for _, party := range partiesOf(c) {
-		tx.Delete(key(keyParty, party, c.GetId()))
+	for _, k := range partiesOf(c) {
+		tx.Delete(k)
 	}
 }
 
-// partiesOf are the keys whose owners may have lost all but their seed: users, and
-// payers who buy for themselves. A gateway's key stands in all its contracts.
+// partiesOf says under which keys it is found: those of whoever may have lost all but a
+// seed, users, and payers who buy for themselves. A gateway's key stands in all its
+// contracts. A key's contracts are in order of their age, so what others give it
+// later hides none of them.
 func partiesOf(c *lightningwire.Contract) [][]byte {
-	switch {
-	case c.GetOutgoing() != nil:
-		return [][]byte{c.GetOutgoing().GetUserKey()}
-	case c.GetRefundKey() != nil:
-		return [][]byte{c.GetOffer().GetClaimKey(), c.GetRefundKey()}
-	default:
-		return [][]byte{c.GetOffer().GetClaimKey()}
+	if o := c.GetOutgoing(); o != nil {
+		return [][]byte{key(keyParty, o.GetUserKey(), be64(c.GetSince()))}
 	}
+	claim, refund := c.GetOffer().GetClaimKey(), c.GetRefundKey()
+	found := [][]byte{key(keyParty, claim, be64(c.GetSince()))}
+	if refund != nil && !bytes.Equal(refund, claim) {
+		found = append(found, key(keyParty, refund, be64(c.GetNumber())))
+	}
+	return found
 }
 
 // offerOf returns the terms of an incoming contract of ours.
@@ -151,10 +154,10 @@ func offerKey(c *lightningwire.Contract) []byte {
 	return key(keyByHash, c.GetOffer().GetPaymentHash(), be64(c.GetNumber()))
 }
 
-// number gives the next offer or task its place.
+// number gives the next contract, offer or task its place.
 func number(tx storage.Tx) uint64 {
-	n := readUint(tx.Get(key(keyNext)))
-	tx.Put(key(keyNext), be64(n+1))
+	n := readUint(tx.Get(key(keyNext))) + 1
+	tx.Put(key(keyNext), be64(n))
 	return n
 }
 

@@ -29,6 +29,8 @@ type Status struct {
 	FundedBy messages.OutPoint
 	// ClosedHeight is the agreed height when its money left; zero until then.
 	ClosedHeight uint32
+
+	since, bought uint64 // when it came, and when an offer was bought: in order, from 1
 }
 
 // ReadStatus reads the status of a contract, and checks that the terms are those
@@ -51,7 +53,7 @@ func ReadStatus(federation messages.FederationID, id terms.ID, b []byte) (Status
 
 // statusOf checks that the id is that of the terms.
 func statusOf(federation messages.FederationID, c *lightningwire.Contract) (Status, error) {
-	s := Status{State: c.GetState(), ClosedHeight: c.GetClosedHeight()}
+	s := Status{State: c.GetState(), ClosedHeight: c.GetClosedHeight(), since: c.GetSince(), bought: c.GetNumber()}
 	var hash messages.Digest
 	switch t := c.GetTerms().(type) {
 	case *lightningwire.Contract_Outgoing:

@@ -855,8 +855,9 @@ type Contract struct {
 	Transaction  []byte                 `protobuf:"bytes,4,opt,name=transaction,proto3" json:"transaction,omitempty"`                        // that funded it
 	Index        uint32                 `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"`                                   // of its output
 	ClosedHeight uint32                 `protobuf:"varint,6,opt,name=closed_height,json=closedHeight,proto3" json:"closed_height,omitempty"` // agreed height when its money left it
-	Number       uint64                 `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"`                                 // of an offer, of a decryption: orders them by age
+	Number       uint64                 `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"`                                 // of an offer, once it is bought of its decryption: orders them
 	RefundKey    []byte                 `protobuf:"bytes,8,opt,name=refund_key,json=refundKey,proto3" json:"refund_key,omitempty"`           // of a bought offer
+	Since        uint64                 `protobuf:"varint,9,opt,name=since,proto3" json:"since,omitempty"`                                   // orders contracts and offers by age
 	// Types that are valid to be assigned to Terms:
 	//
 	//	*Contract_Outgoing
@@ -952,6 +953,13 @@ func (x *Contract) GetRefundKey() []byte {
 	return nil
 }
 
+func (x *Contract) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
 func (x *Contract) GetTerms() isContract_Terms {
 	if x != nil {
 		return x.Terms
@@ -982,11 +990,11 @@ type isContract_Terms interface {
 }
 
 type Contract_Outgoing struct {
-	Outgoing *Outgoing `protobuf:"bytes,9,opt,name=outgoing,proto3,oneof"`
+	Outgoing *Outgoing `protobuf:"bytes,10,opt,name=outgoing,proto3,oneof"`
 }
 
 type Contract_Offer struct {
-	Offer *Offer `protobuf:"bytes,10,opt,name=offer,proto3,oneof"`
+	Offer *Offer `protobuf:"bytes,11,opt,name=offer,proto3,oneof"`
 }
 
 func (*Contract_Outgoing) isContract_Terms() {}
@@ -1137,6 +1145,7 @@ func (x *OffersRequest) GetPaymentHash() []byte {
 type KeyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	After         uint64                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"` // only those with a greater number: since, or of a buyer number
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1176,6 +1185,13 @@ func (x *KeyRequest) GetKey() []byte {
 		return x.Key
 	}
 	return nil
+}
+
+func (x *KeyRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
 }
 
 type Contracts struct {
@@ -1607,7 +1623,7 @@ const file_actors_module_lightning_lightningwire_lightning_proto_rawDesc = "" +
 	"\x05share\x18\x02 \x01(\fR\x05share\"A\n" +
 	"\x04Item\x121\n" +
 	"\x05share\x18\x01 \x01(\v2\x19.minimint.lightning.ShareH\x00R\x05shareB\x06\n" +
-	"\x04kind\"\xf3\x02\n" +
+	"\x04kind\"\x89\x03\n" +
 	"\bContract\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12/\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x19.minimint.lightning.StateR\x05state\x12\x1a\n" +
@@ -1617,10 +1633,11 @@ const file_actors_module_lightning_lightningwire_lightning_proto_rawDesc = "" +
 	"\rclosed_height\x18\x06 \x01(\rR\fclosedHeight\x12\x16\n" +
 	"\x06number\x18\a \x01(\x04R\x06number\x12\x1d\n" +
 	"\n" +
-	"refund_key\x18\b \x01(\fR\trefundKey\x12:\n" +
-	"\boutgoing\x18\t \x01(\v2\x1c.minimint.lightning.OutgoingH\x00R\boutgoing\x121\n" +
-	"\x05offer\x18\n" +
-	" \x01(\v2\x19.minimint.lightning.OfferH\x00R\x05offerB\a\n" +
+	"refund_key\x18\b \x01(\fR\trefundKey\x12\x14\n" +
+	"\x05since\x18\t \x01(\x04R\x05since\x12:\n" +
+	"\boutgoing\x18\n" +
+	" \x01(\v2\x1c.minimint.lightning.OutgoingH\x00R\boutgoing\x121\n" +
+	"\x05offer\x18\v \x01(\v2\x19.minimint.lightning.OfferH\x00R\x05offerB\a\n" +
 	"\x05terms\"U\n" +
 	"\x06Listed\x125\n" +
 	"\alisting\x18\x01 \x01(\v2\x1b.minimint.lightning.ListingR\alisting\x12\x14\n" +
@@ -1628,10 +1645,11 @@ const file_actors_module_lightning_lightningwire_lightning_proto_rawDesc = "" +
 	"\x0fContractRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\"2\n" +
 	"\rOffersRequest\x12!\n" +
-	"\fpayment_hash\x18\x01 \x01(\fR\vpaymentHash\"\x1e\n" +
+	"\fpayment_hash\x18\x01 \x01(\fR\vpaymentHash\"4\n" +
 	"\n" +
 	"KeyRequest\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\fR\x03key\"G\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\"G\n" +
 	"\tContracts\x12:\n" +
 	"\tcontracts\x18\x01 \x03(\v2\x1c.minimint.lightning.ContractR\tcontracts\"]\n" +
 	"\fGatewayEntry\x125\n" +
