@@ -18,7 +18,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -185,9 +187,16 @@ func (n *Node) payments(ctx context.Context, method string, request any) (grpc.C
 	return stream, stream.CloseSend()
 }
 
+// maxDelay is the longest time lock that lnd takes as a limit (its max-cltv-expiry).
+const maxDelay = 2016
+
 // Pay implements lnnode.Node. lnd tries a hash anew that has failed, so the hash is
-// looked up first.
+// looked up first. A delay or a patience of nothing are refused: lnd takes 0 for no
+// limit, and would pay beyond the end of the contract that the payment is for.
 func (n *Node) Pay(ctx context.Context, order lnnode.Order) error {
+	if order.MaxDelay == 0 || order.Patience <= 0 {
+		return fmt.Errorf("%w: no time is left for it", lnnode.ErrRefused)
+	}
 	switch known, err := n.Payment(ctx, order.Hash); {
 	case err != nil:
 		return err
@@ -197,8 +206,8 @@ func (n *Node) Pay(ctx context.Context, order lnnode.Order) error {
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel() // the payment goes on without
 	stream, err := n.payments(sending, "SendPaymentV2", &lndwire.SendPaymentRequest{
-		PaymentRequest: order.Invoice, FeeLimitMsat: int64(order.MaxFee), CltvLimit: int32(order.MaxDelay),
-		TimeoutSeconds: max(1, int32(order.Patience/time.Second)), MaxParts: 16,
+		PaymentRequest: order.Invoice, FeeLimitMsat: int64(order.MaxFee), CltvLimit: int32(min(order.MaxDelay, maxDelay)),
+		TimeoutSeconds: int32(min(max(1, order.Patience/time.Second), math.MaxInt32)), MaxParts: 16,
 	})
 	var first lndwire.Payment
 	if err == nil {
@@ -210,10 +219,11 @@ func (n *Node) Pay(ctx context.Context, order lnnode.Order) error {
 		return nil
 	case code == codes.AlreadyExists:
 		return nil
-	case code == codes.Unavailable, code == codes.Canceled, code == codes.DeadlineExceeded, ctx.Err() != nil:
+	case code != codes.Unknown && code != codes.InvalidArgument, errors.Is(err, io.EOF), ctx.Err() != nil:
 		return offline(err)
 	}
-	// lnd has answered. If it does not know the hash now, it never will by this call.
+	// With the codes of its handlers lnd itself has answered; all others are the
+	// connection's, and the order may still be on its way. If it does not know the hash now, it never will by this call.
 	switch known, late := n.Payment(ctx, order.Hash); {
 	case late != nil:
 		return late

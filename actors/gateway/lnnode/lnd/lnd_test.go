@@ -123,12 +123,43 @@ func TestRefused(t *testing.T) {
 	if err := node.Pay(t.Context(), order(invoice)); !errors.Is(err, lnnode.ErrOffline) || errors.Is(err, lnnode.ErrRefused) {
 		t.Errorf("not there: %v", err)
 	}
+	for _, code := range []codes.Code{codes.Internal, codes.ResourceExhausted, codes.Unimplemented, codes.PermissionDenied, codes.DataLoss} {
+		s.refuse = status.Error(code, "the stream broke")
+		if err := node.Pay(t.Context(), order(invoice)); !errors.Is(err, lnnode.ErrOffline) || errors.Is(err, lnnode.ErrRefused) {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
 	s.refuse, s.silent = nil, true
 	if err := node.Pay(t.Context(), order(invoice)); !errors.Is(err, lnnode.ErrOffline) || errors.Is(err, lnnode.ErrRefused) {
 		t.Errorf("begun, and the answer lost: %v", err)
 	}
 	if p, err := node.Payment(t.Context(), hashOf(invoice)); err != nil || p.State != lnnode.InFlight {
 		t.Errorf("begun, and the answer lost: %v, %v", p.State, err)
+	}
+}
+
+// lnd takes a limit of 0 for none: a payment whose contract has no time left would be
+// in flight beyond its end. More than lnd allows is no reason to refuse.
+func TestLimitsAreLimits(t *testing.T) {
+	s := newServer(t)
+	node, _ := s.node()
+	for what, change := range map[string]func(*lnnode.Order){
+		"no delay": func(o *lnnode.Order) { o.MaxDelay = 0 }, "no patience": func(o *lnnode.Order) { o.Patience = 0 },
+		"late": func(o *lnnode.Order) { o.Patience = -time.Second },
+	} {
+		o := order(invoice)
+		change(&o)
+		if err := node.Pay(t.Context(), o); !errors.Is(err, lnnode.ErrRefused) || len(s.orders) != 0 {
+			t.Errorf("%s: %v; lnd was told %d times", what, err, len(s.orders))
+		}
+	}
+	long := order(invoice)
+	long.MaxDelay, long.Patience = 1<<32-1, time.Duration(1<<63-1)
+	if err := node.Pay(t.Context(), long); err != nil {
+		t.Fatal(err)
+	}
+	if o := s.orders[0]; o.GetCltvLimit() != 2016 || o.GetTimeoutSeconds() <= 0 {
+		t.Errorf("order %v", o)
 	}
 }
 
