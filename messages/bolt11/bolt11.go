@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +83,10 @@ func Read(text string, network *chaincfg.Params) (Invoice, error) {
 		return Invoice{}, fmt.Errorf("%w: %w", ErrInvoice, err)
 	}
 	i := Invoice{Text: text, Hash: *got.PaymentHash, Until: got.Timestamp.Add(got.Expiry())}
-	if i.Amount, err = amountOf(got.MilliSat); err != nil {
+	if i.Amount, err = amountOf(got.MilliSat); err == nil && wraps(text) {
+		err = messages.ErrAmount
+	}
+	if err != nil {
 		return Invoice{}, fmt.Errorf("%w: its amount: %w", ErrInvoice, err)
 	}
 	if i.Secret, err = got.PaymentAddr.UnwrapOrErr(errors.New("no payment secret")); err != nil {
@@ -121,6 +125,21 @@ func amountOf(m *lnwire.MilliSatoshi) (messages.Amount, error) {
 		return 0, messages.ErrAmount
 	}
 	return messages.NewAmount(uint64(*m))
+}
+
+// wraps reports whether the amount in a text that could be decoded is beyond all money:
+// the codec multiplies by the unit without looking, so that a part of it may be left.
+func wraps(text string) bool {
+	human := text[:strings.LastIndexByte(text, '1')]
+	unit := map[byte]uint64{'m': 100_000_000, 'u': 100_000, 'n': 100, 'p': 1}[human[len(human)-1]]
+	if unit == 0 {
+		unit = 100_000_000_000
+	} else {
+		human = human[:len(human)-1]
+	}
+	digits := human[len(strings.TrimRight(human, "0123456789")):]
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return digits != "" && (err != nil || n > uint64(math.MaxUint64)/unit)
 }
 
 // networkOf names the network of an invoice if it is another one that is known.

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
+	"github.com/btcsuite/btcd/btcutil/bech32"
 	"github.com/btcsuite/btcd/chaincfg"
+	"github.com/btcsuite/btcd/chaincfg/chainhash"
 	"pgregory.net/rapid"
 
 	"minimint/messages"
@@ -105,6 +108,47 @@ func TestRefused(t *testing.T) {
 		}
 	}()
 	bolt11.Make(many, &chaincfg.SimNetParams, key)
+}
+
+// asking is a signed invoice with another amount in its text.
+func asking(t *testing.T, amount string) string {
+	t.Helper()
+	human, data, err := bech32.DecodeNoLimit(bolt11.Make(draft(), &chaincfg.MainNetParams, key).Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	human = human[:len("lnbc")] + amount
+	data = data[:len(data)-104]
+	signed, err := bech32.ConvertBits(data, 5, 8, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact := ecdsa.SignCompact(key, chainhash.HashB(append([]byte(human), signed...)), true)
+	signature, err := bech32.ConvertBits(append(compact[1:], compact[0]-31), 8, 5, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := bech32.Encode(human, append(data, signature...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// Amounts beyond 64 bits do not come out as what is left of them.
+func TestAmountsDoNotWrap(t *testing.T) {
+	for amount, want := range map[string]messages.Amount{
+		"": 0, "20m": 2_000_000_000, "1": 100_000_000_000, "30p": 3, "7n": 700, "9u": 900_000, "21000000": messages.MaxAmount,
+	} {
+		if i, err := bolt11.Read(asking(t, amount), &chaincfg.MainNetParams); err != nil || i.Amount != want {
+			t.Errorf("%s: %s, %v", amount, i.Amount, err)
+		}
+	}
+	for _, amount := range []string{"184467440738m", "184467441", "184467440737096u", "184467440737095517n", "21000001", "18446744073709551615m", "0", "0m"} {
+		if i, err := bolt11.Read(asking(t, amount), &chaincfg.MainNetParams); !errors.Is(err, bolt11.ErrInvoice) || !errors.Is(err, messages.ErrAmount) {
+			t.Errorf("%s: %s, %v", amount, i.Amount, err)
+		}
+	}
 }
 
 // FuzzRead: no text crashes the reader, and what is read is within its bounds.
