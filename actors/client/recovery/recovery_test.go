@@ -1,0 +1,431 @@
+package recovery_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"minimint/actors/client/clientwire"
+	"minimint/actors/client/keys"
+	"minimint/actors/client/recovery"
+	"minimint/actors/module/mint"
+	"minimint/actors/module/mint/mintwire"
+	"minimint/crypto/tbs"
+	"minimint/messages"
+	"minimint/messages/canonical"
+	"minimint/storage"
+	"minimint/storage/memory"
+)
+
+// long is two slices and a tail, with own notes at the edges: entry → note; true in
+// spent says that it is spent there.
+var long = sync.OnceValue(func() (l struct {
+	*ledger
+	unspent map[int]own
+},
+) {
+	const size = 2*mint.SliceSize + 2345
+	all := make([]*mintwire.Entry, size)
+	for i := range all {
+		all[i] = foreign(i)
+	}
+	l.unspent = map[int]own{}
+	for i, at := range []int{0, mint.SliceSize - 1, mint.SliceSize, mint.SliceSize + 99, mint.SliceSize + 100, 2*mint.SliceSize - 1, 2 * mint.SliceSize, size - 1} {
+		o := own{tweaks()[i%2], uint32(i % tiers), uint32(i)}
+		l.unspent[at] = o
+		all[at] = o.issued()
+	}
+	for i, at := range []int{1, 500, mint.SliceSize + 5} { // these are spent in another slice, or the tail
+		o := own{tweaks()[2], 0, uint32(i)}
+		all[at] = o.issued()
+		all[at+mint.SliceSize+50] = o.spent()
+	}
+	l.ledger = newLedger(all)
+	return l
+})
+
+func wantNotes(t rapid.TB, got []recovery.Note, want map[int]own) {
+	t.Helper()
+	places := map[int]bool{}
+	var batch [][]tbs.Note
+	for _, n := range got {
+		at := int(n.GetEntry())
+		o, ok := want[at]
+		if !ok || places[at] || n.Nonce != o.nonce() || !proto.Equal(n.Recovered, recovered(o, at)) {
+			t.Fatalf("entry %d: got %v", at, n.Recovered)
+		}
+		places[at] = true
+		batch = append(batch, []tbs.Note{{Keys: owner.Tiers[o.tier].Keys, Nonce: n.Nonce, Signature: n.Signature}})
+	}
+	if len(places) != len(want) {
+		t.Fatalf("%d notes, want %d", len(places), len(want))
+	}
+	if len(batch) == 0 {
+		return
+	}
+	valid, err := tbs.VerifyBatch(batch, config().Random)
+	if err != nil || slices.Contains(valid, false) {
+		t.Fatalf("signatures %v, %v", valid, err)
+	}
+}
+
+// Completeness: every own unspent note of a log is found with a valid signature, and
+// nothing else; privacy: what is asked for are whole slices.
+func TestFindsEverythingInWholeRanges(t *testing.T) {
+	l := long()
+	s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+	out := drive(s, []member{l.honest, l.honest, l.honest, l.honest}, first, func() {})
+	if out.err != nil || len(out.faults) > 0 {
+		t.Fatalf("%v, faults of %v", out.err, out.faults)
+	}
+	wantNotes(t, out.notes, l.unspent)
+	entries := map[uint64]bool{}
+	shares := map[messages.PeerID]map[uint64]bool{}
+	for _, a := range out.asked {
+		switch a.q.Method {
+		case "slice":
+			entries[a.q.From] = true
+		case "shares":
+			if shares[a.to] == nil {
+				shares[a.to] = map[uint64]bool{}
+			}
+			shares[a.to][a.q.From] = true
+		}
+	}
+	for at := uint64(0); at < uint64(len(l.entries)); at += mint.PageSize {
+		if !entries[at] {
+			t.Errorf("the entries from %d on were not read", at)
+		}
+	}
+	complete := 0
+	for _, from := range shares {
+		for at := range from {
+			if at%mint.SharesSize != 0 {
+				t.Errorf("shares from %d on were asked for", at)
+			}
+		}
+		if len(from) == (len(l.entries)+mint.SharesSize-1)/mint.SharesSize {
+			complete++
+		}
+	}
+	if complete < 3 {
+		t.Errorf("%d members were asked for all shares", complete)
+	}
+}
+
+// Soundness: outputs that copy an own tweak, or an own blind nonce to another place,
+// are not taken for own ones, and neither are those of others.
+func TestCopiesAreNotOwn(t *testing.T) {
+	o := own{tweaks()[0], 1, 4}
+	blind := o.issued().GetIssued().GetOutput().GetBlindNonce()
+	list := []*mintwire.Entry{
+		issue(o.tweak, 1, 4, append([]byte{1}, blind[1:]...)),
+		issue(o.tweak, 1, 5, blind),
+		issue(o.tweak, 2, 4, blind),
+		issue(o.tweak, 9, 4, blind),
+		issue(tweaks()[1], 1, 4, blind),
+		issue(keys.Tweak{1}, 1, 4, blind),
+		(own{tweaks()[1], 0, 0}).spent(),
+	}
+	scan := recovery.NewScan(owner, 0, nil)
+	if err := scan.Read(list); err != nil || len(scan.Found()) != 0 {
+		t.Fatalf("found %v, %v", scan.Found(), err)
+	}
+	if err := scan.Read([]*mintwire.Entry{o.issued()}); err != nil || len(scan.Found()) != 1 || scan.Found()[0].GetEntry() != uint64(len(list)) {
+		t.Fatalf("found %v, %v", scan.Found(), err)
+	}
+}
+
+// A log that says what this program does not know is an error, not a guess.
+func TestUnknownEntries(t *testing.T) {
+	for name, e := range map[string]*mintwire.Entry{
+		"nothing": {},
+		"both":    {Issued: foreign(1).Issued, Spent: make([]byte, 32)},
+		"nonce":   {Spent: make([]byte, 31)},
+		"tweak":   {Issued: &mintwire.Issued{Output: &mintwire.Output{Tweak: make([]byte, 15), BlindNonce: make([]byte, 48)}}},
+		"output":  {Issued: &mintwire.Issued{}},
+	} {
+		if err := recovery.NewScan(owner, 0, nil).Read([]*mintwire.Entry{e}); !errors.Is(err, recovery.ErrLog) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// drawLog draws a short log with own notes, and says which are unspent.
+func drawLog(t *rapid.T) ([]*mintwire.Entry, map[int]own) {
+	var list []*mintwire.Entry
+	unspent := map[int]own{}
+	var mine []own
+	at := map[own]int{}
+	for i := range rapid.IntRange(0, 260).Draw(t, "entries") {
+		switch kind := rapid.IntRange(0, 20).Draw(t, "kind"); {
+		case kind == 0 && len(mine) < 12:
+			o := own{tweaks()[len(mine)%4], uint32(len(mine) % tiers), uint32(len(mine))}
+			mine, at[o], unspent[i] = append(mine, o), i, o
+			list = append(list, o.issued())
+		case kind == 1 && len(mine) > 0:
+			o := mine[rapid.IntRange(0, len(mine)-1).Draw(t, "spends")]
+			if _, ok := unspent[at[o]]; ok {
+				delete(unspent, at[o])
+				list = append(list, o.spent())
+				break
+			}
+			list = append(list, foreign(i))
+		default:
+			list = append(list, foreign(i))
+		}
+	}
+	return list, unspent
+}
+
+// Agreement: whatever one of four members says, whoever lags, and in whatever order
+// answers come, a search ends with the same notes; and an honest member is never named.
+func TestLiarsChangeNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list, unspent := drawLog(t)
+		l := newLedger(list)
+		liar := messages.PeerID(rapid.IntRange(0, members-1).Draw(t, "liar"))
+		who := make([]member, members)
+		for p := range who {
+			lags := rapid.IntRange(0, 3).Draw(t, "lags")
+			who[p] = func(p messages.PeerID, q recovery.Question) []byte {
+				if lags > 0 { // for a while
+					lags--
+					return l.answer(p, q, uint64(len(list)/2))
+				}
+				return l.honest(p, q)
+			}
+		}
+		// Two honest members are not behind: what only one of them had yet could not be known.
+		for n, p := 0, 0; p < members && n < 2; p++ {
+			if messages.PeerID(p) != liar {
+				who[p], n = l.honest, n+1
+			}
+		}
+		who[liar] = func(p messages.PeerID, q recovery.Question) []byte { return lie(t, l, p, q) }
+		s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+		out := drive(s, who, func(open []pending) int { return rapid.IntRange(-1, len(open)-1).Draw(t, "next") }, func() {})
+		if out.err != nil {
+			t.Fatal(out.err)
+		}
+		read, all := s.Progress()
+		if read != all {
+			t.Fatalf("read %d of %d", read, all)
+		}
+		if read == uint64(len(list)) {
+			wantNotes(t, out.notes, unspent)
+		} else if read < uint64(len(list)/2) {
+			t.Fatalf("ended at entry %d of %d", read, len(list))
+		}
+		delete(out.faults, liar)
+		if len(out.faults) > 0 {
+			t.Fatalf("member %d lies, and %v are named", liar, out.faults)
+		}
+	})
+}
+
+// lie is an answer that is wrong in some way, or right.
+func lie(t *rapid.T, l *ledger, p messages.PeerID, q recovery.Question) []byte {
+	b := slices.Clone(l.honest(p, q))
+	switch rapid.IntRange(0, 6).Draw(t, "lie") {
+	case 0:
+		return nil
+	case 1:
+		return rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "junk")
+	case 2:
+		if len(b) > 0 {
+			b[rapid.IntRange(0, len(b)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		}
+	case 3:
+		return l.answer(p, q, uint64(len(l.entries)/3))
+	case 4:
+		return l.honest((p+1)%members, q)
+	case 5:
+		switch q.Method {
+		case "slices":
+			return canonical.Marshal(&mintwire.Slices{Entries: 1 << 40, Hashes: [][]byte{make([]byte, 32), make([]byte, 32)}})
+		case "slice":
+			o := own{tweaks()[3], 0, 999} // a note that nobody has issued
+			return canonical.Marshal(&mintwire.Slice{Entries: slices.Repeat([]*mintwire.Entry{o.issued()}, min(len(l.entries), mint.PageSize))})
+		}
+	}
+	return b
+}
+
+// A slice that does not fit its hash is named, whoever gives it, and what is read
+// is the same; the liar is not asked for another.
+func TestForgedSlices(t *testing.T) {
+	l := long()
+	for name, forge := range map[string]func(w *mintwire.Slice){
+		"an entry changed":  func(w *mintwire.Slice) { w.Entries[7] = foreign(1_000_000) },
+		"a note hidden":     func(w *mintwire.Slice) { w.Entries[0] = foreign(1_000_001) },
+		"a note spent":      func(w *mintwire.Slice) { w.Entries[9] = l.unspent[0].spent() },
+		"two swapped":       func(w *mintwire.Slice) { w.Entries[1], w.Entries[2] = w.Entries[2], w.Entries[1] },
+		"one repeated":      func(w *mintwire.Slice) { w.Entries[5] = w.Entries[4] },
+		"of unknown nature": func(w *mintwire.Slice) { w.Entries[5] = &mintwire.Entry{} },
+	} {
+		liar := func(p messages.PeerID, q recovery.Question) []byte {
+			b := l.honest(p, q)
+			if q.Method != "slice" {
+				return b
+			}
+			w := new(mintwire.Slice)
+			if err := canonical.Unmarshal(b, w, 1<<20); err != nil {
+				t.Fatal(err)
+			}
+			forge(w)
+			return canonical.Marshal(w)
+		}
+		s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+		out := drive(s, []member{liar, l.honest, l.honest, l.honest}, first, func() {})
+		if out.err != nil || !maps.Equal(out.faults, map[messages.PeerID]bool{0: true}) {
+			t.Fatalf("%s: %v, faults of %v", name, out.err, out.faults)
+		}
+		wantNotes(t, out.notes, l.unspent)
+		pages := 0
+		for _, a := range out.asked {
+			if a.to == 0 && a.q.Method == "slice" && a.q.From < 2*mint.SliceSize {
+				pages++
+			}
+		}
+		if pages != mint.SliceSize/mint.PageSize {
+			t.Errorf("%s: the liar was asked for %d pages", name, pages)
+		}
+	}
+}
+
+// Two members of four that lie are more than a federation bears. They can stop a search,
+// with an error, and not lead it astray.
+func TestTooManyLiars(t *testing.T) {
+	l := long()
+	liar := func(p messages.PeerID, q recovery.Question) []byte {
+		if q.Method == "slice" {
+			return []byte{1}
+		}
+		return l.honest(p, q)
+	}
+	s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+	out := drive(s, []member{liar, liar, l.honest, l.honest}, first, func() {})
+	if !errors.Is(out.err, recovery.ErrMembers) {
+		t.Fatal(out.err)
+	}
+}
+
+// A member that says nothing more in the middle of a slice holds nothing up: another one
+// is asked for it.
+func TestSilentMember(t *testing.T) {
+	l := long()
+	for silent := range messages.PeerID(members) {
+		s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+		heard := 0
+		out := drive(s, []member{l.honest, l.honest, l.honest, l.honest}, func(open []pending) int {
+			return slices.IndexFunc(open, func(o pending) bool {
+				if o.to == silent {
+					heard++
+				}
+				return o.to != silent || heard < 10
+			})
+		}, func() {})
+		if out.err != nil || len(out.faults) > 0 {
+			t.Fatalf("member %d: %v, faults of %v", silent, out.err, out.faults)
+		}
+		wantNotes(t, out.notes, l.unspent)
+	}
+}
+
+// Resumption: a search that ends at any slice goes on there with the store, reads no slice
+// twice, and finds the same.
+func TestGoesOnWhereItWas(t *testing.T) {
+	l := long()
+	for stop := 1; stop <= 2; stop++ {
+		store := memory.New()
+		s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+		saved := 0
+		drive(s, []member{l.honest, l.honest, l.honest, l.honest}, first, func() {
+			if saved++; saved <= stop {
+				update(t, store, func(tx storage.Tx) { recovery.Advance(tx, s.Scan()) })
+			}
+		})
+		var again *recovery.Scan
+		view(t, store, func(r storage.Reader) { again = recovery.Resume(r, owner) })
+		if got := again.Next(); got != uint64(stop*mint.SliceSize) {
+			t.Fatalf("goes on at %d after %d slices", got, stop)
+		}
+		s = recovery.NewSearch(config(), again)
+		out := drive(s, []member{l.honest, l.honest, l.honest, l.honest}, first, func() {})
+		wantNotes(t, out.notes, l.unspent)
+		for _, a := range out.asked {
+			if a.q.Method == "slice" && a.q.From < uint64(stop*mint.SliceSize) {
+				t.Fatalf("entry %d was read again after %d slices", a.q.From, stop)
+			}
+		}
+	}
+}
+
+// A note is added once, however often it is found, and not if an operation of this
+// store asked for it: it may have been handed over since.
+func TestAddedOnce(t *testing.T) {
+	l := long()
+	s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+	out := drive(s, []member{l.honest, l.honest, l.honest, l.honest}, first, func() {})
+	store := memory.New()
+	handed := l.unspent[0].tweak
+	op := &clientwire.Operation{Id: 2, Restore: &clientwire.Restore{}}
+	update(t, store, func(tx storage.Tx) {
+		putOperation(tx, &clientwire.Operation{Attempts: []*clientwire.Attempt{{Tweak: handed[:]}}})
+		recovery.Adopt(tx, op, out.notes)
+	})
+	want, worth := 0, uint64(0)
+	for _, o := range l.unspent {
+		if o.tweak != handed {
+			want, worth = want+1, worth+1<<o.tier
+		}
+	}
+	held := heldNotes(t, store)
+	if len(held) != want || op.GetRestore().GetNotes() != uint32(want) || op.GetAmountMsat() != worth {
+		t.Fatalf("%d notes and %v, want %d of %d msat", len(held), op, want, worth)
+	}
+	update(t, store, func(tx storage.Tx) {
+		for _, n := range held { // handed over
+			deleteNote(tx, n.Nonce)
+		}
+		if left := recovery.Missing(tx, s.Found()); len(left) != 0 {
+			t.Errorf("%d notes are missing", len(left))
+		}
+		recovery.Adopt(tx, op, out.notes)
+	})
+	if held := heldNotes(t, store); len(held) != 0 || op.GetRestore().GetNotes() != uint32(want) {
+		t.Errorf("%d notes came back", len(held))
+	}
+}
+
+// What is stored of notes goes when they are spent.
+func TestSpentIsForgotten(t *testing.T) {
+	store := memory.New()
+	o := own{tweaks()[0], 0, 0}
+	fill := func(scan *recovery.Scan, list ...*mintwire.Entry) {
+		for i := len(list); i < mint.SliceSize; i++ {
+			list = append(list, foreign(i))
+		}
+		if err := scan.Read(list); err != nil {
+			t.Fatal(err)
+		}
+		update(t, store, func(tx storage.Tx) { recovery.Advance(tx, scan) })
+	}
+	fill(recovery.NewScan(owner, 0, nil), o.issued())
+	var again *recovery.Scan
+	view(t, store, func(r storage.Reader) { again = recovery.Resume(r, owner) })
+	if len(again.Found()) != 1 || again.Found()[0].Nonce != o.nonce() {
+		t.Fatalf("stored %v", again.Found())
+	}
+	fill(again, o.spent())
+	view(t, store, func(r storage.Reader) { again = recovery.Resume(r, owner) })
+	if len(again.Found()) != 0 || again.Next() != 2*mint.SliceSize {
+		t.Fatalf("stored %v up to %d", again.Found(), again.Next())
+	}
+}
