@@ -14,7 +14,6 @@ import (
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/terms"
 	"minimint/actors/spawn"
-	"minimint/messages"
 	"minimint/messages/timing"
 )
 
