@@ -48,6 +48,9 @@ type Slots [(messages.MaxPeers + 63) / 64]uint64
 // Add puts a proposer into the set.
 func (s *Slots) Add(slot messages.PeerID) { s[slot/64] |= 1 << (slot % 64) }
 
+// Has reports whether a proposer is in the set.
+func (s *Slots) Has(slot messages.PeerID) bool { return s[slot/64]>>(slot%64)&1 == 1 }
+
 // All ranges over the set, ascending.
 func (s *Slots) All(yield func(messages.PeerID) bool) {
 	for i, word := range s {

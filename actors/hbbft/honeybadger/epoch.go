@@ -19,20 +19,25 @@ type epoch struct {
 
 	subset      *acs.Subset
 	decryptions []*tdec.Decryption // by proposer; nil in an epoch without encryption
+	shares      *tdec.Board        // of the decryptions
 	opened      bool               // this member echoes and proposes
 	proposed    bool
 	wanted      bool // the caller was asked for a contribution
 
+	result
+	records []Record
+	faults  []int  // by peer: told so far
+	present int    // members that are expected to propose
+	peers   roster // the core's
+}
+
+// A result is what becomes of the proposals of an epoch.
+type result struct {
 	set           []messages.PeerID
 	contributions [][]byte // by proposer
 	missing       int      // accepted contributions that are not open yet
 	outcome       *Outcome
 	told          bool // the outcome was handed out
-
-	records []Record
-	faults  []int  // by peer: told so far
-	present int    // members that are expected to propose
-	peers   roster // the core's
 }
 
 func newEpoch(c *Core, number messages.Epoch) *epoch {
@@ -40,7 +45,7 @@ func newEpoch(c *Core, number messages.Epoch) *epoch {
 	absent := c.position.absence(number).Absent
 	e := &epoch{
 		number: number, self: c.cfg.Self, peers: c.peers, present: n,
-		contributions: make([][]byte, n), faults: make([]int, n),
+		result: result{contributions: make([][]byte, n)}, faults: make([]int, n),
 	}
 	for _, gone := range absent {
 		if gone {
@@ -53,11 +58,11 @@ func newEpoch(c *Core, number messages.Epoch) *epoch {
 		Distrusted: e.distrusted, Reborn: number <= c.born+Ahead,
 	})
 	if c.cfg.Encryption.At(number) {
-		e.decryptions = make([]*tdec.Decryption, n)
+		e.decryptions, e.shares = make([]*tdec.Decryption, n), tdec.NewBoard(n)
 		for i := range e.decryptions {
 			slot := c.cfg.slot(number)
 			slot.Proposer = messages.PeerID(i)
-			e.decryptions[i] = tdec.New(tdec.Config{Quorum: c.quorum, Self: c.cfg.Self, Slot: slot, Scheme: c.cfg.Scheme, Distrusted: e.distrusted})
+			e.decryptions[i] = tdec.New(tdec.Config{Quorum: c.quorum, Self: c.cfg.Self, Slot: slot, Scheme: c.cfg.Scheme, Board: e.shares, Distrusted: e.distrusted})
 		}
 	}
 	return e
@@ -115,7 +120,9 @@ func (e *epoch) take(from messages.PeerID, f *frames.Frame) Step {
 		step.Join(e.absorb(e.subset.HandleVotes(from, &f.Votes[i])))
 	}
 	for _, share := range f.Shares {
-		step.Join(e.handleShare(from, share))
+		if e.shares == nil || int(share.Proposer) >= len(e.faults) || !e.shares.Late(from, share) {
+			step.Join(e.handleShare(from, share))
+		}
 	}
 	return step
 }

@@ -149,7 +149,7 @@ func (s *stage) hear(from []messages.PeerID, statements ...frames.Statement) hon
 	for _, peer := range from {
 		for _, st := range statements {
 			f := frames.Frame{Epoch: s.epoch, Next: s.next, Statements: []frames.Statement{st}}
-			crossed, err := frames.Decode(frames.Encode(f))
+			crossed, err := frames.Unpack(frames.Encode(f))
 			if err != nil {
 				s.t.Fatal(err)
 			}

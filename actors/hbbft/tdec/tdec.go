@@ -77,6 +77,8 @@ type Config struct {
 	Self   messages.PeerID
 	Slot   protocol.Slot
 	Scheme Scheme
+	// Board is shared by the decryptions of an epoch; nil: this one has its own.
+	Board *Board
 	// Distrusted says whose shares are not used, because the member gave wrong
 	// ones elsewhere; nil: nobody's are. It may say so at any time, of faulty
 	// members only.
@@ -108,6 +110,9 @@ const (
 // New returns a Decryption that has seen nothing.
 func New(cfg Config) *Decryption {
 	n := cfg.Quorum.N
+	if cfg.Board == nil {
+		cfg.Board = NewBoard(n)
+	}
 	return &Decryption{cfg: cfg, shares: make([][]byte, n), liar: make([]bool, n)}
 }
 
@@ -202,6 +207,7 @@ func (d *Decryption) Handle(from messages.PeerID, s frames.DecryptionShare) Step
 func (d *Decryption) keep(from messages.PeerID, share []byte) {
 	d.shares[from] = append(make([]byte, 0, len(share)), share...) // not nil: an empty share is a share, if a wrong one
 	d.count++
+	d.cfg.Board.held[from].Add(d.cfg.Slot.Proposer)
 }
 
 // open tries to open once f+1 members gave a share that is not known wrong.
@@ -266,6 +272,7 @@ func (d *Decryption) distrusted(peer messages.PeerID) bool {
 // member, of length 0 where there is none, which do not open it.
 func (d *Decryption) finish(contribution []byte, kind protocol.FaultKind, shares ...[]byte) Step {
 	d.phase, d.sealed = finished, nil
+	d.cfg.Board.finished.Add(d.cfg.Slot.Proposer)
 	step := Step{Outputs: [][]byte{contribution}}
 	if kind != "" {
 		step.Faults = append(step.Faults, d.fault(d.cfg.Slot.Proposer, kind, shares...))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -248,4 +249,34 @@ func TestLacks(t *testing.T) {
 	expect("[decryption share of 1 of the members 1 and 3]")
 	d.Handle(3, share(hbbfttest.ToyShare(3, ciphertext)))
 	expect("[]")
+}
+
+// TestLate: what the board calls late is what the decryption would drop without a word.
+func TestLate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(4, 7).Draw(t, "n")
+		q := protocol.NewQuorum(n)
+		board := tdec.NewBoard(n)
+		d := tdec.New(tdec.Config{Quorum: q, Slot: slot, Scheme: hbbfttest.Cipher{Threshold: q.Some()}, Board: board})
+		ciphertext := hbbfttest.Seal(slot.Label(), []byte("hi"))
+		released := rapid.IntRange(0, 10).Draw(t, "released")
+		for i := range rapid.IntRange(0, 20).Draw(t, "shares") {
+			if i == released {
+				release(d, ciphertext)
+			}
+			from := messages.PeerID(rapid.IntRange(1, n-1).Draw(t, "from"))
+			s := share(hbbfttest.ToyShare(from, ciphertext))
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
+			case 0:
+				s = share([]byte("wrong"))
+			case 1:
+				s = share(make([]byte, frames.MaxShare+1))
+			}
+			late, before := board.Late(from, s), d.String()
+			step := d.Handle(from, s)
+			if done := strings.Contains(before, "finished"); late && (d.String() != before || len(step.Faults)+len(step.Outputs)+len(step.Say) > 0) || late && !done {
+				t.Fatalf("late, and yet %s, %+v", before, step)
+			}
+		}
+	})
 }
