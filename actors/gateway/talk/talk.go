@@ -17,7 +17,10 @@ package talk
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -76,12 +79,15 @@ func ReadRequest(b []byte) (*Request, error) {
 	return m, nil
 }
 
-// ReadReply decodes a reply: form and lengths.
+// ReadReply decodes a reply: form and lengths. Its texts are a stranger's and for
+// people: what is not for the eye, such as the escapes of a terminal, is replaced, and
+// what is too long is cut. No reply is refused over its text; it may hold a forfeit.
 func ReadReply(b []byte) (*Reply, error) {
 	m := new(Reply)
 	if err := canonical.Unmarshal(b, m, MaxSize); err != nil {
 		return nil, err
 	}
+	tidy(m)
 	lengths := true
 	switch r := m.GetReply().(type) {
 	case *talkwire.Reply_Paid:
@@ -102,12 +108,40 @@ func ReadReply(b []byte) (*Reply, error) {
 	return m, nil
 }
 
-// Encode returns the canonical bytes of a Request or Reply.
+// tidy makes texts legible.
+func tidy(m *Reply) {
+	switch r := m.GetReply().(type) {
+	case *talkwire.Reply_Refusal:
+		legible(&r.Refusal.Text)
+	case *talkwire.Reply_Pending:
+		legible(&r.Pending.Text)
+	case *talkwire.Reply_Forfeit:
+		legible(&r.Forfeit.Reason)
+	}
+}
+
+func legible(text *string) {
+	var out strings.Builder
+	for _, c := range *text {
+		if !unicode.IsPrint(c) {
+			c = unicode.ReplacementChar
+		}
+		if out.Len()+utf8.RuneLen(c) > messages.MaxRejectionText {
+			break
+		}
+		out.WriteRune(c)
+	}
+	*text = out.String()
+}
+
+// Encode returns the canonical bytes of a Request or Reply; texts of a Reply become as
+// ReadReply has them, so that none makes it longer than MaxSize.
 func Encode[M *Request | *Reply](m M) []byte {
 	switch m := any(m).(type) {
 	case *Request:
 		return canonical.Marshal(m)
 	case *Reply:
+		tidy(m)
 		return canonical.Marshal(m)
 	}
 	panic("talk: unreachable")
