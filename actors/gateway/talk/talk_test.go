@@ -138,12 +138,18 @@ func TestPayIsTheUsers(t *testing.T) {
 			m.Contract[0]++
 			return federation, xonly(user)
 		},
-		"no contract": func(m *talkwire.Pay) (messages.FederationID, [32]byte) { m.Contract = nil; return federation, xonly(user) },
+		"no contract": func(m *talkwire.Pay) (messages.FederationID, [32]byte) {
+			m.Contract = nil
+			return federation, xonly(user)
+		},
 		"another invoice": func(m *talkwire.Pay) (messages.FederationID, [32]byte) {
 			m.Invoice += " "
 			return federation, xonly(user)
 		},
-		"no signature": func(m *talkwire.Pay) (messages.FederationID, [32]byte) { m.Signature = nil; return federation, xonly(user) },
+		"no signature": func(m *talkwire.Pay) (messages.FederationID, [32]byte) {
+			m.Signature = nil
+			return federation, xonly(user)
+		},
 		"a signature of nothing": func(m *talkwire.Pay) (messages.FederationID, [32]byte) {
 			m.Signature = make([]byte, 64)
 			return federation, xonly(user)
