@@ -4,6 +4,7 @@ package lightning_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2"
 
 	"minimint/actors/module/banktest"
+	"minimint/actors/module/contract"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
@@ -347,5 +349,21 @@ func TestNobodyBuriesAContract(t *testing.T) {
 	wantCode(t, "buy", d.output(terms.Output{Purchase: &terms.Purchase{Offer: own.ID(banktest.Federation), RefundKey: own.ClaimKey}}), 0)
 	if got := pages(own.ClaimKey); len(got) != 1 {
 		t.Errorf("found %d times", len(got))
+	}
+}
+
+// An offer ends with the height that members agree on, in the same epoch, also while
+// it is not forgotten yet: whoever buys it later could wait for the invoice to be paid
+// elsewhere.
+func TestExpiredOffersAreNotBought(t *testing.T) {
+	d := newDesk(t, config(-1, 4))
+	d.at(now)
+	o := sealedFor(now+5, d.Seal(), 1)
+	wantCode(t, "announce", d.output(terms.Output{Offer: &o}), 0)
+	d.env.Publish(contract.FactHeight, binary.BigEndian.AppendUint32(nil, now+5)) // its epoch has not ended
+	wantCode(t, "buy", d.output(purchase(o.ID(banktest.Federation))), messages.RejectExpiry)
+	wantCode(t, "announce again", d.output(terms.Output{Offer: &o}), messages.RejectExpiry)
+	if _, found := d.find(o.ID(banktest.Federation)); !found {
+		t.Error("the offer is gone before the epoch ends, and this test shows nothing")
 	}
 }
