@@ -352,9 +352,8 @@ func TestNobodyBuriesAContract(t *testing.T) {
 	}
 }
 
-// An offer ends with the height that members agree on, in the same epoch, also while
-// it is not forgotten yet: whoever buys it later could wait for the invoice to be paid
-// elsewhere.
+// An offer ends with the height that members agree on, in the same epoch: also while
+// it is not forgotten yet, which may take some epochs.
 func TestExpiredOffersAreNotBought(t *testing.T) {
 	d := newDesk(t, config(-1, 4))
 	d.at(now)
