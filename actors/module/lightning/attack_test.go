@@ -19,6 +19,7 @@ import (
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/messages/canonical"
+	"minimint/messages/transaction"
 	"minimint/storage"
 )
 
@@ -100,19 +101,29 @@ func TestH27BuyerNeedsNoItems(t *testing.T) {
 	h.state(id, lightningwire.State_STATE_VALID)
 }
 
-// Before it is bought nobody decrypts an offer; and what is none opens as such.
+// Before it is bought nobody decrypts an offer, nor after it is revealed, when the
+// outcome tells all; an outgoing contract has nothing to decrypt. What is no preimage
+// opens as such.
 func TestNobodySharesWhatIsNotBought(t *testing.T) {
 	h := open(t)
-	o := reseal(h, h.offer(10, preimage), [32]byte{1})
-	announced := h.announce(o)
-	h.Accepted(announced)
-	for i := range announced.Outputs() {
-		for _, got := range h.describe(messages.OutPoint{Tx: announced.ID(), Index: uint32(i)}) {
-			if len(got) > 0 {
-				t.Errorf("output %d has a share", i)
+	outgoing := h.outgoing(10)
+	funded := h.fund(outgoing)
+	h.Accepted(funded)
+	none := func(what string, tx *transaction.Transaction) {
+		t.Helper()
+		for i := range tx.Outputs() {
+			for _, got := range h.describe(messages.OutPoint{Tx: tx.ID(), Index: uint32(i)}) {
+				if len(got) > 0 {
+					t.Errorf("%s: output %d has a share", what, i)
+				}
 			}
 		}
 	}
+	none("an outgoing contract", funded)
+	o := reseal(h, h.offer(10, preimage), [32]byte{1})
+	announced := h.announce(o)
+	h.Accepted(announced)
+	none("an offer", announced)
 	bought := h.buy(o)
 	h.Accepted(bought)
 	state, _, err := lightning.Reveal(h.module(0).Seal(), o, h.describe(messages.OutPoint{Tx: bought.ID(), Index: uint32(len(bought.Outputs()) - 1)}))
@@ -121,6 +132,7 @@ func TestNobodySharesWhatIsNotBought(t *testing.T) {
 	}
 	h.rest()
 	h.state(o.ID(banktest.Federation), state)
+	none("an offer that was revealed", bought)
 }
 
 // A member's answer is refused whole if its state promises what it does not bring:
