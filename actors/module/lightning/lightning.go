@@ -21,7 +21,8 @@
 // proposes its share of the decryption as a consensus item; the first n−f, in the
 // order of consensus, reveal the preimage. If it fits the payment hash, the money is
 // the user's; if what was encrypted is anything else, or does not open at all, it is
-// the buyer's again. All members open with the same shares, hence alike.
+// the buyer's again. All members open with the same shares, hence alike. The buyer need
+// not wait for that: members tell him their shares as well; see [Reveal].
 //
 // # Gateways
 //
