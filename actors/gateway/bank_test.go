@@ -294,7 +294,7 @@ func (c *clerk) reply(ctx actor.Context, m reply) {
 		}
 	}
 	if known := q.ask.Known; q.ask.Keep && known.Body == a.Body && known.Code == a.Code && (a.Body != "" || a.Code != 0) {
-		c.later(ctx, 20*time.Millisecond, m)
+		c.later(ctx, 100*time.Millisecond, m)
 		return
 	}
 	c.asks = slices.Delete(c.asks, at, at+1)

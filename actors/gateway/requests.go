@@ -30,7 +30,7 @@ const maxWaiters = 4096
 // ask serves a client's request.
 func (l *lnGateway) ask(ctx actor.Context, m Ask) {
 	id, _ := messages.DigestFrom(m.Request.GetFederation())
-	s := l.seat(messages.FederationID(id))
+	s := l.seat(id)
 	if s == nil {
 		ctx.Respond(Told{m.Number, refusal(messages.RejectForNow(messages.RejectWrongFederation, "this gateway does not work in federation %s", id))})
 		return

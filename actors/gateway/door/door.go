@@ -101,7 +101,7 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request) {
 func Contain(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if reason := recover(); reason != nil && reason != http.ErrAbortHandler {
+			if reason := recover(); reason != nil {
 				log.Error("a request failed", slog.String("path", r.URL.Path), slog.Any("reason", reason), slog.String("stack", spawn.Stack()))
 				http.Error(w, "the gateway has failed over this request", http.StatusInternalServerError)
 			}

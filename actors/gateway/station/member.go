@@ -48,7 +48,7 @@ func (s *Station) resume() error {
 		if err != nil || !e.IsDir() {
 			continue
 		}
-		switch err := s.open(messages.FederationID(id)); {
+		switch err := s.open(id); {
 		case errors.Is(err, client.ErrNotJoined): // it was interrupted
 			s.cfg.Log.Warn("a federation is not joined yet; connect it again", slog.String("federation", e.Name()))
 		case err != nil:

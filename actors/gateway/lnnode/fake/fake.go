@@ -38,7 +38,7 @@ import (
 // RouteDelay what it adds to the last hop's timelock, in blocks.
 const (
 	RouteFee   messages.Amount = 10
-	RouteDelay                 = 40
+	RouteDelay uint32          = 40
 )
 
 // autoFail is how long before its timeout a forward is given up, in blocks.
