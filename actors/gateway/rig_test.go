@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -36,10 +35,19 @@ import (
 
 var epoch = time.Unix(1_700_000_000, 0)
 
+// reporter is a test, of this library or the other.
+type reporter interface {
+	Helper()
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // rig is a gateway on one simulated machine, its Lightning node and another one, and
 // the federations that it works in. Time is virtual, and a crash is a new machine.
 type rig struct {
-	t          testing.TB
+	t          reporter
 	loop       *sched.Loop
 	net        *fake.Network
 	gate, shop *fake.Node
@@ -55,7 +63,7 @@ type rig struct {
 	node       lnnode.Node // instead of gate, if it is set
 }
 
-func newRig(t testing.TB, seed uint64, federations int) *rig {
+func newRig(t reporter, seed uint64, federations int) *rig {
 	r := &rig{t: t, loop: sched.New(sched.Config{Seed: seed}), net: fake.New(&chaincfg.SimNetParams, 100), store: memory.New(), told: map[uint64]*talk.Reply{}}
 	r.gate, r.shop = r.net.Node("gate", 10_000_000), r.net.Node("shop", 10_000_000)
 	for i := range federations {
