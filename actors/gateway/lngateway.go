@@ -9,10 +9,14 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"minimint/actors/gateway/buyer"
+	"minimint/actors/gateway/caller"
 	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/ledger"
 	"minimint/actors/gateway/ledger/ledgerwire"
 	"minimint/actors/gateway/lnnode"
+	"minimint/actors/gateway/payer"
+	"minimint/actors/gateway/seat"
 	"minimint/actors/module/lightning/terms"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -22,12 +26,12 @@ import (
 
 // lnGateway is the actor at the top.
 type lnGateway struct {
-	w       *world
-	seats   []*seat
+	w       *seat.World
+	seats   []*seat.Seat
 	watcher *actor.PID
-	node    nodeNow
-	seen    []Seat // by seat
-	waiting int    // forwards that the node holds
+	node    seat.NodeNow
+	seen    []Report // by seat
+	waiting int      // forwards that the node holds
 	// payers and buyers are the actors of payments, by contract and by offer; buying
 	// are the keys of the buyers in the order in which these were made.
 	payers map[terms.ID]*actor.PID
@@ -51,38 +55,10 @@ const topTick = 250 * time.Millisecond
 // maxPayers bounds the contracts that are looked at at once before anything is agreed.
 const maxPayers = 1024
 
-// What payers and buyers tell LnGateway.
-type (
-	// refused says that a request to pay changed nothing, and why.
-	refused struct {
-		contract  terms.ID
-		rejection *messages.Rejection
-	}
-	// standing says that the record of a contract was written.
-	standing struct{ contract terms.ID }
-	// buy asks for the offer behind a payment hash, on the federation of a virtual
-	// channel, for an outgoing contract. The answer is bought, if there is one ever.
-	buy struct {
-		virtual  uint64
-		hash     messages.Digest
-		contract terms.ID
-		payer    messages.FederationID
-		amount   messages.Amount // of the invoice
-		expiry   uint32          // of the contract
-	}
-	bought struct {
-		preimage *lnnode.Preimage // nil: it will not be bought for this contract
-		reason   string
-	}
-)
-
-// adjusted tells GatewayClients that fees have changed.
-type adjusted struct{}
-
 // New returns the producer of LnGateway.
 func New(cfg Config) actor.Producer {
 	joined := new([]Join)
-	return func() actor.Actor { return &lnGateway{w: &world{Config: cfg}, joined: joined} }
+	return func() actor.Actor { return &lnGateway{w: &seat.World{Config: cfg}, joined: joined} }
 }
 
 // Receive implements actor.Actor.
@@ -99,28 +75,28 @@ func (l *lnGateway) Receive(ctx actor.Context) {
 		l.ask(ctx, m)
 	case Adjust:
 		ctx.Respond(Adjusted{Number: m.Number, Err: l.adjust(ctx, m)})
-	case nodeNow:
+	case seat.NodeNow:
 		l.node = m
 		for _, s := range l.seats {
-			if m.err == nil {
-				ctx.Send(s.client, m)
+			if m.Err == nil {
+				ctx.Send(s.Client, m)
 			}
 		}
-	case seatNow:
+	case Report:
 		if s := l.seat(m.ID); s != nil {
-			l.seen[slices.Index(l.seats, s)] = m.Seat
+			l.seen[slices.Index(l.seats, s)] = m
 		}
 	case Look:
 		ctx.Respond(Seen{Number: m.Number, Seats: slices.Clone(l.seen), Held: l.waiting})
-	case nodeNews:
+	case caller.News:
 		l.news(ctx)
 	case heldNow:
 		l.held(ctx, m.forwards)
-	case refused:
-		l.answer(ctx, m.contract, refusal(m.rejection))
-	case standing:
-		l.stands(ctx, m.contract)
-	case buy:
+	case payer.Refused:
+		l.answer(ctx, m.Contract, refusal(m.Rejection))
+	case payer.Standing:
+		l.stands(ctx, m.Contract)
+	case buyer.Buy:
 		l.buy(ctx, m)
 	case *spawn.Lost:
 		l.lost(ctx, m)
@@ -130,11 +106,11 @@ func (l *lnGateway) Receive(ctx actor.Context) {
 }
 
 func (l *lnGateway) start(ctx actor.Context) {
-	l.w.top, l.now = ctx.Self(), l.w.Now
+	l.w.Top, l.now = ctx.Self(), l.w.Now
 	l.payers, l.buyers = map[terms.ID]*actor.PID{}, map[offerKey]*actor.PID{}
-	l.node.err = errors.New("not asked yet")
+	l.node.Err = errors.New("not asked yet")
 	ctx.Send(l.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: topTick})
-	l.watcher = ctx.Spawn(l.w.Spawn.Props(spawn.Restart(pause), func() actor.Actor { return &watcher{w: l.w} }))
+	l.watcher = ctx.Spawn(l.w.Spawn.Props(spawn.Restart(seat.Pause), func() actor.Actor { return &watcher{w: l.w} }))
 	for _, j := range *l.joined {
 		l.join(ctx, j)
 	}
@@ -146,15 +122,15 @@ func (l *lnGateway) lost(ctx actor.Context, m *spawn.Lost) {
 	case Ask:
 		ctx.Respond(Told{Number: lost.Number, Reply: refusal(messages.RejectForNow(messages.RejectBusy, "the gateway was interrupted by a bug; ask again"))})
 	case Adjust:
-		ctx.Respond(Adjusted{Number: lost.Number, Err: errInterrupted})
+		ctx.Respond(Adjusted{Number: lost.Number, Err: errors.New("the gateway was interrupted by a bug; look before trying again")})
 	case Look:
 		ctx.Respond(Seen{Number: lost.Number})
 	}
 }
 
-func (l *lnGateway) seat(id messages.FederationID) *seat {
+func (l *lnGateway) seat(id messages.FederationID) *seat.Seat {
 	for _, s := range l.seats {
-		if s.id == id {
+		if s.ID == id {
 			return s
 		}
 	}
@@ -167,12 +143,12 @@ func (l *lnGateway) join(ctx actor.Context, m Join) {
 	if l.seat(id) != nil {
 		return
 	}
-	s, err := newSeat(m)
+	s, err := seat.New(m)
 	if err != nil {
 		l.w.Log.Error("a federation cannot be served", slog.String("federation", id.String()), slog.Any("error", err))
 		return
 	}
-	l.w.write(func(tx storage.Tx) {
+	l.w.Write(func(tx storage.Tx) {
 		if ledger.Federation(tx, id) == nil {
 			ledger.PutFederation(tx, &ledgerwire.Federation{
 				Id:           id[:],
@@ -181,13 +157,13 @@ func (l *lnGateway) join(ctx actor.Context, m Join) {
 			})
 		}
 	})
-	s.client = l.w.spawnClient(ctx, s)
-	l.seats, l.seen = append(l.seats, s), append(l.seen, Seat{ID: id})
-	if l.node.err == nil {
-		ctx.Send(s.client, l.node)
+	l.w.Sit(ctx, s)
+	l.seats, l.seen = append(l.seats, s), append(l.seen, Report{ID: id})
+	if l.node.Err == nil {
+		ctx.Send(s.Client, l.node)
 	}
 	var open []ledger.Entry
-	l.w.view(func(r storage.Reader) { open = ledger.Open(r) })
+	l.w.View(func(r storage.Reader) { open = ledger.Open(r) })
 	for _, e := range open {
 		if bytes.Equal(e.Payment.GetFederation(), id[:]) {
 			l.payer(ctx, s, terms.ID(e.Payment.GetContract()))
@@ -196,7 +172,7 @@ func (l *lnGateway) join(ctx actor.Context, m Join) {
 			l.buyer(ctx, s, messages.Digest(e.Purchase.GetOffer().GetPaymentHash()))
 		}
 	}
-	ctx.Send(l.watcher, nodeNews{}) // forwards for it may wait
+	ctx.Send(l.watcher, caller.News{}) // forwards for it may wait
 }
 
 func (l *lnGateway) adjust(ctx actor.Context, m Adjust) error {
@@ -204,33 +180,33 @@ func (l *lnGateway) adjust(ctx actor.Context, m Adjust) error {
 	if s == nil {
 		return errors.New("the gateway does not work in this federation")
 	}
-	l.w.write(func(tx storage.Tx) {
-		f := ledger.Federation(tx, s.id)
+	l.w.Write(func(tx storage.Tx) {
+		f := ledger.Federation(tx, s.ID)
 		m.Change(f)
 		ledger.PutFederation(tx, f)
 	})
-	ctx.Send(s.client, adjusted{})
+	ctx.Send(s.Client, seat.Adjusted{})
 	return nil
 }
 
 // payer returns the actor of an outgoing contract, and makes it if there is none.
-func (l *lnGateway) payer(ctx actor.Context, s *seat, contract terms.ID) *actor.PID {
+func (l *lnGateway) payer(ctx actor.Context, s *seat.Seat, contract terms.ID) *actor.PID {
 	if pid := l.payers[contract]; pid != nil {
 		return pid
 	}
-	pid := ctx.Spawn(l.w.Spawn.Props(spawn.RestartThenStop(3, pause), newPayer(l.w, s, contract)))
+	pid := ctx.Spawn(l.w.Spawn.Props(spawn.RestartThenStop(3, seat.Pause), payer.New(l.w, s, contract)))
 	l.payers[contract] = pid
 	ctx.Watch(pid)
 	return pid
 }
 
 // buyer returns the actor of an offer, and makes it if there is none.
-func (l *lnGateway) buyer(ctx actor.Context, s *seat, hash messages.Digest) *actor.PID {
-	key := offerKey{s.id, hash}
+func (l *lnGateway) buyer(ctx actor.Context, s *seat.Seat, hash messages.Digest) *actor.PID {
+	key := offerKey{s.ID, hash}
 	if pid := l.buyers[key]; pid != nil {
 		return pid
 	}
-	pid := ctx.Spawn(l.w.Spawn.Props(spawn.RestartThenStop(3, pause), newBuyer(l.w, s, hash)))
+	pid := ctx.Spawn(l.w.Spawn.Props(spawn.RestartThenStop(3, seat.Pause), buyer.New(l.w, s, hash)))
 	l.buyers[key] = pid
 	l.buying = append(l.buying, key)
 	ctx.Watch(pid)
@@ -257,11 +233,11 @@ func (l *lnGateway) forget(who *actor.PID) {
 // news has all payers look whose payment may have ended.
 func (l *lnGateway) news(ctx actor.Context) {
 	var open []ledger.Entry
-	l.w.view(func(r storage.Reader) { open = ledger.Open(r) })
+	l.w.View(func(r storage.Reader) { open = ledger.Open(r) })
 	for _, e := range open {
 		if p := e.Payment; p.GetState() == ledgerwire.PaymentState_PAYMENT_PAYING {
 			if pid := l.payers[terms.ID(p.GetContract())]; pid != nil {
-				ctx.Send(pid, nodeNews{})
+				ctx.Send(pid, caller.News{})
 			}
 		}
 	}
@@ -276,8 +252,8 @@ func (l *lnGateway) held(ctx actor.Context, forwards []lnnode.Forward) {
 	for _, f := range forwards {
 		s := l.virtual(f.Virtual)
 		switch {
-		case s != nil && l.expected(s.id, f.Hash):
-			if key := (offerKey{s.id, f.Hash}); !slices.Contains(keys, key) {
+		case s != nil && l.expected(s.ID, f.Hash):
+			if key := (offerKey{s.ID, f.Hash}); !slices.Contains(keys, key) {
 				keys = append(keys, key)
 			}
 		case s == nil && l.known(f.Virtual):
@@ -291,17 +267,17 @@ func (l *lnGateway) held(ctx actor.Context, forwards []lnnode.Forward) {
 		ctx.Send(l.watcher, refuse{strange})
 	}
 	for _, key := range keys {
-		ctx.Send(l.buyer(ctx, l.seat(key.federation), key.hash), holds{})
+		ctx.Send(l.buyer(ctx, l.seat(key.federation), key.hash), buyer.Holds{})
 	}
 }
 
 // virtual returns the federation that a virtual channel leads to, nil if the gateway
 // does not work there now.
-func (l *lnGateway) virtual(channel uint64) *seat {
-	var found *seat
-	l.w.view(func(r storage.Reader) {
+func (l *lnGateway) virtual(channel uint64) *seat.Seat {
+	var found *seat.Seat
+	l.w.View(func(r storage.Reader) {
 		for _, s := range l.seats {
-			if deal.Channel(ledger.Federation(r, s.id).GetNumber()) == channel {
+			if deal.Channel(ledger.Federation(r, s.ID).GetNumber()) == channel {
 				found = s
 			}
 		}
@@ -312,7 +288,7 @@ func (l *lnGateway) virtual(channel uint64) *seat {
 // known reports whether a virtual channel is that of any federation of the gateway.
 func (l *lnGateway) known(channel uint64) bool {
 	found := false
-	l.w.view(func(r storage.Reader) {
+	l.w.View(func(r storage.Reader) {
 		for _, f := range ledger.Federations(r) {
 			found = found || deal.Channel(f.GetNumber()) == channel
 		}
@@ -323,21 +299,21 @@ func (l *lnGateway) known(channel uint64) bool {
 // expected reports whether there is an offer for a payment hash, or was one.
 func (l *lnGateway) expected(id messages.FederationID, hash messages.Digest) bool {
 	expected := false
-	l.w.view(func(r storage.Reader) {
+	l.w.View(func(r storage.Reader) {
 		expected = ledger.Offer(r, id, hash) != nil || ledger.Purchase(r, id, hash) != nil
 	})
 	return expected
 }
 
 // buy hands the wish of a payer to the buyer.
-func (l *lnGateway) buy(ctx actor.Context, m buy) {
-	s := l.virtual(m.virtual)
+func (l *lnGateway) buy(ctx actor.Context, m buyer.Buy) {
+	s := l.virtual(m.Virtual)
 	switch {
-	case s != nil && l.expected(s.id, m.hash):
-		ctx.RequestWithCustomSender(l.buyer(ctx, s, m.hash), m, ctx.Sender())
-	case s == nil && l.known(m.virtual):
+	case s != nil && l.expected(s.ID, m.Hash):
+		ctx.RequestWithCustomSender(l.buyer(ctx, s, m.Hash), m, ctx.Sender())
+	case s == nil && l.known(m.Virtual):
 		// The payer asks again.
 	default:
-		ctx.Respond(bought{reason: "nobody waits for this payment at the gateway"})
+		ctx.Respond(buyer.Bought{Reason: "nobody waits for this payment at the gateway"})
 	}
 }

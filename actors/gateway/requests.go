@@ -9,6 +9,8 @@ import (
 	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/ledger"
 	"minimint/actors/gateway/ledger/ledgerwire"
+	"minimint/actors/gateway/payer"
+	"minimint/actors/gateway/seat"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
 	"minimint/actors/module/lightning/terms"
@@ -48,10 +50,10 @@ func (l *lnGateway) ask(ctx actor.Context, m Ask) {
 }
 
 // askPay answers if there is an end, and otherwise when there is one or the wait is over.
-func (l *lnGateway) askPay(ctx actor.Context, s *seat, m Ask, pay *talkwire.Pay) {
+func (l *lnGateway) askPay(ctx actor.Context, s *seat.Seat, m Ask, pay *talkwire.Pay) {
 	contract := terms.ID(pay.GetContract())
 	var rec *ledgerwire.Payment
-	l.w.view(func(r storage.Reader) { rec = ledger.Payment(r, contract) })
+	l.w.View(func(r storage.Reader) { rec = ledger.Payment(r, contract) })
 	if reply := l.end(s, rec); reply != nil {
 		ctx.Respond(Told{m.Number, reply})
 		return
@@ -60,7 +62,7 @@ func (l *lnGateway) askPay(ctx actor.Context, s *seat, m Ask, pay *talkwire.Pay)
 		ctx.Respond(Told{m.Number, refusal(messages.RejectForNow(messages.RejectBusy, "the gateway has %d payments under way; ask again", len(l.payers)))})
 		return
 	}
-	ctx.Send(l.payer(ctx, s, contract), wanted{pay})
+	ctx.Send(l.payer(ctx, s, contract), payer.Wanted{Request: pay})
 	wait := min(time.Duration(m.Request.GetWaitMs())*time.Millisecond, talk.MaxWait)
 	if wait == 0 || len(l.waiters) >= maxWaiters {
 		ctx.Respond(Told{m.Number, pending(rec)})
@@ -70,12 +72,12 @@ func (l *lnGateway) askPay(ctx actor.Context, s *seat, m Ask, pay *talkwire.Pay)
 }
 
 // end is the answer that stands for ever, nil if there is none yet.
-func (l *lnGateway) end(s *seat, rec *ledgerwire.Payment) *talk.Reply {
+func (l *lnGateway) end(s *seat.Seat, rec *ledgerwire.Payment) *talk.Reply {
 	switch rec.GetState() {
 	case ledgerwire.PaymentState_PAYMENT_PAID, ledgerwire.PaymentState_PAYMENT_CLAIMED, ledgerwire.PaymentState_PAYMENT_LOST:
 		return &talk.Reply{Reply: &talkwire.Reply_Paid{Paid: &talkwire.Paid{Preimage: rec.GetPreimage()}}}
 	case ledgerwire.PaymentState_PAYMENT_FORFEITED:
-		key := s.key()
+		key := s.Key()
 		return &talk.Reply{Reply: &talkwire.Reply_Forfeit{Forfeit: &talkwire.Forfeit{Gateway: key[:], Signature: rec.GetForfeit(), Reason: rec.GetReason()}}}
 	case ledgerwire.PaymentState_PAYMENT_UNKNOWN, ledgerwire.PaymentState_PAYMENT_PAYING, ledgerwire.PaymentState_PAYMENT_BUYING:
 	}
@@ -99,7 +101,7 @@ func refusal(r *messages.Rejection) *talk.Reply { return talk.Refuse(r) }
 // stands answers all who wait for a contract if there is an end.
 func (l *lnGateway) stands(ctx actor.Context, contract terms.ID) {
 	var rec *ledgerwire.Payment
-	l.w.view(func(r storage.Reader) { rec = ledger.Payment(r, contract) })
+	l.w.View(func(r storage.Reader) { rec = ledger.Payment(r, contract) })
 	if s := l.seat(messages.FederationID(rec.GetFederation())); s != nil {
 		if reply := l.end(s, rec); reply != nil {
 			l.answer(ctx, contract, reply)
@@ -131,7 +133,7 @@ func (l *lnGateway) tick(ctx actor.Context, now time.Time) {
 			continue
 		}
 		var rec *ledgerwire.Payment
-		l.w.view(func(r storage.Reader) { rec = ledger.Payment(r, w.contract) })
+		l.w.View(func(r storage.Reader) { rec = ledger.Payment(r, w.contract) })
 		ctx.Send(w.to, Told{w.number, pending(rec)})
 	}
 	clear(l.waiters[len(rest):])
@@ -139,23 +141,23 @@ func (l *lnGateway) tick(ctx actor.Context, now time.Time) {
 }
 
 // register takes an offer, or the one that was taken before again.
-func (l *lnGateway) register(s *seat, m *talkwire.Register) *talk.Reply {
+func (l *lnGateway) register(s *seat.Seat, m *talkwire.Register) *talk.Reply {
 	offer, err := terms.OfferOf(m.GetOffer())
 	if err != nil {
 		return refusal(messages.Reject(messages.RejectMalformed, "offer: %v", err))
 	}
-	q := deal.Registration{Offer: offer, Seal: s.seal, Agreed: l.seen[slices.Index(l.seats, s)].Height}
-	l.w.view(func(r storage.Reader) {
-		q.Terms = termsOf(ledger.Federation(r, s.id))
-		q.Stored, q.Count = ledger.Offer(r, s.id, offer.PaymentHash), ledger.Offers(r, s.id)
+	q := deal.Registration{Offer: offer, Seal: s.Seal, Agreed: l.seen[slices.Index(l.seats, s)].Height}
+	l.w.View(func(r storage.Reader) {
+		q.Terms = seat.Terms(ledger.Federation(r, s.ID))
+		q.Stored, q.Count = ledger.Offer(r, s.ID, offer.PaymentHash), ledger.Offers(r, s.ID)
 	})
 	if rejection := deal.Register(q); rejection != nil {
 		return refusal(rejection)
 	}
 	if q.Stored == nil {
-		l.w.write(func(tx storage.Tx) {
-			ledger.Expire(tx, s.id, q.Agreed, expireAtOnce)
-			ledger.Register(tx, s.id, offer)
+		l.w.Write(func(tx storage.Tx) {
+			ledger.Expire(tx, s.ID, q.Agreed, expireAtOnce)
+			ledger.Register(tx, s.ID, offer)
 		})
 	}
 	return &talk.Reply{Reply: &talkwire.Reply_Registered{Registered: &talkwire.Registered{}}}
@@ -165,10 +167,10 @@ func (l *lnGateway) register(s *seat, m *talkwire.Register) *talk.Reply {
 const expireAtOnce = 16
 
 // find tells an offer that is registered.
-func (l *lnGateway) find(s *seat, m *talkwire.Find) *talk.Reply {
+func (l *lnGateway) find(s *seat.Seat, m *talkwire.Find) *talk.Reply {
 	hash := messages.Digest(m.GetPaymentHash())
 	var offer *terms.Offer
-	l.w.view(func(r storage.Reader) { offer = ledger.Offer(r, s.id, hash) })
+	l.w.View(func(r storage.Reader) { offer = ledger.Offer(r, s.ID, hash) })
 	if offer == nil {
 		return refusal(messages.RejectForNow(messages.RejectNotFound, "no offer is registered for payment hash %s", hash))
 	}

@@ -7,17 +7,19 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"minimint/actors/gateway/caller"
 	"minimint/actors/gateway/lnnode"
+	"minimint/actors/gateway/seat"
 	"minimint/messages/timing"
 )
 
 // watcher sees what the node holds and says, and tells LnGateway all of it each time:
 // after a restart of either, everything is looked at again.
 //
-//	accepts  nodeNews, refuse, timing.Tick, the caller's results
-//	sends    nodeNow, heldNow to LnGateway
+//	accepts  caller.News, refuse, timing.Tick, the caller's results
+//	sends    NodeNow, heldNow to LnGateway
 type watcher struct {
-	w       *world
+	w       *seat.World
 	node    *actor.PID // caller
 	asking  bool
 	again   bool // there was news meanwhile
@@ -28,15 +30,9 @@ type watcher struct {
 
 // What the watcher is told, and tells.
 type (
-	// nodeNews says that some answer of the node may be another one now.
-	nodeNews struct{}
 	// refuse gives forwards back that nobody wants.
 	refuse struct{ circuits []lnnode.Circuit }
 
-	nodeNow struct {
-		info lnnode.Info
-		err  error
-	}
 	heldNow struct{ forwards []lnnode.Forward }
 )
 
@@ -51,31 +47,31 @@ const (
 func (n *watcher) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		n.node = n.w.spawnCaller(ctx)
+		n.node = n.w.Caller(ctx)
 		root, self := ctx.ActorSystem().Root, ctx.Self()
-		n.w.Node.Watch(func() { root.Send(self, nodeNews{}) })
+		n.w.Node.Watch(func() { root.Send(self, caller.News{}) })
 		ctx.Send(n.w.Clock, &timing.Subscribe{PID: self, Every: watchTick})
-		ctx.Request(n.node, infoCall{})
+		ctx.Request(n.node, caller.InfoCall{})
 		n.look(ctx)
 	case *timing.Tick:
 		n.ticks++
 		if n.ticks%infoTicks == 0 || n.offline {
-			ctx.Request(n.node, infoCall{})
+			ctx.Request(n.node, caller.InfoCall{})
 		}
 		if n.ticks%heldTicks == 0 {
 			n.look(ctx)
 		}
-	case nodeNews:
-		ctx.Send(n.w.top, m) // payments may have ended
+	case caller.News:
+		ctx.Send(n.w.Top, m) // payments may have ended
 		n.look(ctx)
 	case refuse:
 		n.refuse(ctx, m.circuits)
-	case infoResult:
+	case caller.InfoResult:
 		n.now(ctx, m)
-	case heldResult:
+	case caller.HeldResult:
 		n.held(ctx, m)
-	case answerResult:
-		n.refused = slices.DeleteFunc(n.refused, func(c lnnode.Circuit) bool { return c == m.at })
+	case caller.AnswerResult:
+		n.refused = slices.DeleteFunc(n.refused, func(c lnnode.Circuit) bool { return c == m.At })
 	}
 }
 
@@ -86,25 +82,25 @@ func (n *watcher) look(ctx actor.Context) {
 		return
 	}
 	n.asking, n.again = true, false
-	ctx.Request(n.node, heldCall{})
+	ctx.Request(n.node, caller.HeldCall{})
 }
 
-func (n *watcher) held(ctx actor.Context, m heldResult) {
+func (n *watcher) held(ctx actor.Context, m caller.HeldResult) {
 	n.asking = false
-	if m.err == nil {
-		ctx.Send(n.w.top, heldNow{m.forwards})
+	if m.Err == nil {
+		ctx.Send(n.w.Top, heldNow{m.Forwards})
 	}
 	if n.again {
 		n.look(ctx)
 	}
 }
 
-func (n *watcher) now(ctx actor.Context, m infoResult) {
-	if (m.err != nil) != n.offline {
-		n.offline = m.err != nil
-		n.w.Log.Info("Lightning node", slog.Bool("reachable", !n.offline), slog.Any("error", m.err))
+func (n *watcher) now(ctx actor.Context, m caller.InfoResult) {
+	if (m.Err != nil) != n.offline {
+		n.offline = m.Err != nil
+		n.w.Log.Info("Lightning node", slog.Bool("reachable", !n.offline), slog.Any("error", m.Err))
 	}
-	ctx.Send(n.w.top, nodeNow(m))
+	ctx.Send(n.w.Top, seat.NodeNow(m))
 }
 
 // refuse gives forwards back. What is not written down is held again, and refused again.
@@ -112,7 +108,7 @@ func (n *watcher) refuse(ctx actor.Context, circuits []lnnode.Circuit) {
 	for _, c := range circuits {
 		if !slices.Contains(n.refused, c) {
 			n.refused = append(n.refused, c)
-			ctx.Request(n.node, answerCall{at: c})
+			ctx.Request(n.node, caller.AnswerCall{At: c})
 		}
 	}
 }

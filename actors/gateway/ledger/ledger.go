@@ -249,3 +249,11 @@ func decode[M proto.Message](b []byte, m M) M {
 	}
 	return m
 }
+
+// maxReason bounds what is kept of a reason, in bytes, so that every reply fits.
+const maxReason = 400
+
+// Reason is what a record keeps of a reason.
+func Reason(text string) string {
+	return messages.Reject(messages.RejectModuleOwn, "%.*s", maxReason, text).Text
+}

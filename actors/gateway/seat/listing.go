@@ -1,4 +1,4 @@
-package gateway
+package seat
 
 import (
 	"fmt"
@@ -41,7 +41,7 @@ func (g *gatewayClient) list(ctx actor.Context) {
 		return
 	}
 	var f *ledgerwire.Federation
-	g.w.view(func(r storage.Reader) { f = ledger.Federation(r, g.seat.id) })
+	g.w.View(func(r storage.Reader) { f = ledger.Federation(r, g.seat.ID) })
 	want := g.wanted(f)
 	if g.listed != nil && g.says(*g.listed, want) {
 		g.listing.problem = ""
@@ -78,12 +78,12 @@ func (g *gatewayClient) sign(f *ledgerwire.Federation, want terms.Gateway) (term
 	if g.listed != nil {
 		want.Serial = max(want.Serial, g.listed.Serial+1)
 	}
-	signed, err := terms.List(g.seat.id, want, g.seat.Ring.Gateway())
+	signed, err := terms.List(g.seat.ID, want, g.seat.Ring.Gateway())
 	if err != nil {
 		return terms.Listing{}, err
 	}
-	g.w.write(func(tx storage.Tx) {
-		f := ledger.Federation(tx, g.seat.id)
+	g.w.Write(func(tx storage.Tx) {
+		f := ledger.Federation(tx, g.seat.ID)
 		f.Serial, f.Listing = signed.Serial, signed.Wire()
 		ledger.PutFederation(tx, f)
 	})
@@ -93,7 +93,7 @@ func (g *gatewayClient) sign(f *ledgerwire.Federation, want terms.Gateway) (term
 // wanted is what the gateway has to say, but for the serial.
 func (g *gatewayClient) wanted(f *ledgerwire.Federation) terms.Gateway {
 	return terms.Gateway{
-		Key: g.seat.key(), Node: g.node.Key, Channel: deal.Channel(f.GetNumber()), API: g.w.API, Name: g.w.Name,
+		Key: g.seat.Key(), Node: g.node.Key, Channel: deal.Channel(f.GetNumber()), API: g.w.API, Name: g.w.Name,
 		Send: sendFee(f), Receive: receiveFee(f), ExpiryMargin: deal.Margin, Expiry: g.height + listLife,
 	}
 }
@@ -105,19 +105,19 @@ func (g *gatewayClient) says(l terms.Listing, want terms.Gateway) bool {
 }
 
 // announced takes the end of a listing. The list itself tells whether it is there.
-func (g *gatewayClient) announced(m ended) {
+func (g *gatewayClient) announced(m Ended) {
 	serial := g.listing.serial
-	g.listing = listing{retry: g.ticks + againTicks}
+	g.listing = listing{retry: g.ticks + AgainTicks}
 	switch {
-	case m.err != nil:
-		g.listing.problem = m.err.Error()
-	case m.op.GetState() != clientwire.State_STATE_DONE:
-		g.listing.problem = m.op.GetText()
+	case m.Err != nil:
+		g.listing.problem = m.Err.Error()
+	case m.Op.GetState() != clientwire.State_STATE_DONE:
+		g.listing.problem = m.Op.GetText()
 	default:
 		return
 	}
 	g.listing.retry, g.listing.failed = g.ticks+retryTicks, serial
-	g.w.Log.Warn("the gateway cannot be listed", slog.String("federation", g.seat.id.String()), slog.String("reason", g.listing.problem))
+	g.w.Log.Warn("the gateway cannot be listed", slog.String("federation", g.seat.ID.String()), slog.String("reason", g.listing.problem))
 }
 
 func sendFee(f *ledgerwire.Federation) terms.Fee {
@@ -128,8 +128,8 @@ func receiveFee(f *ledgerwire.Federation) terms.Fee {
 	return terms.Fee{Base: messages.Amount(f.GetReceiveBaseMsat()), PPM: f.GetReceivePpm()}
 }
 
-// termsOf is what the gateway wants in a federation.
-func termsOf(f *ledgerwire.Federation) deal.Terms {
+// Terms is what the gateway wants in a federation.
+func Terms(f *ledgerwire.Federation) deal.Terms {
 	return deal.Terms{
 		Send: sendFee(f), Receive: receiveFee(f), Margin: deal.Margin,
 		Payment: messages.Amount(f.GetPaymentLimitMsat()), Exposure: messages.Amount(f.GetExposureLimitMsat()),

@@ -1,4 +1,4 @@
-package gateway
+package seat
 
 import (
 	"encoding/hex"
@@ -17,18 +17,10 @@ import (
 	"minimint/messages/timing"
 )
 
-// gatewayClient is the actor between a gateway and its client in one federation: it
-// gives orders for payers and buyers, follows the agreed height, and keeps the gateway
-// listed.
-//
-//	accepts  lookFor, order, recall from payers and buyers; nodeNow, adjusted from
-//	         LnGateway; Begun, Ended and Answer of package orders; timing.Tick
-//	sends    looked, ended; seatNow to LnGateway; orders through its Purse
-//
-// It remembers nothing that matters: whoever waits asks again.
+// gatewayClient is the actor; see the package.
 type gatewayClient struct {
-	w    *world
-	seat *seat
+	w    *World
+	seat *Seat
 
 	height  uint32
 	lists   orders.Answer // newest answer to "gateways"
@@ -38,38 +30,49 @@ type gatewayClient struct {
 	looks   []lookup
 	ticks   int
 	listing listing
-	told    Seat // to LnGateway
+	told    Report // to LnGateway
 }
 
-// What payers and buyers ask of it.
+// What payers and buyers ask of a GatewayClient, and what it answers.
 type (
-	// lookFor asks for a contract's status; with known set for the next one that is
-	// another. The answer is looked.
-	lookFor struct {
-		contract terms.ID
-		known    *orders.Answer
+	// LookFor asks for a contract's status; with Known set for the next one that is
+	// another. The answer is Looked.
+	LookFor struct {
+		Contract terms.ID
+		Known    *orders.Answer
 	}
-	looked struct {
-		contract terms.ID
-		height   uint32
-		status   lightning.Status // its State is 0 if there is no such contract
-		raw      orders.Answer
-		err      error // the federation's answer makes no sense
+	// Looked answers LookFor. The state of the status is 0 if there is no such contract,
+	// and Raw the answer that was read. An error says that it makes no sense.
+	Looked struct {
+		Contract terms.ID
+		Height   uint32
+		Status   lightning.Status
+		Raw      orders.Answer
+		Err      error
 	}
-	// order begins an operation unless one of its reference was begun; the answer is
-	// ended, when it is over.
-	order struct{ op *clientwire.Operation }
-	ended struct {
-		reference string
-		op        *clientwire.Operation
-		err       error // it could not be begun
+	// Order begins an operation unless one of its reference was begun; the answer is
+	// Ended, when it is over.
+	Order struct{ Op *clientwire.Operation }
+	// Ended answers Order. An error says that the operation could not be begun.
+	Ended struct {
+		Reference string
+		Op        *clientwire.Operation
+		Err       error
 	}
-	// recall turns an operation round, if that is still possible.
-	recall struct{ reference string }
+	// Recall turns an operation round, if that is still possible.
+	Recall struct{ Reference string }
 )
 
-// seatNow tells LnGateway how it stands in a federation.
-type seatNow struct{ Seat }
+// What LnGateway tells a GatewayClient.
+type (
+	// NodeNow is what the node says of itself.
+	NodeNow struct {
+		Info lnnode.Info
+		Err  error
+	}
+	// Adjusted says that fees have changed.
+	Adjusted struct{}
+)
 
 // errand is an order that is not over.
 type errand struct {
@@ -90,14 +93,12 @@ type lookup struct {
 // Rhythm of a GatewayClient, in ticks.
 const (
 	clientTick = time.Second
-	againTicks = 15 // until an order is given again that has no answer
+	// AgainTicks is how many seconds pass until an order or a question is given again that
+	// has no answer.
+	AgainTicks = 15
 )
 
 const listsKey = "gateways"
-
-func newGatewayClient(w *world, s *seat) actor.Producer {
-	return func() actor.Actor { return &gatewayClient{w: w, seat: s} }
-}
 
 // Receive implements actor.Actor.
 func (g *gatewayClient) Receive(ctx actor.Context) {
@@ -107,16 +108,16 @@ func (g *gatewayClient) Receive(ctx actor.Context) {
 		g.askLists(ctx)
 	case *timing.Tick:
 		g.tick(ctx)
-	case lookFor:
+	case LookFor:
 		g.look(ctx, m)
-	case order:
-		g.begin(ctx, m.op)
-	case recall:
-		g.recall(ctx, m.reference)
-	case nodeNow:
-		g.node = m.info
+	case Order:
+		g.begin(ctx, m.Op)
+	case Recall:
+		g.recall(ctx, m.Reference)
+	case NodeNow:
+		g.node = m.Info
 		g.list(ctx)
-	case adjusted:
+	case Adjusted:
 		g.list(ctx)
 	case orders.Begun:
 		g.begun(ctx, m)
@@ -132,11 +133,11 @@ func (g *gatewayClient) tell(ctx actor.Context, order any) { g.seat.Purse.Tell(c
 func (g *gatewayClient) tick(ctx actor.Context) {
 	g.ticks++
 	for _, e := range g.pending {
-		if g.ticks-e.since >= againTicks {
+		if g.ticks-e.since >= AgainTicks {
 			g.push(ctx, e)
 		}
 	}
-	if g.ticks%againTicks == 0 {
+	if g.ticks%AgainTicks == 0 {
 		g.askLists(ctx) // it may have been lost
 	}
 	g.list(ctx)
@@ -193,7 +194,7 @@ func (g *gatewayClient) begun(ctx actor.Context, m orders.Begun) {
 	case e == nil:
 	case m.Err != nil:
 		// It may be a store that fails for a moment; whoever waits decides.
-		g.over(ctx, e, ended{reference: m.Reference, err: m.Err})
+		g.over(ctx, e, Ended{Reference: m.Reference, Err: m.Err})
 	case e.id == 0:
 		e.id = m.ID
 		g.push(ctx, e)
@@ -210,12 +211,12 @@ func (g *gatewayClient) ended(ctx actor.Context, m orders.Ended) {
 	case m.Parked || m.Op == nil:
 		g.w.Log.Error("an operation of the gateway's client has stopped", slog.Uint64("operation", m.ID))
 	default:
-		g.over(ctx, g.pending[at], ended{reference: m.Op.GetReference(), op: m.Op})
+		g.over(ctx, g.pending[at], Ended{Reference: m.Op.GetReference(), Op: m.Op})
 	}
 }
 
 // over tells all who wait.
-func (g *gatewayClient) over(ctx actor.Context, e *errand, m ended) {
+func (g *gatewayClient) over(ctx actor.Context, e *errand, m Ended) {
 	g.pending = slices.DeleteFunc(g.pending, func(o *errand) bool { return o == e })
 	for _, who := range e.whom {
 		ctx.Request(who, m)
@@ -226,12 +227,12 @@ func (g *gatewayClient) over(ctx actor.Context, e *errand, m ended) {
 }
 
 // look asks the federation for a contract.
-func (g *gatewayClient) look(ctx actor.Context, m lookFor) {
-	l := lookup{key: ctx.Sender().GetId() + "/" + hex.EncodeToString(m.contract[:]), who: ctx.Sender(), what: m.contract}
+func (g *gatewayClient) look(ctx actor.Context, m LookFor) {
+	l := lookup{key: ctx.Sender().GetId() + "/" + hex.EncodeToString(m.Contract[:]), who: ctx.Sender(), what: m.Contract}
 	g.looks = append(slices.DeleteFunc(g.looks, func(o lookup) bool { return o.key == l.key }), l)
-	ask := orders.Ask{Key: l.key, Module: lightning.Kind, Method: "contract", Body: lightning.ContractRequest(m.contract)}
-	if m.known != nil {
-		ask.Known, ask.Keep = *m.known, true
+	ask := orders.Ask{Key: l.key, Module: lightning.Kind, Method: "contract", Body: lightning.ContractRequest(m.Contract)}
+	if m.Known != nil {
+		ask.Known, ask.Keep = *m.Known, true
 	}
 	g.tell(ctx, ask)
 }
@@ -248,9 +249,9 @@ func (g *gatewayClient) answer(ctx actor.Context, m orders.Answer) {
 	}
 	l := g.looks[at]
 	g.looks = slices.Delete(g.looks, at, at+1)
-	out := looked{contract: l.what, height: g.height, raw: m}
+	out := Looked{Contract: l.what, Height: g.height, Raw: m}
 	if m.Code == 0 {
-		out.status, out.err = lightning.ReadStatus(g.seat.id, l.what, []byte(m.Body))
+		out.Status, out.Err = lightning.ReadStatus(g.seat.ID, l.what, []byte(m.Body))
 	}
 	ctx.Request(l.who, out)
 }
@@ -261,14 +262,14 @@ func (g *gatewayClient) askLists(ctx actor.Context) {
 }
 
 func (g *gatewayClient) readLists(ctx actor.Context) {
-	height, all, err := lightning.ReadGateways(g.seat.id, []byte(g.lists.Body))
+	height, all, err := lightning.ReadGateways(g.seat.ID, []byte(g.lists.Body))
 	if g.lists.Code != 0 || err != nil {
 		g.w.Log.Warn("list of gateways", slog.Any("error", err), slog.String("text", g.lists.Text))
 		return // asked again at a tick
 	}
 	g.height, g.listed = height, nil
 	for _, l := range all {
-		if l.Key == g.seat.key() {
+		if l.Key == g.seat.Key() {
 			g.listed = &l.Listing
 		}
 	}
@@ -279,17 +280,17 @@ func (g *gatewayClient) readLists(ctx actor.Context) {
 
 // report tells LnGateway what is new.
 func (g *gatewayClient) report(ctx actor.Context) {
-	now := Seat{ID: g.seat.id, Height: g.height, Problem: g.listing.problem}
+	now := Report{ID: g.seat.ID, Height: g.height, Problem: g.listing.problem}
 	if g.listed != nil {
 		now.Listed = g.listed.Expiry
 	}
 	if now != g.told {
 		g.told = now
-		ctx.Send(g.w.top, seatNow{now})
+		ctx.Send(g.w.Top, now)
 	}
 }
 
-// spawnClient makes the actor of a federation.
-func (w *world) spawnClient(ctx actor.Context, s *seat) *actor.PID {
-	return ctx.Spawn(w.Spawn.Props(spawn.Restart(pause), newGatewayClient(w, s)))
+// Sit makes the GatewayClient of a seat, and sets Client.
+func (w *World) Sit(ctx actor.Context, s *Seat) {
+	s.Client = ctx.Spawn(w.Spawn.Props(spawn.Restart(Pause), func() actor.Actor { return &gatewayClient{w: w, seat: s} }))
 }

@@ -1,0 +1,242 @@
+package payer
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/client/clientwire"
+	"minimint/actors/gateway/buyer"
+	"minimint/actors/gateway/caller"
+	"minimint/actors/gateway/deal"
+	"minimint/actors/gateway/ledger"
+	"minimint/actors/gateway/ledger/ledgerwire"
+	"minimint/actors/gateway/lnnode"
+	"minimint/actors/gateway/seat"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
+	"minimint/messages/bolt11"
+	"minimint/storage"
+)
+
+// agree writes what will be done, and does it.
+func (p *payer) agree(ctx actor.Context, plan deal.Plan) {
+	hash := plan.Invoice.Hash
+	rec := &ledgerwire.Payment{
+		Federation: p.seat.ID[:], Contract: p.contract[:], PaymentHash: hash[:], Invoice: plan.Invoice.Text,
+		State: ledgerwire.PaymentState_PAYMENT_PAYING, AmountMsat: uint64(plan.Invoice.Amount),
+		HeldMsat: uint64(p.looked.Status.Outgoing.Amount), MaxFeeMsat: uint64(plan.MaxFee), Deadline: plan.Deadline,
+		Virtual: plan.Virtual, Tried: true, BeganMs: p.now.UnixMilli(),
+	}
+	if plan.Virtual != 0 {
+		rec.State = ledgerwire.PaymentState_PAYMENT_BUYING
+	}
+	err := p.w.Update(func(tx storage.Tx) error { return ledger.Begin(tx, rec) })
+	if err != nil {
+		p.forfeit(ctx, err.Error())
+		return
+	}
+	p.rec, p.started, p.told = rec, p.tick, p.tick
+	if plan.Virtual != 0 {
+		p.buy(ctx)
+		return
+	}
+	p.again(ctx, *p.info)
+}
+
+// call asks the node something, unless it is being asked.
+func (p *payer) call(ctx actor.Context, what ask, message any) {
+	if p.ask == askNothing {
+		p.ask = what
+		ctx.Request(p.node, message)
+	}
+}
+
+// again asks the node to pay, as long as it can be paid in time. The node takes a hash
+// once, so asking again can do no harm.
+func (p *payer) again(ctx actor.Context, m caller.InfoResult) {
+	plan, err := p.plan()
+	if err != nil {
+		panic(fmt.Sprintf("gateway: stored invoice: %v", err))
+	}
+	if m.Err != nil || !m.Info.Synced {
+		return // at a tick it is looked at again
+	}
+	delay, err := plan.MaxDelay(m.Info.Height)
+	if err != nil || !p.now.Before(plan.Invoice.Until) || p.tick-p.started > patience {
+		p.never(ctx)
+		return
+	}
+	p.tried = p.tick
+	p.call(ctx, askPay, caller.PayCall{Order: lnnode.Order{
+		Invoice: p.rec.GetInvoice(), Hash: messages.Digest(p.rec.GetPaymentHash()), MaxFee: messages.Amount(p.rec.GetMaxFeeMsat()),
+		MaxDelay: delay, Patience: payPatience,
+	}})
+}
+
+// plan is that of the record.
+func (p *payer) plan() (deal.Plan, error) {
+	inv, err := bolt11.Read(p.rec.GetInvoice(), p.w.Network)
+	return deal.Plan{Invoice: inv, Deadline: p.rec.GetDeadline()}, err
+}
+
+// paid takes the answer to Pay: only a refusal says anything.
+func (p *payer) paid(ctx actor.Context, err error) {
+	p.ask = askNothing
+	if errors.Is(err, lnnode.ErrRefused) && p.rec.GetState() == ledgerwire.PaymentState_PAYMENT_PAYING {
+		p.forfeit(ctx, err.Error())
+		return
+	}
+	if err == nil || p.news {
+		p.look(ctx)
+	}
+}
+
+// look asks how the payment stands.
+func (p *payer) look(ctx actor.Context) {
+	if p.rec.GetState() == ledgerwire.PaymentState_PAYMENT_PAYING && p.ask == askNothing {
+		p.news = false
+		p.call(ctx, askLook, caller.LookCall{Hash: messages.Digest(p.rec.GetPaymentHash())})
+	}
+}
+
+// found takes what the node says of the payment.
+func (p *payer) found(ctx actor.Context, m caller.LookResult) {
+	p.ask = askNothing
+	if p.rec.GetState() != ledgerwire.PaymentState_PAYMENT_PAYING {
+		return
+	}
+	if m.Err == nil && m.Payment.State != lnnode.Unknown {
+		p.missing = 0
+	}
+	switch {
+	case m.Err != nil: // at a tick again
+	case m.Payment.State == lnnode.Succeeded:
+		p.succeeded(ctx, m.Payment)
+		return
+	case m.Payment.State == lnnode.Failed:
+		p.forfeit(ctx, m.Payment.Reason)
+		return
+	case m.Payment.State == lnnode.Unknown:
+		p.call(ctx, askInfo, caller.InfoCall{})
+	}
+	if p.news {
+		p.look(ctx)
+	}
+}
+
+// never gives up a payment that can no longer be begun, when two looks that lie apart
+// have shown that the node knows nothing of it.
+func (p *payer) never(ctx actor.Context) {
+	switch {
+	case p.missing == 0:
+		p.missing = p.tick
+	case p.tick-p.missing >= apartTicks && p.tick-p.tried >= apartTicks:
+		p.forfeit(ctx, "the gateway's Lightning node did not begin the payment in time")
+	}
+}
+
+// succeeded writes the preimage, and claims.
+func (p *payer) succeeded(ctx actor.Context, m lnnode.Payment) {
+	if !terms.Reveals(m.Preimage[:], messages.Digest(p.rec.GetPaymentHash())) {
+		p.w.Log.Error("the Lightning node calls a payment paid and has no preimage of it", slog.String("payment", hex.EncodeToString(p.rec.GetPaymentHash())))
+		return
+	}
+	p.reveal(ctx, m.Preimage, m.Fee)
+}
+
+// reveal takes the preimage, from wherever it came.
+func (p *payer) reveal(ctx actor.Context, preimage lnnode.Preimage, routing messages.Amount) {
+	p.rec.State, p.rec.Preimage, p.rec.RoutingMsat = ledgerwire.PaymentState_PAYMENT_PAID, preimage[:], uint64(routing)
+	p.w.Write(func(tx storage.Tx) { ledger.PutPayment(tx, p.rec) })
+	ctx.Send(p.w.Top, Standing{p.contract})
+	p.claim(ctx)
+}
+
+// forfeit signs the contract away, in the ledger first. It must not be called once the
+// node may still pay.
+func (p *payer) forfeit(ctx actor.Context, reason string) {
+	f, err := terms.Forgo(p.seat.ID, p.contract, p.seat.Ring.Gateway())
+	if err != nil {
+		panic(fmt.Sprintf("gateway: %v", err))
+	}
+	p.w.Write(func(tx storage.Tx) {
+		rec := p.rec
+		if rec == nil {
+			o := p.looked.Status.Outgoing
+			rec = &ledgerwire.Payment{
+				Federation: p.seat.ID[:], Contract: p.contract[:], PaymentHash: o.PaymentHash[:], HeldMsat: uint64(o.Amount), BeganMs: p.now.UnixMilli(),
+			}
+		}
+		rec.State, rec.Forfeit, rec.Reason, rec.EndedMs = ledgerwire.PaymentState_PAYMENT_FORFEITED, f.Signature[:], ledger.Reason(reason), p.now.UnixMilli()
+		if p.rec == nil {
+			_ = ledger.Begin(tx, rec) // it takes no hash, so it cannot fail
+		} else {
+			ledger.PutPayment(tx, rec)
+		}
+		ledger.Count(tx, p.seat.ID[:], func(t *ledgerwire.Totals) { t.Forfeited++ })
+		p.rec = rec
+	})
+	p.w.Log.Info("payment is forfeited", slog.String("contract", p.contract.String()), slog.String("reason", reason))
+	ctx.Send(p.w.Top, Standing{p.contract})
+	ctx.Stop(ctx.Self())
+}
+
+// buy has the offer bought.
+func (p *payer) buy(ctx actor.Context) {
+	p.told = p.tick
+	ctx.Request(p.w.Top, buyer.Buy{
+		Virtual: p.rec.GetVirtual(), Hash: messages.Digest(p.rec.GetPaymentHash()), Contract: p.contract, Payer: p.seat.ID,
+		Amount: messages.Amount(p.rec.GetAmountMsat()), Expiry: p.rec.GetDeadline() + deal.Margin,
+	})
+}
+
+func (p *payer) bought(ctx actor.Context, m buyer.Bought) {
+	switch {
+	case p.rec.GetState() != ledgerwire.PaymentState_PAYMENT_BUYING:
+	case m.Preimage == nil:
+		p.forfeit(ctx, m.Reason)
+	case terms.Reveals(m.Preimage[:], messages.Digest(p.rec.GetPaymentHash())):
+		p.reveal(ctx, *m.Preimage, 0)
+	}
+}
+
+// claim takes the contract's money.
+func (p *payer) claim(ctx actor.Context) {
+	p.told = p.tick
+	in := terms.Input{Contract: p.contract, Way: terms.Preimage, Key: p.seat.Key(), Preimage: [32]byte(p.rec.GetPreimage())}
+	ctx.Request(p.seat.Client, seat.Order{Op: &clientwire.Operation{
+		Kind: clientwire.Kind_KIND_REDEEM, Reference: "gateway/pay/" + p.contract.String() + "/claim", AmountMsat: p.rec.GetHeldMsat(),
+		Redeem: &clientwire.Redeem{Input: in.Encode(), AmountMsat: p.rec.GetHeldMsat(), Gateway: true},
+	}})
+}
+
+// ended takes the end of the claim.
+func (p *payer) ended(ctx actor.Context, m seat.Ended) {
+	if p.rec.GetState() != ledgerwire.PaymentState_PAYMENT_PAID || m.Err != nil {
+		return // at a tick it is tried again
+	}
+	rec := p.rec
+	rec.EndedMs = p.now.UnixMilli()
+	if m.Op.GetState() == clientwire.State_STATE_DONE {
+		rec.State, rec.CostMsat = ledgerwire.PaymentState_PAYMENT_CLAIMED, m.Op.GetFeeMsat()
+	} else {
+		rec.State, rec.Reason = ledgerwire.PaymentState_PAYMENT_LOST, ledger.Reason(m.Op.GetText())
+		p.w.Log.Error("an invoice was paid and its contract cannot be claimed", slog.String("contract", p.contract.String()), slog.String("reason", rec.GetReason()))
+	}
+	p.w.Write(func(tx storage.Tx) {
+		ledger.PutPayment(tx, rec)
+		ledger.Count(tx, p.seat.ID[:], func(t *ledgerwire.Totals) {
+			if rec.GetState() == ledgerwire.PaymentState_PAYMENT_LOST {
+				t.LostMsat += rec.GetHeldMsat()
+				return
+			}
+			t.Sent, t.SentMsat = t.GetSent()+1, t.GetSentMsat()+rec.GetAmountMsat()
+			t.FeesMsat, t.RoutingMsat = t.GetFeesMsat()+rec.GetHeldMsat()-rec.GetAmountMsat(), t.GetRoutingMsat()+rec.GetRoutingMsat()
+		})
+	})
+	ctx.Stop(ctx.Self())
+}

@@ -1,0 +1,269 @@
+// Package payer is the actor of one outgoing contract.
+//
+//	accepts  Wanted, caller.News and Bought by way of LnGateway; Looked and Ended from
+//	         GatewayClient; the caller's results; timing.Tick
+//	sends    Refused, Standing, Buy to LnGateway; LookFor, Order to GatewayClient
+//
+// Its record is the only thing that counts:
+//
+//	none → PAYING     the node is asked to pay, until it says how that ended
+//	     → BUYING     the offer behind the invoice is bought, by its buyer
+//	     → PAID       the contract is claimed, with the preimage
+//	     → CLAIMED    or LOST
+//	     → FORFEITED  from none, PAYING and BUYING
+package payer
+
+import (
+	"errors"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/client/orders"
+	"minimint/actors/gateway/buyer"
+	"minimint/actors/gateway/caller"
+	"minimint/actors/gateway/deal"
+	"minimint/actors/gateway/ledger"
+	"minimint/actors/gateway/ledger/ledgerwire"
+	"minimint/actors/gateway/seat"
+	"minimint/actors/gateway/talk/talkwire"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
+	"minimint/messages/timing"
+	"minimint/storage"
+)
+
+// payer is the actor.
+type payer struct {
+	w        *seat.World
+	seat     *seat.Seat
+	contract terms.ID
+
+	rec  *ledgerwire.Payment // nil: nothing is agreed
+	node *actor.PID
+	now  time.Time
+	tick int
+
+	request *talkwire.Pay // that is looked at
+	looked  *seat.Looked
+	info    *caller.InfoResult
+	since   int // tick of the last step before anything was agreed
+
+	ask     ask // what the node is being asked, none
+	news    bool
+	started int // tick at which the node was first asked
+	tried   int // tick at which the node was asked to pay
+	missing int // tick at which it first knew nothing of a payment that was sent; 0: not so
+	told    int // tick of the last message about a purchase or claim
+}
+
+// ask is a call to the node that is under way.
+type ask int
+
+const (
+	askNothing ask = iota
+	askPay
+	askLook
+	askInfo
+)
+
+// Rhythm of a payer, in ticks.
+const (
+	payTick      = time.Second
+	lookTicks    = 5  // between looks at a payment in flight, whatever the node says
+	patience     = 60 // for which the node is asked to pay that does not know of it
+	giveUpTicks  = 30 // for which a contract is looked at before anything is agreed
+	unknownTicks = 5  // for which a contract may be unknown to the federation
+	apartTicks   = 10 // between the two looks that show that the node never began
+)
+
+// payPatience is for how long the node looks for routes.
+const payPatience = 60 * time.Second
+
+// What LnGateway tells a payer, and is told.
+type (
+	// Wanted brings a request that is signed, or not, by the user.
+	Wanted struct{ Request *talkwire.Pay }
+	// Refused says that a request changed nothing, and why.
+	Refused struct {
+		Contract  terms.ID
+		Rejection *messages.Rejection
+	}
+	// Standing says that the record of a contract was written.
+	Standing struct{ Contract terms.ID }
+)
+
+// New returns the producer of the payer of a contract.
+func New(w *seat.World, s *seat.Seat, contract terms.ID) actor.Producer {
+	return func() actor.Actor { return &payer{w: w, seat: s, contract: contract, now: w.Now} }
+}
+
+// Receive implements actor.Actor.
+func (p *payer) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		p.node = p.w.Caller(ctx)
+		ctx.Send(p.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: payTick})
+		p.w.View(func(r storage.Reader) { p.rec = ledger.Payment(r, p.contract) })
+		p.goOn(ctx)
+	case *timing.Tick:
+		p.now = m.Now
+		p.tick++
+		p.ticked(ctx)
+	case Wanted:
+		p.wanted(ctx, m.Request)
+	case seat.Looked:
+		p.looked = &m
+		p.judge(ctx)
+	case caller.InfoResult:
+		p.informed(ctx, m)
+	case caller.PayResult:
+		p.paid(ctx, m.Err)
+	case caller.LookResult:
+		p.found(ctx, m)
+	case caller.News:
+		p.news = true
+		p.look(ctx)
+	case buyer.Bought:
+		p.bought(ctx, m)
+	case seat.Ended:
+		p.ended(ctx, m)
+	}
+}
+
+// goOn does the next thing that the record asks for.
+func (p *payer) goOn(ctx actor.Context) {
+	switch p.rec.GetState() {
+	case ledgerwire.PaymentState_PAYMENT_PAYING:
+		p.look(ctx)
+	case ledgerwire.PaymentState_PAYMENT_BUYING:
+		p.buy(ctx)
+	case ledgerwire.PaymentState_PAYMENT_PAID:
+		p.claim(ctx)
+	case ledgerwire.PaymentState_PAYMENT_UNKNOWN: // a request comes
+	default:
+		ctx.Stop(ctx.Self())
+	}
+}
+
+// ticked asks again for what may have been lost.
+func (p *payer) ticked(ctx actor.Context) {
+	switch p.rec.GetState() {
+	case ledgerwire.PaymentState_PAYMENT_UNKNOWN:
+		p.waited(ctx)
+	case ledgerwire.PaymentState_PAYMENT_PAYING:
+		if p.tick%lookTicks == 0 {
+			p.look(ctx)
+		}
+	default:
+		if p.tick-p.told >= seat.AgainTicks {
+			p.goOn(ctx)
+		}
+	}
+}
+
+// wanted looks at a request, unless one is being looked at.
+func (p *payer) wanted(ctx actor.Context, request *talkwire.Pay) {
+	if p.rec == nil && p.request == nil {
+		p.request, p.since = request, p.tick
+		p.prepare(ctx, nil)
+	}
+}
+
+// prepare asks federation and node for what decides; known is an answer of the former
+// that is of no use.
+func (p *payer) prepare(ctx actor.Context, known *orders.Answer) {
+	ctx.Request(p.seat.Client, seat.LookFor{Contract: p.contract, Known: known})
+	p.call(ctx, askInfo, caller.InfoCall{})
+}
+
+// waited ends what takes too long before anything is agreed.
+func (p *payer) waited(ctx actor.Context) {
+	waited := p.tick - p.since
+	switch {
+	case p.request == nil:
+		if waited > giveUpTicks {
+			ctx.Stop(ctx.Self())
+		}
+	case waited < unknownTicks:
+	case p.looked == nil || p.looked.Status.State == 0:
+		p.refuse(ctx, messages.RejectForNow(messages.RejectContractUnknown, "the federation does not show contract %s", p.contract))
+	case waited%2 == 0:
+		p.prepare(ctx, nil) // node and federation may have come to an agreement
+	}
+}
+
+// refuse changes nothing.
+func (p *payer) refuse(ctx actor.Context, r *messages.Rejection) {
+	p.request = nil
+	ctx.Send(p.w.Top, Refused{p.contract, r})
+	ctx.Stop(ctx.Self())
+}
+
+// informed uses what the node says of itself, before anything is agreed or to pay again.
+func (p *payer) informed(ctx actor.Context, m caller.InfoResult) {
+	p.ask = askNothing
+	if p.rec != nil {
+		p.again(ctx, m)
+		return
+	}
+	p.info = &m
+	p.judge(ctx)
+}
+
+// judge decides over the request once all is known.
+func (p *payer) judge(ctx actor.Context) {
+	if p.rec != nil || p.request == nil || p.looked == nil {
+		return
+	}
+	if p.looked.Err == nil && p.looked.Raw.Code == messages.RejectContractUnknown {
+		// It may have been funded a moment ago: wait for the answer to change.
+		ctx.Request(p.seat.Client, seat.LookFor{Contract: p.contract, Known: &p.looked.Raw})
+		return
+	}
+	if p.looked.Err != nil || p.looked.Raw.Code != 0 {
+		p.refuse(ctx, messages.RejectForNow(messages.RejectBusy, "the federation cannot be asked: %v %s", p.looked.Err, p.looked.Raw.Text))
+		return
+	}
+	if p.info == nil {
+		return
+	}
+	plan, err := p.decide()
+	var rejection *messages.Rejection
+	var never *deal.Never
+	switch {
+	case err == nil:
+		p.agree(ctx, plan)
+	case errors.As(err, &rejection):
+		p.refuse(ctx, rejection)
+	case errors.As(err, &never) || p.tick-p.since > giveUpTicks:
+		p.forfeit(ctx, err.Error())
+	}
+}
+
+// decide asks the rules.
+func (p *payer) decide() (deal.Plan, error) {
+	q := deal.Wanted{
+		Federation: p.seat.ID, Key: p.seat.Key(), Network: p.w.Network, Request: p.request,
+		Contract: p.looked.Status, Agreed: p.looked.Height, Node: p.info.Info, Now: p.now, Costs: p.seat.Costs,
+	}
+	p.w.View(func(r storage.Reader) {
+		q.Terms, q.Exposure = seat.Terms(ledger.Federation(r, p.seat.ID)), ledger.AtStake(r, p.seat.ID)
+	})
+	if q.Terms.Exposure > 0 {
+		free, reserved, err := p.seat.Purse.Balance()
+		if err != nil {
+			return deal.Plan{}, &deal.Later{Reason: "the gateway's e-cash cannot be counted"}
+		}
+		q.Exposure += free + reserved
+	}
+	if p.info.Err != nil {
+		// Without a node there is no plan, but whoever is no user of ours learns that first.
+		q.Node.Synced = false
+	}
+	plan, err := deal.Outgoing(q)
+	if later := new(deal.Later); p.info.Err != nil && errors.As(err, &later) {
+		err = &deal.Later{Reason: "the gateway's Lightning node cannot be reached"}
+	}
+	return plan, err
+}
