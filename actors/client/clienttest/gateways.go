@@ -51,6 +51,7 @@ func (g *Gateways) Ask(owner *actor.PID, api string, key int, request *talk.Requ
 		if _, ok := ctx.Message().(*actor.Started); !ok {
 			return
 		}
+		ctx.Send(g.rig.clock, works{ctx.Self()})
 		g.mu.Lock()
 		desk := g.desks[api]
 		g.asked++

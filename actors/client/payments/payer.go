@@ -121,7 +121,7 @@ func (p *payer) tick(ctx actor.Context) {
 	if gateway && waiting {
 		p.askGateway(ctx)
 	}
-	if p.search != nil {
+	if p.search != nil && p.search.told {
 		p.search.ticks++
 		p.decide(ctx)
 	}

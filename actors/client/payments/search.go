@@ -32,8 +32,9 @@ type search struct {
 	registered  *terms.Offer
 }
 
-// searchTicks is how long it may take; then a gateway is asked to pay.
-const searchTicks = 5
+// searchTicks is how long the gateway may take when the federation has answered. Most
+// likely it is the one that would have to pay otherwise.
+const searchTicks = 20
 
 const offersQuestion = "offers"
 
@@ -80,7 +81,7 @@ func (p *payer) found(ctx actor.Context, m Heard) {
 // federation knows, or none.
 func (p *payer) decide(ctx actor.Context) {
 	s := p.search
-	if s == nil || s.ticks < searchTicks && !(s.told && s.asked) {
+	if s == nil || !s.told || !s.asked && s.ticks < searchTicks {
 		return
 	}
 	p.search = nil
