@@ -140,12 +140,8 @@ func TestInvoiceGoesToAGatewayThatTakesIt(t *testing.T) {
 		}
 		return &talk.Reply{Reply: &talkwire.Reply_Registered{Registered: &talkwire.Registered{}}}, nil
 	})
-	for alice := h.user(); ; alice = h.user() { // the list of another user is fresh
-		_, i := h.invoice(alice, 5000)
-		if i.Hints[0][0].Channel != 78 {
-			t.Errorf("hint %+v", i.Hints[0])
-		}
-		break
+	if _, i := h.invoice(h.user(), 5000); i.Hints[0][0].Channel != 78 { // whose list is fresh
+		t.Errorf("hint %+v", i.Hints[0])
 	}
 	if offered != 3 {
 		t.Errorf("asked %d times", offered)

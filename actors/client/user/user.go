@@ -96,6 +96,7 @@ type rig struct {
 	spawn  *spawn.System
 	clock  *actor.PID
 	links  *links
+	ln     *gateways
 }
 
 func newRig(cfg *Config, create bool) (*rig, error) {
@@ -127,18 +128,20 @@ func newRig(cfg *Config, create bool) (*rig, error) {
 	forever := spawn.Restart(spawn.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second})
 	r.clock = r.system.Root.Spawn(r.spawn.RootProps(forever, clock.Producer()))
 	r.links = &links{system: r.system, rand: cfg.Rand, log: cfg.Log}
+	r.ln = newGateways(r.system)
 	return r, nil
 }
 
 func (r *rig) config(cfg Config) client.Config {
 	return client.Config{
 		System: r.system, Spawn: r.spawn, Clock: r.clock, Store: r.store, Connector: r.links,
-		Blocks: cfg.Blocks, Rand: cfg.Rand, Log: cfg.Log, Now: cfg.Now,
+		Blocks: cfg.Blocks, Gateways: r.ln, Rand: cfg.Rand, Log: cfg.Log, Now: cfg.Now,
 	}
 }
 
 func (r *rig) close() error {
 	r.links.close()
+	r.ln.close()
 	_ = r.system.Root.StopFuture(r.clock).Wait() // it says only that it took long
 	r.system.Shutdown()
 	return r.store.Close()
