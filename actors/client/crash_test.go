@@ -29,8 +29,9 @@ func (d *doomed) Update(fn func(storage.Tx) error) error {
 }
 
 // dying runs an operation in a client that dies at some commit. The operation is
-// begun within the context that it gets, which ends with the client.
-func (w *world) dying(store *memory.Store, begin func(context.Context, *client.Client) (uint64, error)) {
+// begun within the context that it gets, which ends with the client. It reports whether
+// the client died.
+func (w *world) dying(store *memory.Store, begin func(context.Context, *client.Client) (uint64, error)) bool {
 	w.Helper()
 	d := &doomed{Store: store, dead: make(chan struct{})}
 	c, err := client.Open(w.rig.Config(w.f, d))
@@ -49,6 +50,12 @@ func (w *world) dying(store *memory.Store, begin func(context.Context, *client.C
 	}()
 	if id, err := begin(ctx, c); err == nil {
 		_, _ = c.Await(ctx, id, nil)
+	}
+	select {
+	case <-d.dead:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -3,6 +3,7 @@ package client_test
 import (
 	"crypto/rand"
 
+	"github.com/btcsuite/btcd/chaincfg"
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/module/lightning"
@@ -41,3 +42,6 @@ func (w *world) worthless(o terms.Offer) terms.Offer {
 	o.Ciphertext = c.Encode()
 	return o
 }
+
+// network is that of invoices.
+func (w *world) network() *chaincfg.Params { return &chaincfg.SimNetParams }
