@@ -392,6 +392,7 @@ func TestBadInvoices(t *testing.T) {
 		"no such gateway":    {good, client.PayOptions{Gateway: make([]byte, 32)}, client.ErrGateway},
 		"no key":             {good, client.PayOptions{Gateway: []byte("x")}, client.ErrGateway},
 		"too long under way": {invoiceOf(price, func(d *bolt11.Draft) { d.FinalDelay = 4000 }).Text, client.PayOptions{}, client.ErrDelay},
+		"that fees eat up":   {invoiceOf(13).Text, client.PayOptions{}, client.ErrAmount},
 		"below the minimum":  {invoiceOf(1).Text, client.PayOptions{}, client.ErrAmount},
 	} {
 		if _, err := alice.Quote(h.ctx, c.text, c.o); !errors.Is(err, c.want) {
@@ -405,7 +406,7 @@ func TestBadInvoices(t *testing.T) {
 		t.Errorf("balance %+v, %v", b, err)
 	}
 	for name, o := range map[string]client.InvoiceOptions{
-		"no amount": {}, "too little": {Amount: 1}, "too long a text": {Amount: 5000, Description: strings.Repeat("x", 501)},
+		"no amount": {}, "too little": {Amount: 1}, "eaten up by fees": {Amount: 13}, "too long a text": {Amount: 5000, Description: strings.Repeat("x", 501)},
 		"no text": {Amount: 5000, Description: "\xff"}, "too long": {Amount: 5000, Life: 1 << 60}, "too short": {Amount: 5000, Life: time.Second},
 		"no such gateway": {Amount: 5000, Gateway: make([]byte, 32)},
 	} {

@@ -8,8 +8,10 @@ import (
 	"minimint/actors/client/bargain"
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/notes"
 	"minimint/messages"
 	"minimint/messages/bolt11"
+	"minimint/messages/transaction"
 	"minimint/storage"
 )
 
@@ -27,7 +29,7 @@ func (w *World) Prepare(op *clientwire.Operation) error {
 		op.AmountMsat, op.Pay = uint64(i.Amount), &clientwire.Pay{
 			Invoice: i.Text, MaxFeeMsat: want.GetMaxFeeMsat(), Gateway: want.GetGateway(), PaymentHash: i.Hash[:],
 		}
-		return checkKey(want.GetGateway())
+		return errors.Join(checkKey(want.GetGateway()), w.worth(i.Amount))
 	case clientwire.Kind_KIND_INVOICE:
 		want := op.GetInvoice()
 		op.Invoice = &clientwire.Invoice{Description: want.GetDescription(), LifeS: want.GetLifeS(), Gateway: want.GetGateway()}
@@ -35,10 +37,21 @@ func (w *World) Prepare(op *clientwire.Operation) error {
 			Amount: messages.Amount(op.GetAmountMsat()), Description: want.GetDescription(), Life: time.Duration(want.GetLifeS()) * time.Second,
 			Claim: w.Lightning.Fees.Claim,
 		}
-		return errors.Join(r.Check(), checkKey(want.GetGateway()))
+		return errors.Join(r.Check(), checkKey(want.GetGateway()), w.worth(r.Amount))
 	default:
 		panic(fmt.Sprintf("payments: operation of kind %s", op.GetKind()))
 	}
+}
+
+// worth checks that a contract of the amount leaves something for whoever takes it: an
+// amount that fees eat up would be lost (V10).
+func (w *World) worth(amount messages.Amount) error {
+	if left, err := amount.Sub(w.Lightning.Fees.Claim); err == nil {
+		if made, _, err := w.Purse.Terms().Change(left, transaction.MaxItems); errors.Is(err, notes.ErrTooMany) || len(made) > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: after the federation's fees %s would leave nothing", bargain.ErrAmount, amount)
 }
 
 func checkKey(key []byte) error {
