@@ -92,6 +92,8 @@ type Config struct {
 	// Linger is how long an operation's actor stays after the end, in half
 	// seconds, to catch members that answer late and lie; 0 means 3. Optional.
 	Linger int
+	// Restore has Join begin a search for the notes of its words. Optional.
+	Restore bool
 	// Now stands in records until the clock's first tick. Optional.
 	Now time.Time
 }

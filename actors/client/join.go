@@ -14,6 +14,7 @@ import (
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
 	"minimint/actors/client/lines"
+	"minimint/actors/client/restore"
 	"minimint/actors/module/mint"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -43,7 +44,8 @@ type Joined struct {
 // writes it and the seed words to cfg.Store. It believes a configuration whose
 // public keys make the invited id and that f+1 members give alike, since fees and
 // addresses are not part of the id. words are the newcomer's own, checked by
-// keys.CleanWords, or empty for new ones; Blocks and Now of cfg are not used. ctx bounds the wait; without an answer nothing is written.
+// keys.CleanWords, or empty for new ones; Blocks of cfg is not used. With Restore of cfg the
+// client looks for the notes and deposits of these words when it is opened. ctx bounds the wait; without an answer nothing is written.
 func Join(ctx context.Context, cfg Config, invite federation.Invite, words string) (Joined, error) {
 	snap, err := cfg.Store.View()
 	if err != nil {
@@ -84,9 +86,19 @@ func Join(ctx context.Context, cfg Config, invite federation.Invite, words strin
 			return ErrJoined
 		}
 		book.PutMembership(tx, &clientwire.Membership{Federation: j.Federation.Bytes(), Words: words})
+		if cfg.Restore {
+			restore.Begin(tx, &clientwire.Operation{BeganMs: newClockHand(cfg.Now).ms.Load()})
+		}
 		return nil
 	})
 	return j, err
+}
+
+// Restore begins to look for all notes and deposits of the client's words that its
+// store does not know of, or returns the operation that does so already. See package
+// restore for what it finds.
+func (c *Client) Restore(ctx context.Context) (uint64, error) {
+	return c.call(ctx, begin{&Operation{Kind: clientwire.Kind_KIND_RESTORE}})
 }
 
 // distinct drops members that are listed twice: they have one voice.

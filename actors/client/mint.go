@@ -8,6 +8,8 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/recovery"
+	"minimint/actors/client/restore"
 	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/storage"
@@ -16,7 +18,7 @@ import (
 // MintClient is the actor that owns the notes: only it takes some out of the
 // store or puts some in, always together with the record that says why.
 //
-//	accepts  carrier.Load, Prepare, Settle and Release from operations
+//	accepts  carrier.Load, Prepare, Settle and Release, and restore.Adopt, from operations
 //	sends    the answers to who asked, or carrier.Lost, carrier.Changed to UserClient
 //
 // Should it fail over a request, the operation is told, and begins anew.
@@ -42,7 +44,7 @@ func (m *mintClient) Receive(ctx actor.Context) {
 		m.grind(ctx)
 	case *spawn.Lost:
 		switch msg.Message.(type) {
-		case carrier.Load, carrier.Prepare, carrier.Settle, carrier.Release:
+		case carrier.Load, carrier.Prepare, carrier.Settle, carrier.Release, restore.Adopt:
 			ctx.Respond(carrier.Lost{})
 		}
 	case carrier.Load:
@@ -69,6 +71,12 @@ func (m *mintClient) Receive(ctx actor.Context) {
 			m.markParent(tx, msg.Op)
 		})
 		m.tell(ctx, msg.Op, carrier.Settled{Op: msg.Op})
+	case restore.Adopt:
+		if msg.Op.GetState() != clientwire.State_STATE_PENDING {
+			msg.Op.EndedMs = m.w.nowMs()
+		}
+		m.w.Update(func(tx storage.Tx) { recovery.Adopt(tx, msg.Op, msg.Notes) })
+		m.tell(ctx, msg.Op, restore.Adopted{Op: msg.Op})
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/inquirer"
 	"minimint/actors/client/payments"
+	"minimint/actors/client/restore"
 	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/timing"
@@ -207,6 +208,8 @@ func (u *userClient) producer(op *clientwire.Operation) actor.Producer {
 		return payments.NewPayer(u.w.payments, op.GetId())
 	case clientwire.Kind_KIND_INVOICE:
 		return payments.NewPayee(u.w.payments, op.GetId())
+	case clientwire.Kind_KIND_RESTORE:
+		return restore.New(restore.Config{World: &u.w.World, ID: op.GetId(), Tiers: u.w.Purse.Tiers(), Random: u.w.rand})
 	default:
 		return carrier.New(&u.w.World, op.GetId())
 	}
@@ -299,6 +302,10 @@ func (u *userClient) begin(ctx actor.Context, op *clientwire.Operation) (uint64,
 
 func (u *userClient) add(tx storage.Tx, op *clientwire.Operation) {
 	op.State, op.BeganMs = clientwire.State_STATE_PENDING, u.w.nowMs()
+	if op.GetKind() == clientwire.Kind_KIND_RESTORE {
+		restore.Begin(tx, op)
+		return
+	}
 	book.Add(tx, op)
 	if op.GetKind() == clientwire.Kind_KIND_PAY {
 		book.PutPayment(tx, messages.Digest(op.GetPay().GetPaymentHash()), op.GetId())
@@ -321,9 +328,10 @@ func (u *userClient) deposits(ctx actor.Context, m deposits) {
 			}
 			u.add(tx, op)
 			book.PutClaim(tx, c.GetOutpoint(), op.GetId())
+			restore.Paid(tx, c.GetKeyIndex())
 			fresh = append(fresh, op)
 		}
-		if len(addresses(tx)) == m.watched { // otherwise there is one that was not looked for
+		if len(addresses(tx))+len(restore.Addresses(tx)) == m.watched { // otherwise there is one that was not looked for
 			book.PutScanned(tx, m.to)
 		}
 	})

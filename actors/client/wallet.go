@@ -15,6 +15,7 @@ import (
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/lines"
+	"minimint/actors/client/restore"
 	"minimint/actors/module/wallet/descriptor"
 	"minimint/actors/module/wallet/pegin"
 	"minimint/actors/spawn"
@@ -167,6 +168,10 @@ func (c *walletClient) scan(ctx actor.Context) {
 		m.watched = append(m.watched, watched{operation: op.GetId(), index: d.GetIndex(), key: c.key(d.GetIndex())})
 		m.first = min(m.first, d.GetFromHeight())
 	}
+	for _, index := range restore.Addresses(snap) {
+		m.watched = append(m.watched, watched{index: index, key: c.key(index)})
+		m.first = min(m.first, c.w.birthday)
+	}
 	m.from = max(m.first, book.Scanned(snap)+1)
 	snap.Release()
 	if len(m.watched) > 0 {
@@ -211,7 +216,7 @@ type ready struct{}
 
 // watched is one address.
 type watched struct {
-	operation uint64
+	operation uint64 // 0 if it was handed out in another life, perhaps
 	index     uint32
 	key       [32]byte
 }

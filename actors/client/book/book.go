@@ -174,6 +174,12 @@ func TakeDepositIndex(tx storage.Tx) uint32 {
 	return uint32(next)
 }
 
+// SkipDeposits sees to it that no deposit key below next is handed out.
+func SkipDeposits(tx storage.Tx, next uint32) {
+	s := storage.Scoped(tx, memberScope)
+	s.Put(depositKey, be64(max(number(s.Get(depositKey)), uint64(next))))
+}
+
 // Scanned returns the height up to which blocks were searched for deposits.
 func Scanned(r storage.Reader) uint32 {
 	return uint32(number(storage.ScopedReader(r, memberScope).Get(scannedKey)))

@@ -59,6 +59,9 @@ func New(cfg Config) *Purse {
 // Terms returns denominations and fees.
 func (p *Purse) Terms() notes.Terms { return p.terms }
 
+// Tiers returns the denominations with their keys; the caller must not change them.
+func (p *Purse) Tiers() []mint.Tier { return p.cfg.Mint.Tiers }
+
 // An Extra is an input or output that is no note.
 type Extra struct {
 	Item        transaction.Item

@@ -44,6 +44,9 @@ type Config struct {
 	Rand io.Reader
 	// Blocks gives a view of the bitcoin chain, to find deposits. Optional.
 	Blocks func(*chaincfg.Params) (client.Blocks, error)
+	// Restore has Join begin a search for the notes and deposits of its words, which
+	// goes on when the client is opened. Optional.
+	Restore bool
 	// Now is the time of records until the clock's first tick. Optional.
 	Now time.Time
 	// Adapt changes what the client's actors run on: simulation and tests put
@@ -135,7 +138,7 @@ func newRig(cfg *Config, create bool) (*rig, error) {
 func (r *rig) config(cfg Config) client.Config {
 	return client.Config{
 		System: r.system, Spawn: r.spawn, Clock: r.clock, Store: r.store, Connector: r.links,
-		Blocks: cfg.Blocks, Gateways: r.ln, Rand: cfg.Rand, Log: cfg.Log, Now: cfg.Now,
+		Blocks: cfg.Blocks, Gateways: r.ln, Rand: cfg.Rand, Log: cfg.Log, Now: cfg.Now, Restore: cfg.Restore,
 	}
 }
 

@@ -1,0 +1,302 @@
+package restore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"minimint/actors/client"
+	"minimint/actors/client/book"
+	"minimint/actors/client/clienttest"
+	"minimint/actors/module/mint"
+	"minimint/actors/module/mint/mintwire"
+	"minimint/messages"
+	"minimint/messages/wire"
+	"minimint/storage"
+	"minimint/storage/memory"
+)
+
+// dealt is made once: its keys serve all tests.
+var dealt = sync.OnceValue(func() *clienttest.Federation {
+	return clienttest.New(clienttest.Config{
+		Members: 4, Tiers: 17, SpendFee: 3, IssueFee: 2, PegInFee: 1000, PegOutFee: 2000, FinalityDelay: 2,
+	}, 1)
+})
+
+// life is a wallet that has received, spent and handed over.
+type life struct {
+	*clienttest.Federation
+	store *memory.Store
+	words string
+	token string // handed over, not cashed
+}
+
+// lived is made once, in a log of one slice and a tail with notes in both.
+var lived = sync.OnceValue(func() life {
+	l := life{Federation: dealt().Fresh(), store: memory.New()}
+	rig := clienttest.NewRig()
+	defer rig.Close()
+	w := &world{TB: fatal{}, f: l.Federation, rig: rig, ctx: context.Background()}
+	l.words = w.join(l.store, "", false)
+	c := w.open(l.store)
+	defer c.Close()
+	w.receive(c, 30_000)
+	w.receive(c, 50_000)
+	id, err := c.Spend(w.ctx, 20_000)
+	w.receiveText(w.user(), client.Token(w.done(c, id, err)))
+	w.f.Noise(mint.SliceSize)
+	w.receive(c, 7_000)
+	id, err = c.Spend(w.ctx, 5_000)
+	w.receiveText(w.user(), client.Token(w.done(c, id, err)))
+	id, err = c.Spend(w.ctx, 1_234)
+	l.token = client.Token(w.done(c, id, err))
+	return l
+})
+
+// fatal is a test's voice where there is no test yet.
+type fatal struct{ testing.TB }
+
+func (fatal) Helper()                   {}
+func (fatal) Cleanup(func())            {}
+func (fatal) Fatal(args ...any)         { panic(fmt.Sprint(args...)) }
+func (fatal) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
+
+// world is a federation with a rig for clients.
+type world struct {
+	testing.TB
+	f   *clienttest.Federation
+	rig *clienttest.Rig
+	ctx context.Context
+}
+
+// after is a world in which a life has come to its end.
+func after(t *testing.T, l life) *world {
+	t.Helper()
+	w := &world{TB: t, f: l.Fork(), rig: clienttest.NewRig(), ctx: t.Context()}
+	t.Cleanup(w.rig.Close)
+	return w
+}
+
+func (w *world) join(store storage.Store, words string, restore bool) string {
+	w.Helper()
+	cfg := w.rig.Config(w.f, store)
+	cfg.Restore = restore
+	j, err := client.Join(w.ctx, cfg, w.f.Config.Invite(), words)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return j.Words
+}
+
+func (w *world) open(store storage.Store) *client.Client {
+	w.Helper()
+	c, err := client.Open(w.rig.Config(w.f, store))
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(c.Close)
+	return c
+}
+
+func (w *world) user() *client.Client {
+	w.Helper()
+	store := memory.New()
+	w.join(store, "", false)
+	return w.open(store)
+}
+
+func (w *world) done(c *client.Client, id uint64, err error) *client.Operation {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+	op, err := c.Await(w.ctx, id, nil)
+	if err != nil {
+		w.Fatalf("operation %d: %v\n%v", id, err, op)
+	}
+	return op
+}
+
+func (w *world) receive(c *client.Client, amount messages.Amount) {
+	w.Helper()
+	w.receiveText(c, w.f.Token(amount))
+}
+
+func (w *world) receiveText(c *client.Client, text string) {
+	w.Helper()
+	id, err := c.Receive(w.ctx, text)
+	w.done(c, id, err)
+}
+
+// restored is a new store with the words of a life, after the search.
+func (w *world) restored(words string) (*memory.Store, *client.Client, *client.Operation) {
+	w.Helper()
+	store := memory.New()
+	w.join(store, words, true)
+	c := w.open(store)
+	return store, c, w.done(c, 1, nil)
+}
+
+// notesOf are the notes of a store, as they stand there.
+func notesOf(t testing.TB, store storage.Store) map[string]string {
+	t.Helper()
+	snap, err := store.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Release()
+	out := map[string]string{}
+	for _, n := range book.Notes(snap) {
+		out[string(n.Nonce[:])] = fmt.Sprintf("%d %x %d %x", n.GetTier(), n.GetTweak(), n.GetPosition(), n.GetSignature())
+	}
+	return out
+}
+
+// wantLife checks that a store holds what a life had: its notes and what was handed over
+// and is not cashed, nothing else.
+func (w *world) wantLife(l life, store storage.Store) {
+	w.Helper()
+	got, worth := notesOf(w, store), uint64(0)
+	for nonce, n := range notesOf(w, l.store) {
+		if got[nonce] != n {
+			w.Fatalf("note %x is %q, want %q", nonce, got[nonce], n)
+		}
+		delete(got, nonce)
+	}
+	for _, n := range got {
+		var tier uint32
+		if _, err := fmt.Sscan(n, &tier); err != nil {
+			w.Fatal(err)
+		}
+		worth += 1 << tier
+	}
+	if worth != 1_234 {
+		w.Errorf("%d msat were handed over, want 1234", worth)
+	}
+}
+
+// Words and invite are enough: the notes are there again, to the last bit, those that were
+// spent are not, and what was handed over can be taken back while nobody has cashed it.
+func TestWordsAloneBringEverythingBack(t *testing.T) {
+	l := lived()
+	w := after(t, l)
+	store, c, op := w.restored(l.words)
+	w.wantLife(l, store)
+	b, err := c.Balance()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := op.GetRestore()
+	if b.Free == 0 || op.GetAmountMsat() != uint64(b.Free) || int(p.GetNotes()) != len(notesOf(t, store)) || p.GetScanned() != p.GetEntries() || p.GetScanned() < mint.SliceSize {
+		t.Errorf("the record says %v, the balance is %s", op, b.Free)
+	}
+	if len(op.GetReports()) > 0 {
+		t.Errorf("reports %v", op.GetReports())
+	}
+	id, err := c.Spend(w.ctx, b.Free-2_000)
+	w.receiveText(w.user(), client.Token(w.done(c, id, err)))
+}
+
+// dying is a store whose process ends at some commit.
+type dying struct {
+	*memory.Store
+	once sync.Once
+	dead chan struct{}
+}
+
+func (d *dying) Update(fn func(storage.Tx) error) error {
+	err := d.Store.Update(fn)
+	if errors.Is(err, memory.ErrCrashed) {
+		d.once.Do(func() { close(d.dead) })
+	}
+	return err
+}
+
+// commits is how many commits of a search are tried: joining, the slice, what the log
+// has shown, the notes of the slice, those of the tail, the end, and more.
+const commits = 8
+
+// H71: whatever commit the process ends in, the search goes on at the next start, and all notes
+// are there once.
+func TestCrashAtEveryCommit(t *testing.T) {
+	l := lived()
+	for n := 1; n <= commits; n++ {
+		for name, plan := range map[string]func(*memory.Store, int){"lost": (*memory.Store).LoseCommit, "kept": (*memory.Store).KeepCommit} {
+			t.Run(fmt.Sprintf("commit %d is %s", n, name), func(t *testing.T) {
+				w := after(t, l)
+				store := memory.New()
+				w.join(store, l.words, true)
+				plan(store, n)
+				d := &dying{Store: store, dead: make(chan struct{})}
+				c, err := client.Open(w.rig.Config(w.f, d))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(w.ctx)
+				go func() {
+					select {
+					case <-d.dead:
+					case <-ctx.Done():
+					}
+					cancel()
+				}()
+				_, _ = c.Await(ctx, 1, nil)
+				cancel()
+				c.Close()
+				again := store.Clone()
+				c = w.open(again)
+				op := w.done(c, 1, nil)
+				w.wantLife(l, again)
+				if int(op.GetRestore().GetNotes()) != len(notesOf(t, again)) {
+					t.Errorf("the record counts %d notes of %d", op.GetRestore().GetNotes(), len(notesOf(t, again)))
+				}
+			})
+		}
+	}
+}
+
+// One member lies about anything, or is dead or silent: everything is found, and a liar
+// that is asked is named.
+func TestLyingMembers(t *testing.T) {
+	l := lived()
+	for name, c := range map[string]struct {
+		twist  func(*wire.ClientReply)
+		report string
+	}{
+		"hashes": {func(r *wire.ClientReply) { forge(r, &mintwire.Slices{}, flipHash) }, "another hash of a slice"},
+		"slices": {func(r *wire.ClientReply) { forge(r, &mintwire.Slice{}, hide) }, ""}, // if it is asked at all
+		"shares": {func(r *wire.ClientReply) { forge(r, &mintwire.Shares{}, shift) }, ""},
+		"junk":   {func(r *wire.ClientReply) { r.GetAnswer().Body = []byte{0xff} }, "cannot be read"},
+		"kind":   {func(r *wire.ClientReply) { r.Reply = &wire.ClientReply_Submitted{} }, "reply of the wrong kind"},
+		"silent": {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := after(t, l)
+			store := memory.New()
+			w.join(store, l.words, true)
+			if c.twist == nil {
+				w.f.Members[0].SetSilent(true)
+			} else {
+				w.f.Members[0].SetTwist(func(r *wire.ClientReply) {
+					if r.GetAnswer() != nil {
+						c.twist(r)
+					}
+				})
+			}
+			op := w.done(w.open(store), 1, nil)
+			w.wantLife(l, store)
+			if c.report != "" && !slices.ContainsFunc(op.GetReports(), func(r string) bool { return strings.HasPrefix(r, "member 0 ") && strings.Contains(r, c.report) }) {
+				t.Errorf("reports %q", op.GetReports())
+			}
+			for _, r := range op.GetReports() {
+				if !strings.HasPrefix(r, "member 0 ") {
+					t.Errorf("an honest member is named: %s", r)
+				}
+			}
+		})
+	}
+}
