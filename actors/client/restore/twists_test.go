@@ -34,7 +34,7 @@ func hide(w *mintwire.Slice) {
 // shift gives each share for another entry.
 func shift(w *mintwire.Shares) {
 	for i := range w.GetShares() {
-		if i > 0 && len(w.Shares[i]) > 0 && len(w.Shares[i-1]) > 0 {
+		if i > 0 && len(w.Shares[i]) == 48 && len(w.Shares[i-1]) == 48 { // entries are of other sizes
 			w.Shares[i-1], w.Shares[i] = w.Shares[i], w.Shares[i-1]
 		}
 	}
