@@ -103,6 +103,7 @@ type (
 	deposits struct {
 		found   []*clientwire.Operation
 		to      uint32
+		tip     bool // that is the tip
 		watched int
 	}
 	recorded struct{}
@@ -209,7 +210,7 @@ func (u *userClient) producer(op *clientwire.Operation) actor.Producer {
 	case clientwire.Kind_KIND_INVOICE:
 		return payments.NewPayee(u.w.payments, op.GetId())
 	case clientwire.Kind_KIND_RESTORE:
-		return restore.New(restore.Config{World: &u.w.World, ID: op.GetId(), Tiers: u.w.Purse.Tiers(), Random: u.w.rand})
+		return restore.New(restore.Config{World: &u.w.World, ID: op.GetId(), Tiers: u.w.Purse.Tiers(), Random: u.w.rand, Chain: u.w.blocks != nil && u.w.wallet != nil})
 	default:
 		return carrier.New(&u.w.World, op.GetId())
 	}
@@ -333,6 +334,7 @@ func (u *userClient) deposits(ctx actor.Context, m deposits) {
 		}
 		if len(addresses(tx))+len(restore.Addresses(tx)) == m.watched { // otherwise there is one that was not looked for
 			book.PutScanned(tx, m.to)
+			restore.Searched(tx, m.tip)
 		}
 	})
 	for _, op := range fresh {

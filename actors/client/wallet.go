@@ -194,7 +194,7 @@ func (c *walletClient) scanned(ctx actor.Context, m scanned) {
 		c.busy = false
 		c.w.Log.Warn("cannot look for deposits", slog.Any("error", m.err))
 	case m.to > 0:
-		ctx.Request(c.w.User, deposits{found: m.found, to: m.to, watched: m.watched})
+		ctx.Request(c.w.User, deposits{found: m.found, to: m.to, tip: m.tip, watched: m.watched})
 	default:
 		c.busy = false
 	}
@@ -232,7 +232,8 @@ type scan struct {
 // there was nothing new.
 type scanned struct {
 	to      uint32
-	watched int // how many addresses were looked for
+	tip     bool // that is the tip
+	watched int  // how many addresses were looked for
 	found   []*clientwire.Operation
 	err     error
 }
@@ -287,7 +288,7 @@ func (s *scanner) scan(m scan) scanned {
 		}
 		out.found = append(out.found, found...)
 	}
-	if out.to == tip {
+	if out.tip = out.to == tip; out.tip {
 		s.tip, s.count = best, len(m.watched)
 	}
 	return out

@@ -20,7 +20,7 @@ func (f *Federation) Noise(entries int) {
 	list := make([][]byte, entries)
 	for i := range list {
 		var nonce tbs.Nonce
-		_, _ = f.rng.Read(nonce[:]) // it never fails
+		_, _ = f.rng.Read(nonce[:])                                                                // it never fails
 		list[i] = canonical.Marshal(&mintwire.Input{Nonce: nonce[:], Signature: make([]byte, 48)}) // Check is not asked
 	}
 	for _, m := range f.Members {
@@ -46,4 +46,3 @@ type nowhere struct{ contract.Env }
 func (nowhere) Ledger() contract.Ledger { return nowhere{} }
 func (nowhere) Asset(string, int64)     {}
 func (nowhere) Liability(string, int64) {}
-

@@ -15,10 +15,12 @@ import (
 // chain is searched again each time.
 const gap = 20
 
-// windowScope holds the end of the window of addresses, if there was ever a search.
+// windowScope holds the end of the window of addresses, if there was ever a search, and
+// whether the chain was searched for all of them.
 var (
 	windowScope = storage.Local("client-window")
 	windowKey   = []byte("end")
+	searchedKey = []byte("searched")
 )
 
 // Begin writes a new operation, unless one is pending: then op becomes that one. The first
@@ -68,10 +70,24 @@ func Paid(tx storage.Tx, index uint32) {
 	widen(tx, (index/gap+2)*gap)
 }
 
+// Searched notes that the chain was searched for all addresses, up to its tip if tip is
+// set. Paid may come later and widen the window.
+func Searched(tx storage.Tx, tip bool) {
+	if tip && window(tx) > 0 && !isSearched(tx) {
+		storage.Scoped(tx, windowScope).Put(searchedKey, []byte{})
+	}
+}
+
+func isSearched(r storage.Reader) bool {
+	return storage.ScopedReader(r, windowScope).Get(searchedKey) != nil
+}
+
 // widen has the whole chain searched for what is new in the window.
 func widen(tx storage.Tx, end uint32) {
 	if end > window(tx) {
-		storage.Scoped(tx, windowScope).Put(windowKey, binary.BigEndian.AppendUint32(nil, end))
+		s := storage.Scoped(tx, windowScope)
+		s.Put(windowKey, binary.BigEndian.AppendUint32(nil, end))
+		s.Delete(searchedKey)
 		book.PutScanned(tx, 0)
 	}
 }

@@ -46,6 +46,9 @@ type Config struct {
 	Tiers []mint.Tier
 	// Random must be unpredictable to members.
 	Random io.Reader
+	// Chain says that WalletClient searches the bitcoin chain. Then the operation ends
+	// when that has come to the tip.
+	Chain bool
 }
 
 // Adopt asks MintClient to add notes that are missing and to write the record; the answer is
@@ -71,7 +74,7 @@ type restorer struct {
 	down   []bool       // by member
 
 	made []recovery.Note // that wait for MintClient
-	end  bool            // there will be no more
+	end  bool            // there will be no more, or the search has failed
 	busy bool            // MintClient has the record
 	// dirty says that there is more to write when the record is back.
 	dirty bool
@@ -118,6 +121,7 @@ func (r *restorer) carryOn(ctx actor.Context, msg any) {
 		}
 		r.search.Tick()
 		r.ask(ctx)
+		r.adopt(ctx)
 	case lines.Reach:
 		r.reach(ctx, m)
 	case lines.Heard:
@@ -223,13 +227,34 @@ func (r *restorer) adopt(ctx actor.Context) {
 	if r.busy || len(r.made) == 0 && !r.end {
 		return
 	}
+	failed := r.op.GetState() != clientwire.State_STATE_PENDING
+	over := r.end && (failed || r.searched())
+	if len(r.made) == 0 && !over {
+		if r.op.GetText() != searching {
+			r.op.Text = searching
+			r.commit(ctx)
+		}
+		return
+	}
 	op := proto.CloneOf(r.op)
-	if r.end && op.GetState() == clientwire.State_STATE_PENDING {
+	if over && !failed {
 		op.State, op.Text = clientwire.State_STATE_DONE, ""
 	}
 	r.busy = true
 	ctx.Request(r.w.Mint, Adopt{Op: op, Notes: r.made})
 	r.made = nil
+}
+
+// searching is what a search waits for that has all notes.
+const searching = "the bitcoin chain is being searched for deposits"
+
+// searched reports whether there are no more deposits to wait for.
+func (r *restorer) searched() bool {
+	all := !r.cfg.Chain
+	if !all {
+		r.w.View(func(s storage.Reader) { all = isSearched(s) })
+	}
+	return all
 }
 
 // adopted takes the record back, with what was noted meanwhile.

@@ -4,14 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/btcsuite/btcd/btcutil"
+	"github.com/btcsuite/btcd/chaincfg"
+	"github.com/btcsuite/btcd/txscript"
+
 	"minimint/actors/client"
 	"minimint/actors/client/book"
 	"minimint/actors/client/clienttest"
+	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/mint/mintwire"
@@ -413,4 +419,89 @@ func TestNothingToFind(t *testing.T) {
 	if op.GetRestore().GetNotes() != 0 || op.GetRestore().GetEntries() != 0 {
 		t.Errorf("found %v", op.GetRestore())
 	}
+}
+
+// Deposits that were paid to the first addresses of the words are found and claimed, also
+// those beyond a gap that opens when one before it is found, and one that was claimed
+// before is not claimed twice. Addresses that were paid to are not handed out again.
+func TestDepositsOfAnotherLife(t *testing.T) {
+	w := after(t, life{Federation: large().Fresh()})
+	w.bitcoin = true
+	store := memory.New()
+	words := w.join(store, "", false)
+	old := w.open(store)
+	var paid []*client.Operation
+	for _, index := range []uint32{3, 21, 44} {
+		if err := store.Update(func(tx storage.Tx) error { book.SkipDeposits(tx, index); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		paid = append(paid, w.deposit(old))
+	}
+	w.pay(paid[0], 50_000)
+	w.f.Observe()
+	w.done(old, paid[0].GetId(), nil)
+	old.Close()
+	w.pay(paid[1], 30_000)
+	w.pay(paid[2], 20_000)
+	w.f.Observe()
+
+	_, c, op := w.restored(words)
+	if op.GetRestore().GetNotes() == 0 {
+		t.Error("the notes of the first deposit are not there")
+	}
+	claimed := map[uint64]clientwire.State{}
+	ops, err := c.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range ops {
+		if op.GetKind() == clientwire.Kind_KIND_CLAIM {
+			op, _ = c.Await(w.ctx, op.GetId(), nil)
+			claimed[op.GetAmountMsat()] = op.GetState()
+		}
+	}
+	want := map[uint64]clientwire.State{
+		50_000_000: clientwire.State_STATE_FAILED, 30_000_000: clientwire.State_STATE_DONE, 20_000_000: clientwire.State_STATE_DONE,
+	}
+	if !maps.Equal(claimed, want) {
+		t.Errorf("claims ended as %v", claimed)
+	}
+	if got := w.deposit(c).GetDeposit().GetIndex(); got != 45 {
+		t.Errorf("the next address is number %d", got)
+	}
+}
+
+// large has notes for deposits.
+var large = sync.OnceValue(func() *clienttest.Federation {
+	return clienttest.New(clienttest.Config{
+		Members: 4, Tiers: 27, SpendFee: 3, IssueFee: 2, PegInFee: 1000, PegOutFee: 2000, FinalityDelay: 2,
+	}, 1)
+})
+
+func (w *world) deposit(c *client.Client) *client.Operation {
+	w.Helper()
+	id, err := c.Deposit(w.ctx)
+	if err != nil {
+		w.Fatal(err)
+	}
+	op, err := c.Operation(id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return op
+}
+
+// pay pays to a deposit's address, and buries it.
+func (w *world) pay(op *client.Operation, sats int64) {
+	w.Helper()
+	address, err := btcutil.DecodeAddress(op.GetDeposit().GetAddress(), &chaincfg.SimNetParams)
+	if err != nil {
+		w.Fatal(err)
+	}
+	script, err := txscript.PayToAddrScript(address)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.f.Chain.Pay(script, sats)
+	w.f.Chain.Mine(4)
 }
