@@ -29,6 +29,7 @@ EXIT CODES:
 
 EXAMPLES:
    minimint-cli join minimint1aebag…
+   minimint-cli join --restore minimint1aebag… < words.txt
    minimint-cli deposit-address
    minimint-cli --btcd localhost:18556 --btcd-cert rpc.cert await-deposit
    minimint-cli spend 0.0001btc > notes.txt
@@ -51,7 +52,7 @@ func newApp() *cli.App {
 		joinCommand(), infoCommand(), historyCommand(), awaitCommand(),
 		depositCommand(), awaitDepositCommand(), withdrawCommand(),
 		spendCommand(), receiveCommand(), reclaimCommand(),
-		wordsCommand(),
+		wordsCommand(), restoreCommand(),
 	}
 	terminal.Prepare(app)
 	return app

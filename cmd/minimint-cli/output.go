@@ -20,22 +20,30 @@ import (
 
 // A record is an operation in JSON.
 type record struct {
-	Operation uint64   `json:"operation"`
-	Kind      string   `json:"kind"`
-	State     string   `json:"state"`
-	Began     string   `json:"began,omitempty"`
-	Ended     string   `json:"ended,omitempty"`
-	Msat      uint64   `json:"msat,omitempty"`
-	FeeMsat   uint64   `json:"fee_msat,omitempty"`
-	Epoch     uint64   `json:"epoch,omitempty"`
-	Text      string   `json:"text,omitempty"`
-	Code      uint32   `json:"code,omitempty"`
-	Parent    uint64   `json:"parent,omitempty"`
-	Address   string   `json:"address,omitempty"`
-	Txid      string   `json:"bitcoin_txid,omitempty"`
-	Notes     string   `json:"notes,omitempty"`
-	Redeemed  bool     `json:"redeemed,omitempty"`
-	Reports   []string `json:"reports,omitempty"`
+	Operation uint64    `json:"operation"`
+	Kind      string    `json:"kind"`
+	State     string    `json:"state"`
+	Began     string    `json:"began,omitempty"`
+	Ended     string    `json:"ended,omitempty"`
+	Msat      uint64    `json:"msat,omitempty"`
+	FeeMsat   uint64    `json:"fee_msat,omitempty"`
+	Epoch     uint64    `json:"epoch,omitempty"`
+	Text      string    `json:"text,omitempty"`
+	Code      uint32    `json:"code,omitempty"`
+	Parent    uint64    `json:"parent,omitempty"`
+	Address   string    `json:"address,omitempty"`
+	Txid      string    `json:"bitcoin_txid,omitempty"`
+	Notes     string    `json:"notes,omitempty"`
+	Redeemed  bool      `json:"redeemed,omitempty"`
+	Reports   []string  `json:"reports,omitempty"`
+	Restore   *progress `json:"restore,omitempty"`
+}
+
+// progress is how far a search has come, in JSON.
+type progress struct {
+	Scanned uint64 `json:"scanned"` // entries of the federation's log
+	Entries uint64 `json:"entries"`
+	Notes   uint32 `json:"notes"` // found and added
 }
 
 func recordOf(op *client.Operation) record {
@@ -44,6 +52,9 @@ func recordOf(op *client.Operation) record {
 		Began: moment(op.GetBeganMs()), Ended: moment(op.GetEndedMs()), Msat: op.GetAmountMsat(), FeeMsat: op.GetFeeMsat(),
 		Epoch: op.GetEpoch(), Text: op.GetText(), Code: op.GetCode(), Parent: op.GetParent(),
 		Notes: client.Token(op), Redeemed: op.GetRedeemed(), Reports: op.GetReports(),
+	}
+	if p := op.GetRestore(); p != nil {
+		r.Restore = &progress{Scanned: p.GetScanned(), Entries: p.GetEntries(), Notes: p.GetNotes()}
 	}
 	if d := op.GetDeposit(); d != nil {
 		r.Address = d.GetAddress()
@@ -117,6 +128,7 @@ type notices struct {
 	c       *cli.Context
 	text    string
 	reports []string
+	tenths  uint64 // of a search, as last told
 }
 
 func (n *notices) tell(op *client.Operation) {
@@ -130,4 +142,8 @@ func (n *notices) tell(op *client.Operation) {
 		fmt.Fprintln(n.c.App.ErrWriter, "waiting: "+text)
 	}
 	n.text = op.GetText()
+	if p := op.GetRestore(); p.GetEntries() > 0 && op.GetState() == clientwire.State_STATE_PENDING && p.GetScanned()*10/p.GetEntries() > n.tenths {
+		n.tenths = p.GetScanned() * 10 / p.GetEntries()
+		fmt.Fprintf(n.c.App.ErrWriter, "read %d of %d entries of the federation's log\n", p.GetScanned(), p.GetEntries())
+	}
 }

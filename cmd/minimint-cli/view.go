@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"minimint/actors/client/keys"
 	"minimint/actors/client/notes"
 	"minimint/actors/client/user"
 	"minimint/cmd/terminal"
@@ -20,10 +18,15 @@ func joinCommand() *cli.Command {
 	return &cli.Command{
 		Name: "join", ArgsUsage: "INVITE",
 		Usage: "become a client of the federation that an invite code names",
-		Description: "Prints twelve words. Write them on paper: they are the seed of all keys of this client. Recovery from the words alone\n" +
-			"is not there yet, so keep a copy of the directory too.\n" +
-			"--words-file takes words that you have, as a file.",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "words-file", Usage: "`FILE` with seed words to use again"}},
+		Description: "Prints twelve words. Write them on paper: they are the seed of all keys of this client, and with the invite they are\n" +
+			"enough to get the money back.\n\n" +
+			"--restore does that: it asks for the words (or reads them from standard input, or from --words-file), looks for all notes\n" +
+			"of theirs that are not spent, and with --btcd for deposits that were not claimed. It takes a while and goes on with any later command.\n" +
+			"--words-file alone uses the words and looks for nothing; the command \"restore\" does so later.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "restore", Usage: "bring back the money of seed words that you have"},
+			&cli.StringFlag{Name: "words-file", Usage: "`FILE` with seed words to use again"},
+		},
 		Action: func(c *cli.Context) error {
 			if err := terminal.Args(c, 1, 1); err != nil {
 				return err
@@ -33,12 +36,8 @@ func joinCommand() *cli.Command {
 				return err
 			}
 			words := ""
-			if file := c.String("words-file"); file != "" {
-				b, err := os.ReadFile(file)
-				if err != nil {
-					return terminal.Usage("--words-file: %v", err)
-				}
-				if words, err = keys.CleanWords(string(b)); err != nil {
+			if c.Bool("restore") || c.String("words-file") != "" {
+				if words, err = askWords(c); err != nil {
 					return err
 				}
 			}
@@ -47,11 +46,22 @@ func joinCommand() *cli.Command {
 	}
 }
 
+// joined is what join prints.
+type joined struct {
+	Federation string   `json:"federation"`
+	Name       string   `json:"name"`
+	Members    []string `json:"members"`
+	Words      string   `json:"words,omitempty"` // but not those that were brought
+	Reports    []string `json:"reports,omitempty"`
+	Restored   *found   `json:"restored,omitempty"`
+}
+
 func join(c *cli.Context, invite federation.Invite, words string) error {
 	cfg, err := config(c)
 	if err != nil {
 		return err
 	}
+	cfg.Restore = c.Bool("restore")
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
 	j, err := user.Join(ctx, cfg, invite, words)
@@ -61,15 +71,27 @@ func join(c *cli.Context, invite federation.Invite, words string) error {
 	if err != nil {
 		return err
 	}
-	value := struct {
-		Federation string   `json:"federation"`
-		Name       string   `json:"name"`
-		Members    []string `json:"members"`
-		Words      string   `json:"words"`
-		Reports    []string `json:"reports,omitempty"`
-	}{j.Federation.ID().String(), j.Federation.Name, namesOf(j.Federation), j.Words, j.Reports}
-	return terminal.Print(c, value, fmt.Sprintf("joined %q, run by %s\nwrite these words on paper; they are the seed of your keys (keep a copy of %s too: recovery from words alone is not there yet):\n\n   %s\n",
-		j.Federation.Name, strings.Join(value.Members, ", "), c.String("dir"), j.Words))
+	value := joined{Federation: j.Federation.ID().String(), Name: j.Federation.Name, Members: namesOf(j.Federation), Reports: j.Reports}
+	text := fmt.Sprintf("joined %q, run by %s", value.Name, strings.Join(value.Members, ", "))
+	switch {
+	case cfg.Restore:
+		return with(c, func(u *user.User) error {
+			id, err := search(u)
+			if err != nil {
+				return err
+			}
+			f, err := restored(c, u, id)
+			if err != nil {
+				return err
+			}
+			value.Restored = &f
+			return terminal.Print(c, value, text+"\n"+f.text(c))
+		})
+	case words == "":
+		value.Words = j.Words
+		text += fmt.Sprintf("\nwrite these words on paper; they are the seed of your keys, and with the invite they bring everything back:\n\n   %s\n", j.Words)
+	}
+	return terminal.Print(c, value, text)
 }
 
 func namesOf(f *federation.Config) []string {
