@@ -116,6 +116,33 @@ func TestFindsEverythingInWholeRanges(t *testing.T) {
 	}
 }
 
+// Privacy: what members are asked does not depend on which entries of a slice are own, nor on
+// how many.
+func TestQuestionsTellNothing(t *testing.T) {
+	var transcript []pending
+	for _, places := range [][]int{{250}, {3}, {0, 99, 100, 449}} {
+		list := make([]*mintwire.Entry, 450)
+		for i := range list {
+			list[i] = foreign(i)
+		}
+		want := map[int]own{}
+		for i, at := range places {
+			want[at] = own{tweaks()[0], 1, uint32(i)}
+			list[at] = want[at].issued()
+		}
+		l := newLedger(list)
+		s := recovery.NewSearch(config(), recovery.NewScan(owner, 0, nil))
+		out := drive(s, []member{l.honest, l.honest, l.honest, l.honest}, first, func() {})
+		wantNotes(t, out.notes, want)
+		if transcript == nil {
+			transcript = out.asked
+		}
+		if !slices.Equal(out.asked, transcript) {
+			t.Errorf("own notes at %v: asked %v", places, out.asked)
+		}
+	}
+}
+
 // Soundness: outputs that copy an own tweak, or an own blind nonce to another place,
 // are not taken for own ones, and neither are those of others.
 func TestCopiesAreNotOwn(t *testing.T) {

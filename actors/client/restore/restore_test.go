@@ -13,6 +13,7 @@ import (
 	"minimint/actors/client"
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/recovery"
 	"minimint/actors/module/mint"
 	"minimint/actors/module/mint/mintwire"
 	"minimint/messages"
@@ -38,6 +39,14 @@ func TestWordsAloneBringEverythingBack(t *testing.T) {
 	}
 	if len(op.GetReports()) > 0 {
 		t.Errorf("reports %v", op.GetReports())
+	}
+	snap, err := store.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Release()
+	if next := recovery.Resume(snap, recovery.Owner{}).Next(); next != mint.SliceSize {
+		t.Errorf("another search would begin at entry %d", next)
 	}
 	id, err := c.Spend(w.ctx, b.Free-2_000)
 	w.receiveText(w.user(), client.Token(w.done(c, id, err)))
