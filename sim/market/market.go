@@ -43,7 +43,9 @@ import (
 	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/txscript"
 
+	"minimint/actors/client/clientwire"
 	"minimint/actors/consensus/transition"
+	"minimint/actors/gateway/lnnode/fake"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
@@ -109,7 +111,9 @@ const last = 8
 
 // idle is how long what is pending must not have changed so that it counts as waiting
 // for heights, burst how many blocks come at once then.
+// dawn is until when blocks come faster in the beginning, so that everybody has money.
 const (
+	dawn  = 5 * time.Second
 	idle  = 15 * time.Second
 	burst = 16
 )
@@ -155,6 +159,15 @@ func (m *Market) Processes() []*Process {
 	}
 	for _, g := range m.gateways {
 		out = append(out, g.Process)
+	}
+	return out
+}
+
+// Nodes are the Lightning nodes of gateways.
+func (m *Market) Nodes() []*fake.Node {
+	var out []*fake.Node
+	for _, g := range m.gateways {
+		out = append(out, g.Node)
 	}
 	return out
 }
@@ -258,7 +271,7 @@ func (m *Market) contract(id terms.ID) (lightning.Status, bool) {
 // is pending has not changed for long, it waits for some height, and blocks come faster.
 func (m *Market) mine(rest int) {
 	pause := m.cfg.Blocks
-	if m.resting {
+	if m.resting || m.world.Now() < dawn {
 		pause /= 4
 	}
 	m.world.After(time.Duration(m.random.ExpFloat64()*float64(pause)), func() {
@@ -293,6 +306,36 @@ func (m *Market) pay(text string, sats int64) {
 		panic(fmt.Sprintf("market: address %q: %v", text, err))
 	}
 	m.world.Chain().Pay(script, sats)
+}
+
+// Tally counts what came of people's wishes.
+func (m *Market) Tally() string {
+	var paid, refunded, unpaid, received, expired int
+	for _, x := range m.people {
+		for _, op := range x.operations() {
+			done, failed := op.GetState() == clientwire.State_STATE_DONE, op.GetState() == clientwire.State_STATE_FAILED
+			switch op.GetKind() {
+			case clientwire.Kind_KIND_PAY:
+				switch {
+				case done:
+					paid++
+				case failed && op.GetCause() == clientwire.Cause_CAUSE_REFUNDED:
+					refunded++
+				case failed:
+					unpaid++
+				}
+			case clientwire.Kind_KIND_INVOICE:
+				switch {
+				case done:
+					received++
+				case failed:
+					expired++
+				}
+			default:
+			}
+		}
+	}
+	return fmt.Sprintf("%d bargains; %d invoices paid, %d refunded, %d not begun; %d received, %d not", len(m.bargains), paid, refunded, unpaid, received, expired)
 }
 
 // String says what there is, and what was done.

@@ -15,13 +15,17 @@ func drawMarket(random *rand.Rand, cfg *world.Config, o Options) market.Config {
 	}
 	cfg.Market = true
 	cfg.Load.Users, cfg.Load.Blocks = 0, 0
-	return market.Config{
-		People: 2 + random.IntN(2), Blocks: time.Duration(1+random.IntN(3)) * time.Second,
+	c := market.Config{
+		People: 2 + random.IntN(2), Gateways: []int{0, 1, 1, 1, 2}[random.IntN(5)], Blocks: time.Duration(1+random.IntN(3)) * time.Second,
 		Habits: market.Habits{
 			Pause: time.Duration(500+random.IntN(1500)) * time.Millisecond, Deposits: 1 + random.IntN(2),
 			Sats: int64(20_000 + random.IntN(100_000)), Regrets: float64(random.IntN(3)) / 10,
 		},
 	}
+	if random.IntN(3) > 0 {
+		c.NodeTrouble, c.Loss = float64(random.IntN(30))/100, float64(random.IntN(30))/100
+	}
+	return c
 }
 
 // molest plans what goes wrong at the market in the first half.
@@ -33,7 +37,7 @@ func molest(m *market.Market, w *world.World, random *rand.Rand) {
 		}
 		var again func()
 		again = func() {
-			if w.Now() < trouble {
+			if w.Now() < trouble+growth {
 				list := m.Processes()
 				do(list[random.IntN(len(list))])
 				w.After(time.Duration(random.ExpFloat64()*float64(every)), again)
@@ -51,6 +55,13 @@ func molest(m *market.Market, w *world.World, random *rand.Rand) {
 		w.After(pause(), p.Start)
 	})
 	often(func(p *market.Process) { p.FailDiskAt(1 + random.IntN(8)) })
+	if nodes := m.Nodes(); len(nodes) > 0 {
+		often(func(*market.Process) {
+			node := nodes[random.IntN(len(nodes))]
+			node.Stop()
+			w.After(pause(), node.Start)
+		})
+	}
 	often(func(p *market.Process) { w.Net().Reset(p.Number(), random.IntN(w.Nodes())) })
 	often(func(p *market.Process) {
 		for i := range w.Nodes() {

@@ -44,6 +44,7 @@ type Result struct {
 	Epochs      uint64
 	Messages    uint64
 	Time        time.Duration // virtual
+	Done        string        // what came of people's wishes, at a market
 	Fingerprint string        // of the trace
 }
 
@@ -54,6 +55,9 @@ func (r Result) Failed() bool { return len(r.Violations) > 0 }
 func (r Result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %s: %d epochs, %d messages in %v", r.Seed, r.Plan, r.Epochs, r.Messages, r.Time.Round(time.Millisecond))
+	if r.Done != "" {
+		fmt.Fprintf(&b, "; %s", r.Done)
+	}
 	for i, v := range r.Violations {
 		if i == 10 {
 			fmt.Fprintf(&b, "\n  and %d more", len(r.Violations)-i)
@@ -67,6 +71,7 @@ func (r Result) String() string {
 // The length of a run: trouble, and the time to get over it.
 const (
 	trouble  = 12 * time.Second
+	growth   = 10 * time.Second // trouble lasts longer at a market, which has to begin
 	recovery = 3 * time.Minute
 )
 
@@ -113,10 +118,14 @@ func Run(seed uint64, o Options) (r Result) {
 	mix := drawMix(random)
 	r.Plan += ", " + mix.String()
 	mix.unleash(w, random)
+	length := trouble
 	if o.Market {
-		molest(market.New(w, crowd), w, random)
+		m := market.New(w, crowd)
+		length += growth
+		molest(m, w, random)
+		defer func() { r.Done = m.Tally() }()
 	}
-	w.Run(trouble)
+	w.Run(length)
 	net.Reset, net.Loss = 0, 0
 	w.Net().Change(net)
 	w.Heal()
