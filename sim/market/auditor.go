@@ -9,6 +9,8 @@ import (
 	"minimint/actors/client/clientwire"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/lightning"
+	"minimint/actors/module/lightning/lightningwire"
+	"minimint/actors/module/lightning/terms"
 	"minimint/actors/module/mint"
 	"minimint/messages"
 	"minimint/sim/world"
@@ -42,6 +44,9 @@ func (a *auditor) Quiet() {
 	}
 	for _, b := range a.market.bargains {
 		a.bargain(b)
+	}
+	for _, s := range a.market.swindles {
+		a.swindle(s)
 	}
 	for i := range a.market.world.Nodes() {
 		if x := a.market.world.Node(i); x.Honest() {
@@ -115,6 +120,24 @@ func (a *auditor) bargain(b *bargain) {
 	}
 	if taken != 1 {
 		a.violate("contracts", "the money of bargain %d (%s) was taken %d times", b.number, b.plan, taken)
+	}
+}
+
+// swindle checks that whoever tried to have a gateway pay for nothing has either his
+// money or its, and not both.
+func (a *auditor) swindle(s *swindle) {
+	status, ok := a.market.contract(s.id)
+	if !ok {
+		return // it was never funded
+	}
+	back := 0
+	for _, way := range []terms.Way{terms.Expired, terms.Forfeited} {
+		if s.found(s.funder, way.String()).GetState() == clientwire.State_STATE_DONE {
+			back++
+		}
+	}
+	if claimed := status.State == lightningwire.State_STATE_CLAIMED; claimed == (back == 1) || back > 1 {
+		a.violate("contracts", "swindle %d (%s) is %s, and its money was taken back %d times", s.number, s.trick, status.State, back)
 	}
 }
 

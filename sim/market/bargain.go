@@ -221,13 +221,3 @@ func (p *Process) order(op *client.Operation) {
 		p.system.Root.Send(p.client.PID(), orders.Begin{Op: op})
 	}
 }
-
-// named is an operation by its reference, nil if there is none.
-func (p *Process) named(reference string) *client.Operation {
-	for _, op := range p.operations() {
-		if op.GetReference() == reference {
-			return op
-		}
-	}
-	return nil
-}

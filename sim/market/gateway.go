@@ -29,13 +29,6 @@ type Gateway struct {
 	twist   Twist
 }
 
-// A Twist is how a gateway is faulty.
-type Twist struct {
-	Name string
-	// Reply is what it tells a client instead of a reply; nil is silence.
-	Reply func(g *Gateway, request *talk.Request, reply *talk.Reply) *talk.Reply
-}
-
 // capital is about how much bitcoin a gateway takes in, in satoshi.
 const capital = 4_000_000
 
@@ -82,6 +75,11 @@ func (g *Gateway) look() {
 
 // hear puts a client's request to the gateway.
 func (g *Gateway) hear(request *talk.Request, answer func(*talk.Reply)) {
+	if g.twist.Request != nil {
+		if request = g.twist.Request(g, request); request == nil {
+			return
+		}
+	}
 	g.numbers++
 	g.waiting[g.numbers] = func(reply *talk.Reply) {
 		if g.twist.Reply != nil {

@@ -95,6 +95,7 @@ type Market struct {
 	people    []*Person
 	gateways  []*Gateway
 	bargains  []*bargain
+	swindles  []*swindle
 	resting   bool
 	// waits is what was pending when it was looked at last, since when it was that.
 	waits string
@@ -216,6 +217,9 @@ func (m *Market) look() {
 	for _, b := range m.bargains {
 		b.look()
 	}
+	for _, s := range m.swindles {
+		s.look()
+	}
 	m.world.After(look, m.look)
 }
 
@@ -223,6 +227,11 @@ func (m *Market) look() {
 func (m *Market) pending() (list []string) {
 	for _, x := range m.people {
 		list = append(list, x.pending()...)
+	}
+	for _, s := range m.swindles {
+		if text := s.pending(); text != "" {
+			list = append(list, fmt.Sprintf("swindle %d (%s) %s", s.number, s.trick, text))
+		}
 	}
 	for _, g := range m.gateways {
 		list = append(list, g.unfinished()...)
@@ -335,7 +344,7 @@ func (m *Market) Tally() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d bargains; %d invoices paid, %d refunded, %d not begun; %d received, %d not", len(m.bargains), paid, refunded, unpaid, received, expired)
+	return fmt.Sprintf("%d bargains, %d swindles; %d invoices paid, %d refunded, %d not begun; %d received, %d not", len(m.bargains), len(m.swindles), paid, refunded, unpaid, received, expired)
 }
 
 // String says what there is, and what was done.
@@ -347,6 +356,10 @@ func (m *Market) String() (text string) {
 	for _, b := range m.bargains {
 		status, _ := m.contract(b.id)
 		text += fmt.Sprintf("bargain %d (%s): %s\n", b.number, b.plan, status.State)
+	}
+	for _, s := range m.swindles {
+		status, _ := m.contract(s.id)
+		text += fmt.Sprintf("swindle %d (%s): %s\n", s.number, s.trick, status.State)
 	}
 	for _, g := range m.gateways {
 		text += fmt.Sprintf("%s has %+d msat in its channels\n", g.name, int64(g.Node.Balance())-int64(wealth))

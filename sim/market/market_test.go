@@ -12,7 +12,7 @@ import (
 )
 
 func habits() market.Habits {
-	return market.Habits{Pause: 500 * time.Millisecond, Deposits: 2, Sats: 60_000, Regrets: 0.2}
+	return market.Habits{Pause: 500 * time.Millisecond, Deposits: 2, Sats: 60_000, Regrets: 0.2, Swindles: 0.5}
 }
 
 // story is a market in trouble, and healed.

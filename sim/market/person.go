@@ -44,6 +44,9 @@ type Habits struct {
 	// Regrets is the share of wishes that are taken back at once, or after the notes
 	// have been handed over.
 	Regrets float64
+	// Swindles is the share of payments in which a person tries to have a gateway pay for
+	// nothing.
+	Swindles float64
 }
 
 // look is how often a person looks at the screen.
@@ -94,6 +97,8 @@ func (x *Person) act() {
 	case dice == 101:
 		x.ask(x.some(capital * messages.Sat / 100))
 	case b.Free == 0:
+	case dice == 100 && x.random.Float64() < x.habits.Swindles:
+		x.market.swindle(x, x.market.gateways[x.random.IntN(len(x.market.gateways))], x.some(b.Free/4))
 	case dice == 100:
 		x.buy(x.some(b.Free / 4))
 	case dice < 9:

@@ -38,6 +38,12 @@ type Process struct {
 	planned     bool             // its disk was made to fail, and has
 	paid        map[uint64]int64 // satoshi that were paid to deposits' addresses, by operation
 
+	// book are the operations when the disk had changed seen times, byName those with a
+	// reference.
+	seen   uint64
+	book   []*client.Operation
+	byName map[string]*client.Operation
+
 	// What follows is nil while it is down.
 	machine *sched.Machine
 	hub     *network.Hub
@@ -203,10 +209,29 @@ func (p *Process) view(fn func(storage.Reader)) {
 	fn(snap)
 }
 
-// operations are all that its client ever did, the oldest first.
-func (p *Process) operations() (ops []*client.Operation) {
-	p.view(func(r storage.Reader) { ops = book.Operations(r) })
-	return ops
+// operations are all that its client ever did, the oldest first. Nobody may change
+// them.
+func (p *Process) operations() []*client.Operation {
+	p.read()
+	return p.book
+}
+
+// named is an operation by its reference, nil if there is none.
+func (p *Process) named(reference string) *client.Operation {
+	p.read()
+	return p.byName[reference]
+}
+
+// read reads the operations, if the disk has changed since.
+func (p *Process) read() {
+	if p.byName != nil && p.seen == p.disk.Changes() {
+		return
+	}
+	p.seen, p.byName = p.disk.Changes(), map[string]*client.Operation{}
+	p.view(func(r storage.Reader) { p.book = book.Operations(r) })
+	for _, op := range p.book {
+		p.byName[op.GetReference()] = op
+	}
 }
 
 // deposits pays to the addresses that its client has made and nobody has paid to.
