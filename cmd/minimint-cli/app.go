@@ -23,7 +23,8 @@ EXIT CODES:
    0  done
    1  something failed here: disk, network, bitcoin node
    2  the command was not understood
-   3  the federation refused, or answers make no sense
+   3  the federation refused, answers make no sense, or a Lightning payment failed
+      and the money is back
    4  not enough money
    5  no end in time; the operation goes on with any later command
 
@@ -34,7 +35,9 @@ EXAMPLES:
    minimint-cli --btcd localhost:18556 --btcd-cert rpc.cert await-deposit
    minimint-cli spend 0.0001btc > notes.txt
    minimint-cli receive - < notes.txt
-   minimint-cli --json withdraw sb1q… 20000`
+   minimint-cli --json withdraw sb1q… 20000
+   minimint-cli ln pay lnbc500u1…
+   minimint-cli ln invoice 2500 --description "two coffees" --wait`
 
 func newApp() *cli.App {
 	app := cli.NewApp()
@@ -52,6 +55,7 @@ func newApp() *cli.App {
 		joinCommand(), infoCommand(), historyCommand(), awaitCommand(),
 		depositCommand(), awaitDepositCommand(), withdrawCommand(),
 		spendCommand(), receiveCommand(), reclaimCommand(),
+		lnCommand(),
 		wordsCommand(), restoreCommand(),
 	}
 	terminal.Prepare(app)

@@ -11,6 +11,7 @@ import (
 	"minimint/actors/client/notes"
 	"minimint/actors/client/token"
 	"minimint/cmd/terminal"
+	"minimint/messages/bolt11"
 	"minimint/messages/federation"
 )
 
@@ -38,6 +39,13 @@ func explain(err error) (int, string) {
 	switch {
 	case errors.As(err, &wrong):
 		return terminal.ExitUsage, wrong.Text
+	case errors.Is(err, bolt11.ErrInvoice), errors.Is(err, client.ErrAmountless), errors.Is(err, client.ErrText):
+		return terminal.ExitUsage, err.Error()
+	case errors.Is(err, client.ErrBalance):
+		return terminal.ExitFunds, err.Error()
+	case errors.Is(err, client.ErrFee), errors.Is(err, client.ErrGateway), errors.Is(err, client.ErrExpired),
+		errors.Is(err, client.ErrOwn), errors.Is(err, client.ErrAmount), errors.Is(err, client.ErrDelay):
+		return terminal.ExitRejected, err.Error()
 	case errors.Is(err, token.ErrToken), errors.Is(err, keys.ErrWords), errors.Is(err, federation.ErrInvite), errors.Is(err, notes.ErrAmount):
 		return terminal.ExitUsage, err.Error()
 	case errors.As(err, &pending):
@@ -57,7 +65,8 @@ func codeOf(op *client.Operation) int {
 	switch op.GetCause() {
 	case clientwire.Cause_CAUSE_FUNDS, clientwire.Cause_CAUSE_WORTHLESS:
 		return terminal.ExitFunds
-	case clientwire.Cause_CAUSE_REJECTED, clientwire.Cause_CAUSE_ANSWER:
+	case clientwire.Cause_CAUSE_REJECTED, clientwire.Cause_CAUSE_ANSWER, clientwire.Cause_CAUSE_REFUNDED, clientwire.Cause_CAUSE_EXPIRED,
+		clientwire.Cause_CAUSE_GATEWAY, clientwire.Cause_CAUSE_INVOICE:
 		return terminal.ExitRejected
 	default:
 		return terminal.ExitFailure

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,6 +34,10 @@ type record struct {
 	Parent    uint64    `json:"parent,omitempty"`
 	Address   string    `json:"address,omitempty"`
 	Txid      string    `json:"bitcoin_txid,omitempty"`
+	Invoice   string    `json:"invoice,omitempty"`
+	Hash      string    `json:"payment_hash,omitempty"`
+	Preimage  string    `json:"preimage,omitempty"`
+	Gateway   uint64    `json:"gateway_fee_msat,omitempty"`
 	Notes     string    `json:"notes,omitempty"`
 	Redeemed  bool      `json:"redeemed,omitempty"`
 	Reports   []string  `json:"reports,omitempty"`
@@ -65,6 +70,12 @@ func recordOf(op *client.Operation) record {
 			r.Txid = hash.String()
 		}
 	}
+	if p := op.GetPay(); p != nil {
+		r.Invoice, r.Hash, r.Preimage, r.Gateway = p.GetInvoice(), hex.EncodeToString(p.GetPaymentHash()), hex.EncodeToString(p.GetPreimage()), p.GetGatewayFeeMsat()
+	}
+	if i := op.GetInvoice(); i != nil { // its preimage is a secret until it is paid
+		r.Invoice, r.Hash = i.GetText(), hex.EncodeToString(i.GetPaymentHash())
+	}
 	return r
 }
 
@@ -87,7 +98,7 @@ func line(op *client.Operation) string {
 	if r.FeeMsat > 0 {
 		parts = append(parts, "fee "+terminal.Show(messages.Amount(r.FeeMsat)))
 	}
-	for _, s := range []string{r.Address, r.Txid, r.Text} {
+	for _, s := range []string{r.Address, r.Txid, r.Hash, r.Text} {
 		if s != "" {
 			parts = append(parts, s)
 		}
