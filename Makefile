@@ -14,15 +14,19 @@ LINT     := $(DEV)/golangci-lint
 GO       ?= go
 FUZZTIME ?= 10s
 POINTS   ?= 25
-COMMANDS := minimintd minimint-cli minimint-dev minimint-sim
+COMMANDS := minimintd minimint-cli minimint-dev minimint-gateway minimint-sim
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: build bitcoin ## start btcd and four nodes, and tell the whole story (first run builds, then about a minute)
 	bin/minimint-dev demo --btcd $(BITCOIN)/btcd
+
+.PHONY: demo-lightning
+demo-lightning: build bitcoin lightning ## the same with two lnd and a gateway: users pay and are paid over Lightning (the first run builds lnd: eight minutes)
+	bin/minimint-dev demo-lightning --btcd $(BITCOIN)/btcd --lnd $(LIGHTNING)/lnd
 
 .PHONY: up
 up: build bitcoin ## start btcd and a federation of four on this machine, and leave it running

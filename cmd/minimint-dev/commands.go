@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -17,6 +19,10 @@ var memberNames = []string{"ada", "blaise", "charles", "dorothy"}
 
 func btcdFlags() []cli.Flag {
 	return []cli.Flag{&cli.StringFlag{Name: "btcd", Usage: "`PATH` of the btcd program (make bitcoin builds it)", EnvVars: []string{"MINIMINT_BTCD_PROGRAM"}}}
+}
+
+func lndFlag() cli.Flag {
+	return &cli.StringFlag{Name: "lnd", Usage: "`PATH` of the lnd program (make lightning builds it)", EnvVars: []string{"MINIMINT_LND_PROGRAM"}}
 }
 
 func dirFlag() cli.Flag {
@@ -46,16 +52,33 @@ func config(c *cli.Context, dir string) (stage.Config, error) {
 	if err != nil {
 		return stage.Config{}, fmt.Errorf("find own program: %w", err)
 	}
-	return stage.Config{Dir: dir, Btcd: c.String("btcd"), Programs: filepath.Dir(self), Members: members, Names: memberNames}, nil
+	return stage.Config{Dir: dir, Btcd: c.String("btcd"), Lnd: c.String("lnd"), Programs: filepath.Dir(self), Members: members, Names: memberNames}, nil
 }
 
-// demo tells the story on a stage of its own, which is gone afterwards unless
-// the story was not true.
-func demo(c *cli.Context) (err error) {
+// demo tells the story of a federation.
+func demo(c *cli.Context) error {
 	cfg, err := config(c, "")
 	if err != nil {
 		return err
 	}
+	return tell(c, cfg, story.Tell)
+}
+
+// demoLightning tells how the federation's users pay and are paid over Lightning.
+func demoLightning(c *cli.Context) error {
+	cfg, err := config(c, "")
+	if err != nil {
+		return err
+	}
+	if cfg.Lnd == "" {
+		return cli.Exit("name the lnd program with --lnd; make lightning builds it", 2)
+	}
+	return tell(c, cfg, story.TellLightning)
+}
+
+// tell tells a story on a stage of its own, which is gone afterwards unless the story
+// was not true.
+func tell(c *cli.Context, cfg stage.Config, what func(context.Context, *stage.Stage, io.Writer) error) (err error) {
 	dir, err := os.MkdirTemp("", "minimint-demo-")
 	if err != nil {
 		return err
@@ -76,5 +99,5 @@ func demo(c *cli.Context) (err error) {
 		err = os.RemoveAll(dir)
 		fmt.Fprintln(c.App.Writer, "all processes have ended; nothing is left")
 	}()
-	return story.Tell(c.Context, s, c.App.Writer)
+	return what(c.Context, s, c.App.Writer)
 }

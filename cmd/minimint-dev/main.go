@@ -42,6 +42,8 @@ func app() *cli.App {
 
 Examples:
    minimint-dev demo --btcd PATH       tell the whole story and stop
+   minimint-dev demo-lightning --btcd PATH --lnd PATH
+                                       tell how users pay and are paid over Lightning, and stop
    minimint-dev up --btcd PATH         run a federation in the background
    minimint-dev status                 who is there, epoch, state, audit
    minimint-dev pay ADDRESS 1000000    send play money, and mine until the federation has seen it
@@ -53,6 +55,7 @@ Exit codes: 0 done, 1 failure, 2 wrong usage.`,
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
 		Commands: []*cli.Command{
 			{Name: "demo", Usage: "tell the story from deposit to withdrawal, verifying each step", Flags: append(btcdFlags(), keepFlag()), Action: demo},
+			{Name: "demo-lightning", Usage: "tell the story of Lightning, verifying each step against lnd", Flags: append(btcdFlags(), lndFlag(), keepFlag()), Action: demoLightning},
 			{Name: "up", Usage: "run a federation in the background", Flags: append(btcdFlags(), dirFlag()), Action: up},
 			{Name: "down", Usage: "stop the federation in the background and remove it", Flags: []cli.Flag{dirFlag()}, Action: down},
 			{Name: "status", Usage: "show what each member says of itself", Flags: []cli.Flag{dirFlag(), jsonFlag()}, Action: status},

@@ -118,10 +118,12 @@ func (n *Node) Kill() {
 	n.process.Kill()
 }
 
-// Stop ends the node in good order.
+// Stop ends the node in good order, if it runs.
 func (n *Node) Stop() {
 	n.hangUp()
-	n.process.Stop(20 * time.Second)
+	if n.process != nil && n.process.Running() {
+		n.process.Stop(20 * time.Second)
+	}
 }
 
 func (n *Node) hangUp() {

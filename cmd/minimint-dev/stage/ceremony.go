@@ -96,13 +96,17 @@ func (s *Stage) terms(height uint32) agreement.Terms {
 			MinFeeRate: 1000, DefaultFeeRate: 2000, MaxFeeRate: 100_000,
 		},
 	}
-	t.Lightning = &agreement.LightningTerms{Fees: lightning.Fees{
-		Contract: messages.Sat / 10, Claim: messages.Sat / 10, Offer: messages.Sat / 5, Listing: 10 * messages.Sat,
-	}}
+	t.Lightning = &agreement.LightningTerms{Fees: LightningFees()}
 	for e := range uint32(tiers) {
 		t.Mint.Tiers = append(t.Mint.Tiers, e)
 	}
 	return t
+}
+
+// LightningFees are what a staged federation takes for items of its Lightning module;
+// notes cost nothing.
+func LightningFees() lightning.Fees {
+	return lightning.Fees{Contract: messages.Sat / 10, Claim: messages.Sat / 10, Offer: messages.Sat / 5, Listing: 10 * messages.Sat}
 }
 
 func ceremonyName(i messages.PeerID) string { return "ceremony-" + i.String() }

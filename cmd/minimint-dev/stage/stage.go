@@ -24,6 +24,8 @@ type Config struct {
 	Dir string
 	// Btcd is the path of the bitcoin node, Programs the directory of our own.
 	Btcd, Programs string
+	// Lnd is the path of the Lightning node; without it there is none.
+	Lnd string
 	// Members is the size of the federation.
 	Members int
 	// Names of the members, for people.
@@ -40,6 +42,7 @@ type Stage struct {
 	cfg        Config
 	chain      *simnet.Node
 	nodes      []*process.Process // by member; nil if it does not run
+	lightning  *Lightning         // nil if there is none
 }
 
 // passphrase protects nothing: everything here is play money.
@@ -155,6 +158,10 @@ func (s *Stage) member(i int) string { return filepath.Join(s.Dir, fmt.Sprintf("
 
 // Stop ends every process of the stage.
 func (s *Stage) Stop() error {
+	if s.lightning != nil {
+		s.lightning.stop()
+		s.lightning = nil
+	}
 	for i, p := range s.nodes {
 		if p != nil {
 			p.Stop(10 * time.Second)

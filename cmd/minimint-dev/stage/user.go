@@ -32,7 +32,7 @@ type Answer struct {
 	Took time.Duration
 }
 
-// Run runs a command of minimint-cli for the user. Its error says what the
+// Run runs a command for the user. Its error says what the
 // command said; the answer is there also then.
 func (u *User) Run(args ...string) (Answer, error) {
 	return u.Watch(func(*os.Process) {}, args...)
@@ -55,10 +55,10 @@ func (u *User) Watch(begun func(*os.Process), args ...string) (Answer, error) {
 		a.Code = cmd.ProcessState.ExitCode()
 	}
 	if err != nil {
-		return a, fmt.Errorf("%s: minimint-cli %s: exit code %d: %s", u.Name, args[0], a.Code, strings.TrimSpace(out.String()+a.Reports))
+		return a, fmt.Errorf("%s: %s %s: exit code %d: %s", u.Name, filepath.Base(u.bin), args[0], a.Code, strings.TrimSpace(out.String()+a.Reports))
 	}
 	if err := json.Unmarshal(out.Bytes(), &a.Values); err != nil {
-		return a, fmt.Errorf("%s: minimint-cli %s: the answer is no JSON object: %w", u.Name, args[0], err)
+		return a, fmt.Errorf("%s: %s %s: the answer is no JSON object: %w", u.Name, filepath.Base(u.bin), args[0], err)
 	}
 	return a, nil
 }

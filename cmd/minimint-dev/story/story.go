@@ -23,7 +23,6 @@ type step struct {
 // Story tells on one stage.
 type Story struct {
 	stage *stage.Stage
-	out   io.Writer
 	alice *stage.User
 	bob   *stage.User
 	// token is what alice paid bob with, epoch what was reached when a member was
@@ -38,9 +37,13 @@ const patience = 3 * time.Minute
 // Tell plays all steps and prints them as it goes; it stops at the first that
 // fails. The caller stops the stage.
 func Tell(ctx context.Context, s *stage.Stage, out io.Writer) error {
-	t := &Story{stage: s, out: out, alice: s.User("alice"), bob: s.User("bob")}
+	t := &Story{stage: s, alice: s.User("alice"), bob: s.User("bob")}
+	return play(ctx, out, t.steps())
+}
+
+// play plays steps one after the other, up to the first that fails.
+func play(ctx context.Context, out io.Writer, steps []step) error {
 	begin := time.Now()
-	steps := t.steps()
 	for i, st := range steps {
 		fmt.Fprintf(out, "\n%2d of %d  %s\n", i+1, len(steps), st.title)
 		stepCtx, cancel := context.WithTimeout(ctx, patience)
