@@ -4,6 +4,7 @@
 //	minimint-dev bench --btcd PATH            everything, a few minutes
 //	minimint-dev bench --btcd PATH --quick    fewer rounds, below a minute
 //	minimint-dev bench --only crypto,hbbft    parts
+//	minimint-dev bench --only lightning --btcd PATH --lnd PATH
 //
 // # Parts
 //
@@ -14,7 +15,10 @@
 //	federation   four nodes in processes of their own and a bitcoin node: how long a
 //	             reissue takes, what an idle node needs, how much they all carry
 //
-// All but the last are Go benchmarks named BenchmarkFigures beside the code that they
+//	lightning    the same with two lnd and a gateway: how long users need to pay and to
+//	             be paid over Lightning, and lnd alone for the same payments
+//
+// All but the last two are Go benchmarks named BenchmarkFigures beside the code that they
 // measure; they stand in test files, since only there the curve library and others
 // to compare with may be imported. This package runs them with the go command and
 // reads what they report: a metric whose unit is the name of a figure. So every
@@ -32,6 +36,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -42,14 +47,15 @@ import (
 
 // The parts.
 const (
-	crypto     = "crypto"
-	hbbft      = "hbbft"
-	recovery   = "recovery"
-	simulation = "simulation"
-	federation = "federation"
+	crypto        = "crypto"
+	hbbft         = "hbbft"
+	recovery      = "recovery"
+	simulation    = "simulation"
+	federation    = "federation"
+	lightningPart = "lightning"
 )
 
-var parts = []string{crypto, hbbft, recovery, simulation, federation}
+var parts = []string{crypto, hbbft, recovery, simulation, federation, lightningPart}
 
 // Config says what to measure and where the results go.
 type Config struct {
@@ -58,10 +64,12 @@ type Config struct {
 	// Quick takes fewer rounds: the figures are rougher.
 	Quick bool
 	// Stage returns what a federation in a directory is built of. It is asked only
-	// if the part federation is measured.
+	// if the part federation or lightning is measured.
 	Stage func(dir string) (stage.Config, error)
-	// Command repeats the part federation with the same settings.
-	Command string
+	// Lnd says that there is an lnd; without one the part lightning is left out.
+	Lnd bool
+	// Command repeats the part federation or lightning with the same settings.
+	Command func(part string) string
 	// Table takes the table, Progress what is being done, JSON the path of the file
 	// that is written.
 	Table, Progress io.Writer
@@ -74,6 +82,9 @@ func (c Config) check() error {
 	for _, part := range c.Only {
 		if !slices.Contains(parts, part) {
 			return fmt.Errorf("no part is called %q; there are %s", part, strings.Join(parts, ", "))
+		}
+		if part == lightningPart && !c.Lnd {
+			return errors.New("the part lightning needs lnd: name the program with --lnd; make lightning builds it")
 		}
 	}
 	return nil
@@ -124,12 +135,24 @@ func (r *Report) measure(ctx context.Context, cfg Config, root string) error {
 			return err
 		}
 	}
-	if !cfg.wants(federation) {
-		return nil
+	for _, p := range []struct {
+		name    string
+		measure func(context.Context, Config) (map[string]float64, error)
+	}{{federation, measureFederation}, {lightningPart, measureLightning}} {
+		switch {
+		case !cfg.wants(p.name):
+			continue
+		case p.name == lightningPart && !cfg.Lnd:
+			cfg.progress("lightning: left out, since no lnd was named (make lightning builds it)")
+			continue
+		}
+		values, err := p.measure(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		if err := r.add(p.name, "", values, cfg.Command(p.name)); err != nil {
+			return err
+		}
 	}
-	values, err := measureFederation(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	return r.add(federation, "", values, cfg.Command)
+	return nil
 }

@@ -72,7 +72,7 @@ func TestDefinitions(t *testing.T) {
 		}
 		seen[d.name] = true
 		measured := slices.ContainsFunc(goBenchmarks, func(g goBenchmark) bool { return g.dir == d.dir && g.part == d.part })
-		if measured == (d.part == federation) {
+		if measured == (d.part == federation || d.part == lightningPart) {
 			t.Errorf("%s: nobody measures it", d.name)
 		}
 	}
@@ -304,23 +304,54 @@ func TestUnknownPart(t *testing.T) {
 
 // The command passes its flags on, and says how to repeat itself.
 func TestCommand(t *testing.T) {
-	refused := errors.New("no stage today")
-	var asked string
-	app := &cli.App{Name: "minimint-dev", Writer: io.Discard, ErrWriter: io.Discard, Commands: []*cli.Command{
-		Command([]cli.Flag{&cli.StringFlag{Name: "btcd"}}, func(c *cli.Context, _ string) (stage.Config, error) {
-			asked = repeat(c).String()
-			return stage.Config{}, refused
-		}),
-	}}
-	out := filepath.Join(t.TempDir(), "bench.json")
-	err := app.Run([]string{"minimint-dev", "bench", "--btcd", "/a path/btcd", "--quick", "--only", "federation", "--json", out})
-	if !errors.Is(err, refused) {
+	for part, want := range map[string]string{
+		"federation": "bench --only federation --btcd '/a path/btcd' --quick",
+		"lightning":  "bench --only lightning --btcd '/a path/btcd' --lnd /lnd --quick",
+	} {
+		refused := errors.New("no stage today")
+		var asked string
+		app := &cli.App{Name: "minimint-dev", Writer: io.Discard, ErrWriter: io.Discard, Commands: []*cli.Command{
+			Command([]cli.Flag{&cli.StringFlag{Name: "btcd"}, &cli.StringFlag{Name: "lnd"}}, func(c *cli.Context, _ string) (stage.Config, error) {
+				asked = repeat(c, part).String()
+				return stage.Config{}, refused
+			}),
+		}}
+		out := filepath.Join(t.TempDir(), "bench.json")
+		err := app.Run([]string{"minimint-dev", "bench", "--btcd", "/a path/btcd", "--lnd", "/lnd", "--quick", "--only", part, "--json", out})
+		if !errors.Is(err, refused) {
+			t.Errorf("error %v", err)
+		}
+		if !strings.HasSuffix(asked, want) {
+			t.Errorf("repeated by %s", asked)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Error("a file without figures was written")
+		}
+	}
+}
+
+// Without an lnd the part that needs one is left out, unless it was asked for.
+func TestWithoutLnd(t *testing.T) {
+	cfg := Config{Only: []string{lightningPart}, Progress: io.Discard}
+	if err := Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "--lnd") {
 		t.Errorf("error %v", err)
 	}
-	if !strings.HasSuffix(asked, "bench --only federation --btcd '/a path/btcd' --quick") {
-		t.Errorf("repeated by %s", asked)
+	if cfg.Only = nil; cfg.check() != nil {
+		t.Error("everything else cannot be measured either")
 	}
-	if _, err := os.Stat(out); err == nil {
-		t.Error("a file without figures was written")
+}
+
+// What lnd needs alone is taken off.
+func TestLightningValues(t *testing.T) {
+	l := &lightningTrial{took: map[string][]float64{
+		send: {300, 310, 320}, lndSend: {50, 60, 70}, receive: {400, 410, 900}, lndReceive: {40, 50, 60}, internal: {200}, arrived: {390},
+	}}
+	report := &Report{}
+	values := l.values()
+	if values["ln_send_over_lnd_ms_p50"] != 250 || values["ln_receive_over_lnd_ms_p50"] != 360 {
+		t.Errorf("%v", values)
+	}
+	if err := report.add(lightningPart, "", values, "command"); err != nil {
+		t.Error(err)
 	}
 }

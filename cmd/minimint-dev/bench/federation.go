@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
-	"github.com/btcsuite/btcd/chaincfg"
-
-	"minimint/actors/chain/btcd"
 	"minimint/actors/client"
 	"minimint/actors/client/token"
 	"minimint/actors/client/user"
@@ -53,20 +48,20 @@ const (
 	sampling = 200 * time.Millisecond // of memory under load
 )
 
-// measureFederation measures on a federation of its own, which is gone afterwards.
-// If something went wrong, and nobody interrupted it, directory and logs are kept.
-func measureFederation(ctx context.Context, cfg Config) (values map[string]float64, err error) {
+// onStage does something on a stage of its own, which is gone afterwards. If something
+// went wrong, and nobody interrupted it, directory and logs are kept.
+func onStage(ctx context.Context, cfg Config, do func(*stage.Stage) error) (err error) {
 	dir, err := os.MkdirTemp("", "minimint-bench-")
 	if err != nil {
-		return nil, fmt.Errorf("make directory: %w", err)
+		return fmt.Errorf("make directory: %w", err)
 	}
 	built, err := cfg.Stage(dir)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return errors.Join(err, os.RemoveAll(dir))
 	}
 	s, err := stage.New(built)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return errors.Join(err, os.RemoveAll(dir))
 	}
 	defer func() {
 		err = errors.Join(err, s.Stop())
@@ -76,11 +71,20 @@ func measureFederation(ctx context.Context, cfg Config) (values map[string]float
 		}
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	t := &trial{Stage: s, cfg: cfg, effort: thorough, values: map[string]float64{}}
+	return do(s)
+}
+
+// measureFederation measures on a federation of its own.
+func measureFederation(ctx context.Context, cfg Config) (map[string]float64, error) {
+	t := &trial{cfg: cfg, effort: thorough, values: map[string]float64{}}
 	if cfg.Quick {
 		t.effort = quick
 	}
-	return t.values, t.measure(ctx)
+	err := onStage(ctx, cfg, func(s *stage.Stage) error {
+		t.Stage = s
+		return t.measure(ctx)
+	})
+	return t.values, err
 }
 
 // trial is a federation with one rich user on it.
@@ -116,34 +120,11 @@ func (t *trial) measure(ctx context.Context) error {
 
 // enrich joins somebody and gives them a deposit.
 func (t *trial) enrich(ctx context.Context) error {
-	cfg := user.Config{
-		Dir: filepath.Join(t.Dir, "users", "rich"), Now: time.Now(), Log: slog.New(slog.DiscardHandler),
-		Blocks: func(p *chaincfg.Params) (client.Blocks, error) { return btcd.New(t.Bitcoin().RPC(), p) },
-	}
-	if _, err := user.Join(ctx, cfg, t.Federation.Invite(), ""); err != nil {
+	var err error
+	if t.user, err = join(ctx, t.Stage, "rich"); err != nil {
 		return err
 	}
-	u, err := user.Open(cfg)
-	if err != nil {
-		return err
-	}
-	t.user = u
-	id, err := u.Deposit(ctx)
-	if err != nil {
-		return err
-	}
-	op, err := u.Operation(id)
-	if err != nil {
-		return err
-	}
-	if _, err := t.Bitcoin().Pay(op.GetDeposit().GetAddress(), deposit); err != nil {
-		return err
-	}
-	if err := t.Bitcoin().Mine(1 + t.FinalityDelay()); err != nil {
-		return err
-	}
-	_, err = u.Await(ctx, id, nil)
-	return err
+	return endow(ctx, t.Stage, t.user)
 }
 
 // watchIdle watches the nodes while nothing happens.

@@ -69,6 +69,17 @@ var definitions = []definition{
 	{"tx_node_cpu_ms", "ms", 0, federation, "", "CPU of one node for each of these transactions"},
 	{"load_cpu_nodes_percent", "%", 0, federation, "", "of this machine's CPU, used by the four nodes meanwhile"},
 	{"load_cpu_generator_percent", "%", 0, federation, "", "of this machine's CPU, used by the load generator meanwhile"},
+	{"ln_send_over_lnd_ms_p50", "ms", 500, lightningPart, "", "ln_send_ms_p50 − lnd_send_ms_p50"},
+	{"ln_receive_over_lnd_ms_p50", "ms", 500, lightningPart, "", "ln_receive_ms_p50 − lnd_receive_ms_p50"},
+	{"internal_ms_p50", "ms", 400, lightningPart, "", "a user pays another's invoice within the federation, without Lightning, to the preimage: median"},
+	{"internal_ms_p95", "ms", 0, lightningPart, "", "the same: 95 of 100 are faster"},
+	{"internal_received_ms_p50", "ms", 0, lightningPart, "", "the same to spendable notes at the payee: median"},
+	{"ln_send_ms_p50", "ms", 0, lightningPart, "", "a user pays an invoice of the far lnd, to the preimage, fee quoted before: median"},
+	{"ln_send_ms_p95", "ms", 0, lightningPart, "", "the same: 95 of 100 are faster"},
+	{"lnd_send_ms_p50", "ms", 0, lightningPart, "", "the gateway's lnd pays the same itself: median"},
+	{"ln_receive_ms_p50", "ms", 0, lightningPart, "", "the far lnd pays a user's invoice, to spendable notes: median"},
+	{"ln_receive_ms_p95", "ms", 0, lightningPart, "", "the same: 95 of 100 are faster"},
+	{"lnd_receive_ms_p50", "ms", 0, lightningPart, "", "the far lnd pays the same to the gateway's lnd: median"},
 }
 
 func order(name string) int {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"minimint/actors/gateway/operator"
 	"minimint/cmd/minimint-dev/lightning"
 	"minimint/cmd/minimint-dev/process"
 )
@@ -108,6 +109,56 @@ func (l *Lightning) KillGateway() {
 // Operator is whoever runs the gateway, with its command line.
 func (l *Lightning) Operator() *User {
 	return &User{Name: "operator", Dir: l.gatewayDir(), bin: l.stage.cfg.Program("minimint-gateway"), env: l.stage.Environment}
+}
+
+// Endow has the gateway join the federation and gives it a deposit of so many satoshi.
+// It returns when the federation lists the gateway.
+func (l *Lightning) Endow(ctx context.Context, sats int64) error {
+	o := l.Operator()
+	if _, err := o.Run("connect", l.stage.Federation.Invite().String()); err != nil {
+		return err
+	}
+	a, err := o.Run("deposit")
+	if err != nil {
+		return err
+	}
+	if _, err := l.stage.chain.Pay(a.Text("address"), sats); err != nil {
+		return err
+	}
+	if err := l.stage.chain.Mine(1 + finalityDelay); err != nil {
+		return err
+	}
+	for {
+		var info operator.Info
+		if err := o.Read(&info, "info"); err != nil {
+			return err
+		}
+		problem := "it works in no federation"
+		if len(info.Federations) == 1 {
+			if info.Federations[0].ListedUntil > 0 {
+				return nil
+			}
+			problem = info.Federations[0].ListedProblem
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the gateway is not listed: %w; it says %q", ctx.Err(), problem)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Balance is what the gateway has in e-cash, with what is under way, in msat.
+func (l *Lightning) Balance() (int64, error) {
+	var info operator.Info
+	if err := l.Operator().Read(&info, "info"); err != nil {
+		return 0, err
+	}
+	sum := int64(0)
+	for _, f := range info.Federations {
+		sum += int64(f.FreeMsat + f.ReservedMsat)
+	}
+	return sum, nil
 }
 
 // stop ends all processes, those that use others first.

@@ -30,6 +30,7 @@ type Answer struct {
 	// Code is its exit code.
 	Code int
 	Took time.Duration
+	raw  []byte
 }
 
 // Run runs a command for the user. Its error says what the
@@ -50,7 +51,7 @@ func (u *User) Watch(begun func(*os.Process), args ...string) (Answer, error) {
 		begun(cmd.Process)
 		err = cmd.Wait()
 	}
-	a := Answer{Reports: reports.String(), Took: time.Since(begin), Code: -1}
+	a := Answer{Reports: reports.String(), Took: time.Since(begin), Code: -1, raw: out.Bytes()}
 	if cmd.ProcessState != nil {
 		a.Code = cmd.ProcessState.ExitCode()
 	}
@@ -61,6 +62,15 @@ func (u *User) Watch(begun func(*os.Process), args ...string) (Answer, error) {
 		return a, fmt.Errorf("%s: %s %s: the answer is no JSON object: %w", u.Name, filepath.Base(u.bin), args[0], err)
 	}
 	return a, nil
+}
+
+// Read is Run into a value of the type of the answer.
+func (u *User) Read(to any, args ...string) error {
+	a, err := u.Run(args...)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(a.raw, to)
 }
 
 // Text returns a field that is text, "" if there is none.

@@ -115,56 +115,11 @@ func (t *lightningStory) open(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	lines := []string{fmt.Sprintf("process %d", t.ln.Gateway().PID())}
-	operator := t.ln.Operator()
-	if _, err := operator.Run("connect", t.stage.Federation.Invite().String()); err != nil {
+	if err := t.ln.Endow(ctx, depositSat); err != nil {
 		return lines, err
 	}
-	a, err := operator.Run("deposit")
-	if err != nil {
-		return lines, err
-	}
-	if _, err := t.stage.Bitcoin().Pay(a.Text("address"), depositSat); err != nil {
-		return lines, err
-	}
-	if err := t.stage.Bitcoin().Mine(1 + t.stage.FinalityDelay()); err != nil {
-		return lines, err
-	}
-	var f map[string]any
-	if err := t.until(ctx, func() (bool, error) {
-		a, err := operator.Run("federations")
-		if err != nil {
-			return false, err
-		}
-		list, _ := a.Values["federations"].([]any)
-		if len(list) != 1 {
-			return false, fmt.Errorf("the gateway works in %d federations", len(list))
-		}
-		f, _ = list[0].(map[string]any)
-		until, _ := f["listed_until"].(float64)
-		return until > 0, nil
-	}); err != nil {
-		return lines, fmt.Errorf("the gateway is not listed: %w; it says %v", err, f["listed_problem"])
-	}
-	free, err := t.till()
+	free, err := t.ln.Balance()
 	return append(lines, fmt.Sprintf("it has %s in notes, and the federation lists it", sat(free))), err
-}
-
-// till is what the gateway has in e-cash, with what is under way, in msat.
-func (t *lightningStory) till() (int64, error) {
-	a, err := t.ln.Operator().Run("balance")
-	if err != nil {
-		return 0, err
-	}
-	sum := int64(0)
-	list, _ := a.Values["federations"].([]any)
-	for _, f := range list {
-		m, _ := f.(map[string]any)
-		for _, field := range []string{"free_msat", "reserved_msat"} {
-			v, _ := m[field].(float64)
-			sum += int64(v)
-		}
-	}
-	return sum, nil
 }
 
 // side is what one lnd says of itself.
@@ -209,7 +164,7 @@ func (t *lightningStory) lookAtAll(ctx context.Context) (view, error) {
 	if v.bob, err = t.bob.Balance(); err != nil {
 		return v, err
 	}
-	v.till, err = t.till()
+	v.till, err = t.ln.Balance()
 	return v, err
 }
 
@@ -234,7 +189,7 @@ func (t *lightningStory) earned(ctx context.Context, want int64) error {
 	var have int64
 	err := t.until(ctx, func() (bool, error) {
 		var err error
-		have, err = t.till()
+		have, err = t.ln.Balance()
 		return have == want, err
 	})
 	if err != nil {
@@ -314,12 +269,11 @@ func (t *lightningStory) settled(ctx context.Context) ([]string, error) {
 		return lines, fmt.Errorf("alice has %s, bob %s, the gateway %s; the members owe %s in notes", sat(v.alice), sat(v.bob), sat(v.till), sat(owed))
 	}
 	lines = append(lines, fmt.Sprintf("alice %s, bob %s, gateway %s: together exactly the %s in notes that the members owe", sat(v.alice), sat(v.bob), sat(v.till), sat(owed)))
-	a, err := t.ln.Operator().Run("info")
-	if err != nil {
-		return lines, err
-	}
-	if a.Number("open_payments") != 0 || a.Number("held_forwards") != 0 {
-		return lines, fmt.Errorf("the gateway has %d payments open and %d forwards held", a.Number("open_payments"), a.Number("held_forwards"))
+	if err := t.until(ctx, func() (bool, error) { // it counts what its node holds every few seconds
+		a, err := t.ln.Operator().Run("info")
+		return a.Number("open_payments") == 0 && a.Number("held_forwards") == 0, err
+	}); err != nil {
+		return lines, fmt.Errorf("the gateway says that payments are open, or forwards held: %w", err)
 	}
 	for _, p := range append(v.near.payments, v.far.payments...) {
 		if s := p.GetStatus(); s != lndwire.Payment_SUCCEEDED && s != lndwire.Payment_FAILED {

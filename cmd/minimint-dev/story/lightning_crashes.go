@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"minimint/actors/gateway/operator"
 	"minimint/cmd/minimint-dev/stage"
 	"minimint/messages"
 )
@@ -125,7 +126,7 @@ func (t *lightningStory) held(ctx context.Context, kill func() string, revive fu
 	}
 	t.stage.KillNodes(resting...)
 	end := payFrom(ctx, t.ln.Far, a)
-	if err := t.holds(ctx); err != nil {
+	if err := t.holds(ctx, a); err != nil {
 		return nil, errors.Join(err, t.failed(end))
 	}
 	lines := []string{fmt.Sprintf("bob asks for %d sat; members %d and %d are killed too, so lnd holds the payment; %s", crashSat, liar, victim, kill())}
@@ -155,11 +156,15 @@ func (t *lightningStory) failed(end <-chan ended) error {
 	}
 }
 
-// holds waits until the gateway says that its node holds a payment.
-func (t *lightningStory) holds(ctx context.Context) error {
+// holds waits until the gateway has written down that it buys the offer behind an
+// invoice of bob's: then its node holds the payment.
+func (t *lightningStory) holds(ctx context.Context, a stage.Answer) error {
 	return t.until(ctx, func() (bool, error) {
-		a, err := t.ln.Operator().Run("info")
-		return a.Number("held_forwards") == 1, err
+		var list struct {
+			Payments []operator.Payment `json:"payments"`
+		}
+		err := t.ln.Operator().Read(&list, "payments", "--limit", "1")
+		return len(list.Payments) == 1 && list.Payments[0].Hash == a.Text("payment_hash"), err
 	})
 }
 

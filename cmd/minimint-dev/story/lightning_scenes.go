@@ -29,9 +29,15 @@ func (t *lightningStory) send(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := []string{fmt.Sprintf("the far node asks for %d sat: %s", sendSat, clip(invoice.Text, 50)), "alice is told: " + clip(a.Reports, 160)}
+	lines := []string{fmt.Sprintf("the far node asks for %d sat: %s", sendSat, clip(invoice.Text, 50)), "alice is told: " + first(a.Reports)}
 	more, err := t.sent(ctx, before, invoice, a, sendSat)
 	return append(lines, more...), err
+}
+
+// first is the first line.
+func first(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
 }
 
 // sent checks a payment of alice's that arrived: by her books, the gateway's and those
@@ -171,7 +177,7 @@ func (t *lightningStory) within(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := []string{"alice is told: " + clip(p.Reports, 160), fmt.Sprintf("paid within %s (a whole program run)", round(p.Took))}
+	lines := []string{"alice is told: " + first(p.Reports), fmt.Sprintf("paid within %s (a whole program run)", round(p.Took))}
 	hash, err := messages.ParseDigest(a.Text("payment_hash"))
 	if err != nil {
 		return lines, err
