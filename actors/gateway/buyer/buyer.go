@@ -55,6 +55,7 @@ type buyer struct {
 	tick    int
 	height  uint32 // of the node, when it was last asked
 	agreed  uint32
+	news    bool // there was some during a step
 	step    step // towards a purchase, before anything is begun
 	stepped int  // tick of the last one
 	looking bool // for the contract
@@ -203,10 +204,12 @@ func (b *buyer) ticked(ctx actor.Context) {
 
 // consider looks at what the node holds, to answer it or to buy.
 func (b *buyer) consider(ctx actor.Context) {
-	if b.step == stepNone && b.offer != nil {
-		b.step, b.stepped = stepHeld, b.tick
-		ctx.Request(b.node, caller.HeldCall{})
+	if b.step != stepNone || b.offer == nil {
+		b.news = true
+		return
 	}
+	b.step, b.stepped, b.news = stepHeld, b.tick, false
+	ctx.Request(b.node, caller.HeldCall{})
 }
 
 // holds takes what the node holds now. A list that is older may name forwards that have
@@ -274,6 +277,9 @@ func (b *buyer) looked(ctx actor.Context, m seat.Looked) {
 		b.w.Log.Warn("an offer cannot be looked at", slog.Any("error", m.Err), slog.String("text", m.Raw.Text))
 	case first && b.startable():
 		b.begin(ctx, m)
+		if b.news && b.startable() {
+			b.consider(ctx)
+		}
 	case b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_BUYING:
 		b.follow(ctx, m)
 	}
