@@ -190,8 +190,8 @@ func ofBroadcast(st frames.Statement) bool {
 	panic(fmt.Sprintf("acs: statement of unknown type %T", st))
 }
 
-// HandleEchoes, HandleReadys and HandleVotes take statements that came together, as
-// [Subset.Handle] would take them one by one. Most of them only count, and are
+// HandleEchoes takes statements that came together as [Subset.Handle] would take them one
+// by one; so do HandleReadys and HandleVotes. Most of them only count, and are
 // counted where they lie.
 func (s *Subset) HandleEchoes(from messages.PeerID, list []frames.Echo) Step {
 	var step Step
