@@ -8,7 +8,6 @@ import (
 
 	"minimint/actors/remote/gate"
 	"minimint/messages/link"
-	"minimint/messages/wire"
 	"minimint/sim/sched"
 )
 
@@ -110,20 +109,6 @@ func (s *side) post(route string, m any) bool {
 	}
 	s.host.net.stats.Congested++
 	return true
-}
-
-// seal makes the envelope of a message. What a host says to one after another is often
-// the same message, and is marshalled once.
-func (s *side) seal(route string, m any) (*link.Envelope, error) {
-	last := &s.host.sealed
-	if m == last.message && len(last.envelope.GetPayload()) <= s.out.MaxMessage() {
-		return &link.Envelope{Target: route, Type: last.envelope.GetType(), Payload: last.envelope.GetPayload()}, nil
-	}
-	e, err := s.gate.Seal(route, m, s.out.MaxMessage())
-	if _, ok := m.(*wire.PeerFrame); ok && err == nil {
-		last.message, last.envelope = m, e
-	}
-	return e, err
 }
 
 // wake has the host's writer send what there is.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"minimint/messages/link"
+	"minimint/messages/wire"
 	"minimint/sim/sched"
 )
 
@@ -49,6 +50,20 @@ func (w *writer) Run() {
 type sealed struct {
 	message  any
 	envelope *link.Envelope
+}
+
+// seal makes the envelope of a message. What a host says to one after another is often
+// the same message, and is marshalled once.
+func (s *side) seal(route string, m any) (*link.Envelope, error) {
+	last := &s.host.sealed
+	if m == last.message && len(last.envelope.GetPayload()) <= s.out.MaxMessage() {
+		return &link.Envelope{Target: route, Type: last.envelope.GetType(), Payload: last.envelope.GetPayload()}, nil
+	}
+	e, err := s.gate.Seal(route, m, s.out.MaxMessage())
+	if _, ok := m.(*wire.PeerFrame); ok && err == nil {
+		last.message, last.envelope = m, e
+	}
+	return e, err
 }
 
 // owe plans acknowledgements, of all sides that will owe one by then.
