@@ -153,7 +153,7 @@ func (c *Core) Committed(next messages.Epoch, absences ...Absence) Step {
 	case next < c.position.Next:
 		return Step{Ahead: c.peers.beyond(next)}
 	case next == c.position.Next:
-		c.position, c.located = c.position.moved(next, absences), false
+		c.position = c.position.moved(next, absences)
 		step := c.restore() // what is known now may have been missing
 		step.Join(c.Repeat())
 		return step
