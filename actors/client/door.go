@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/client/carrier"
+	"minimint/actors/client/clientwire"
 	"minimint/actors/spawn"
 )
 
@@ -99,6 +101,57 @@ func (c *Client) ask(ctx context.Context, body any) (answer, error) {
 		c.mu.Unlock()
 		return answer{}, ctx.Err()
 	}
+}
+
+// Await returns an operation once it has come to an end: with a *FailedError if
+// that was not success, with ErrParked if it stopped without one, and with the
+// context's error if that is over first; the operation goes on all the same.
+// notice is called with every state of the record that is seen on the way, from
+// the caller's goroutine; it may be nil.
+func (c *Client) Await(ctx context.Context, id uint64, notice func(*Operation)) (*Operation, error) {
+	return c.await(ctx, id, notice, func(*Operation) bool { return false })
+}
+
+// await is Await that also returns when an operation that is not over is enough.
+func (c *Client) await(ctx context.Context, id uint64, notice func(*Operation), enough func(*Operation) bool) (*Operation, error) {
+	news := c.watch(id)
+	defer c.unwatch(id, news)
+	for {
+		op, err := c.Operation(id)
+		if err != nil {
+			return nil, err
+		}
+		if notice != nil {
+			notice(proto.CloneOf(op))
+		}
+		switch op.GetState() {
+		case clientwire.State_STATE_DONE:
+			return op, nil
+		case clientwire.State_STATE_FAILED:
+			return op, &FailedError{op}
+		case clientwire.State_STATE_PENDING, clientwire.State_STATE_UNKNOWN:
+		}
+		if enough(op) {
+			return op, nil
+		}
+		if err := c.health(id); err != nil {
+			return op, err
+		}
+		select {
+		case <-ctx.Done():
+			return op, ctx.Err()
+		case <-news:
+		}
+	}
+}
+
+// Linger returns the record of an operation once its actor has gone. That is a
+// moment after its end: members that answer late may still be found to have lied.
+func (c *Client) Linger(ctx context.Context, id uint64) (*Operation, error) {
+	if _, err := c.call(ctx, lingering{id}); err != nil {
+		return nil, err
+	}
+	return c.Operation(id)
 }
 
 func (c *Client) watch(id uint64) chan struct{} {

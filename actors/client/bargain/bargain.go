@@ -17,16 +17,19 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/chaincfg"
 
+	"minimint/actors/client/notes"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/messages/bolt11"
+	"minimint/messages/transaction"
 )
 
 // Why something cannot be paid or received. What is no invoice, or one of another
@@ -126,6 +129,25 @@ func payable(w Wish) error {
 		return fmt.Errorf("%w: it must be 1 msat to %s", ErrAmount, messages.MaxAmount)
 	case w.Amount <= w.Claim:
 		return fmt.Errorf("%w: %s does not exceed the fee of %s for taking it", ErrAmount, w.Amount, w.Claim)
+	}
+	return nil
+}
+
+// CheckWorth checks that a contract of the amount leaves something for whoever takes it,
+// in notes, after a fee of claim: what fees eat up would be lost (V10).
+func CheckWorth(t notes.Terms, amount, claim messages.Amount) error {
+	if left, err := amount.Sub(claim); err == nil {
+		if made, _, err := t.Change(left, transaction.MaxItems); errors.Is(err, notes.ErrTooMany) || len(made) > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: after the federation's fees %s would leave nothing", ErrAmount, amount)
+}
+
+// CheckKey checks the length of a gateway's key; none is fine.
+func CheckKey(key []byte) error {
+	if n := len(key); n != 0 && n != 32 {
+		return fmt.Errorf("%w: a gateway's key has 32 bytes, not %d", ErrGateway, n)
 	}
 	return nil
 }
@@ -323,4 +345,15 @@ func (r Receipt) Invoice(o terms.Offer, g terms.Gateway, secret [32]byte, networ
 		Hash: o.PaymentHash, Secret: secret, Amount: o.Amount, Description: r.Description, Created: r.Created, Life: r.Life,
 		FinalDelay: finalDelay, Hints: [][]bolt11.Hop{{hop}},
 	}, network, key)
+}
+
+// Clean makes what somebody else wrote fit to be shown: one line of printable
+// characters.
+func Clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
 }

@@ -8,10 +8,7 @@ import (
 	"minimint/actors/client/bargain"
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
-	"minimint/actors/client/notes"
 	"minimint/messages"
-	"minimint/messages/bolt11"
-	"minimint/messages/transaction"
 	"minimint/storage"
 )
 
@@ -29,7 +26,7 @@ func (w *World) Prepare(op *clientwire.Operation) error {
 		op.AmountMsat, op.Pay = uint64(i.Amount), &clientwire.Pay{
 			Invoice: i.Text, MaxFeeMsat: want.GetMaxFeeMsat(), Gateway: want.GetGateway(), PaymentHash: i.Hash[:],
 		}
-		return errors.Join(checkKey(want.GetGateway()), w.worth(i.Amount))
+		return errors.Join(bargain.CheckKey(want.GetGateway()), bargain.CheckWorth(w.Purse.Terms(), i.Amount, w.Lightning.Fees.Claim))
 	case clientwire.Kind_KIND_INVOICE:
 		want := op.GetInvoice()
 		op.Invoice = &clientwire.Invoice{Description: want.GetDescription(), LifeS: want.GetLifeS(), Gateway: want.GetGateway()}
@@ -37,28 +34,10 @@ func (w *World) Prepare(op *clientwire.Operation) error {
 			Amount: messages.Amount(op.GetAmountMsat()), Description: want.GetDescription(), Life: time.Duration(want.GetLifeS()) * time.Second,
 			Claim: w.Lightning.Fees.Claim,
 		}
-		return errors.Join(r.Check(), checkKey(want.GetGateway()), w.worth(r.Amount))
+		return errors.Join(r.Check(), bargain.CheckKey(want.GetGateway()), bargain.CheckWorth(w.Purse.Terms(), r.Amount, r.Claim))
 	default:
 		panic(fmt.Sprintf("payments: operation of kind %s", op.GetKind()))
 	}
-}
-
-// worth checks that a contract of the amount leaves something for whoever takes it: an
-// amount that fees eat up would be lost (V10).
-func (w *World) worth(amount messages.Amount) error {
-	if left, err := amount.Sub(w.Lightning.Fees.Claim); err == nil {
-		if made, _, err := w.Purse.Terms().Change(left, transaction.MaxItems); errors.Is(err, notes.ErrTooMany) || len(made) > 0 {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: after the federation's fees %s would leave nothing", bargain.ErrAmount, amount)
-}
-
-func checkKey(key []byte) error {
-	if n := len(key); n != 0 && n != 32 {
-		return fmt.Errorf("%w: a gateway's key has 32 bytes, not %d", bargain.ErrGateway, n)
-	}
-	return nil
 }
 
 // Admit decides whether a prepared PAY may begin. It returns the operation that pays the
@@ -77,12 +56,4 @@ func (w *World) Admit(r storage.Reader, op *clientwire.Operation) (known uint64,
 	}
 	_, err = bargain.Read(op.GetPay().GetInvoice(), w.Network, w.Now())
 	return 0, err
-}
-
-// Paying returns the operation that pays an invoice or has paid it, 0 if none does.
-func Paying(r storage.Reader, i bolt11.Invoice) uint64 {
-	if old := book.Operation(r, book.PaymentOf(r, i.Hash)); old != nil && old.GetState() != clientwire.State_STATE_FAILED {
-		return old.GetId()
-	}
-	return 0
 }

@@ -40,8 +40,6 @@ type wanted struct {
 // longAge is for how many ticks a list is good.
 const longAge = 10
 
-const listQuestion = "gateways"
-
 // NewLnClient returns the producer of LnClient.
 func NewLnClient(w *World, kept *Kept) actor.Producer {
 	return func() actor.Actor { return &lnClient{w: w, kept: kept} }
@@ -80,7 +78,7 @@ func (c *lnClient) want(ctx actor.Context, q wanted) {
 }
 
 func (c *lnClient) ask(ctx actor.Context) {
-	ctx.Request(c.w.User, orders.Ask{Key: listQuestion, Module: lightning.Kind, Method: "gateways"})
+	ctx.Request(c.w.User, orders.Ask{Key: "gateways", Module: lightning.Kind, Method: "gateways"})
 }
 
 func (c *lnClient) answer(ctx actor.Context, m orders.Answer) {

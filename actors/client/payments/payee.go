@@ -152,11 +152,10 @@ func (p *payee) plan(ctx actor.Context, l List) {
 		err = r.Check()
 	}
 	if err != nil {
-		text := err.Error()
-		if len(bill.GetRefused()) > 0 {
-			text = p.op.GetText()
+		if p.op.Text == "" || len(bill.GetRefused()) == 0 { // otherwise it says who refused
+			p.op.Text = err.Error()
 		}
-		p.fail(ctx, causeOf(err), text)
+		p.fail(ctx, causeOf(err), p.op.GetText())
 		return
 	}
 	p.commit(ctx, func(tx storage.Tx) { p.draw(tx, r, choice) })
@@ -215,7 +214,7 @@ func (p *payee) heard(ctx actor.Context, m Heard) {
 		p.commit(ctx)
 		p.step(ctx)
 	case *talkwire.Reply_Refusal:
-		p.failed(ctx, r.Refusal.GetFinal(), fmt.Sprintf("%s refuses: %.200s", gateway, clean(r.Refusal.GetText())))
+		p.failed(ctx, r.Refusal.GetFinal(), fmt.Sprintf("%s refuses: %.200s", gateway, bargain.Clean(r.Refusal.GetText())))
 	default:
 		p.report(ctx, "%s: reply of the wrong kind", gateway)
 		p.failed(ctx, true, gateway+" makes no sense")

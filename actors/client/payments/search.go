@@ -2,7 +2,6 @@ package payments
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -110,15 +109,4 @@ func (p *payer) buys(ctx actor.Context, o terms.Offer, s *search) bool {
 	p.commit(ctx, func(tx storage.Tx) { pay.KeyIndex = book.TakeContractIndex(tx) })
 	p.fund(ctx)
 	return true
-}
-
-// clean makes what somebody else wrote fit to be shown: one line of printable
-// characters.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, ""))
 }

@@ -1,6 +1,8 @@
 package payments
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages/canonical"
@@ -19,31 +21,23 @@ const (
 	stateForfeited  = lightningwire.State_STATE_FORFEITED
 )
 
-// What stands in records was written by this program; a record that cannot be read
-// stops its operation.
-
+// What stands in records was written by this program; one that cannot be read stops its
+// operation.
 func readListing(b []byte) terms.Listing {
-	w := new(lightningwire.Listing)
-	mustRead(canonical.Unmarshal(b, w, transaction.MaxSize))
-	l, err := terms.ListingOf(w)
-	mustRead(err)
-	return l
+	return readRecord(b, new(lightningwire.Listing), terms.ListingOf)
 }
 
 func readOutgoing(b []byte) terms.Outgoing {
-	w := new(lightningwire.Outgoing)
-	mustRead(canonical.Unmarshal(b, w, transaction.MaxSize))
-	o, err := terms.OutgoingOf(w)
-	mustRead(err)
-	return o
+	return readRecord(b, new(lightningwire.Outgoing), terms.OutgoingOf)
 }
 
-func readOffer(b []byte) terms.Offer {
-	w := new(lightningwire.Offer)
+func readOffer(b []byte) terms.Offer { return readRecord(b, new(lightningwire.Offer), terms.OfferOf) }
+
+func readRecord[W proto.Message, T any](b []byte, w W, of func(W) (T, error)) T {
 	mustRead(canonical.Unmarshal(b, w, transaction.MaxSize))
-	o, err := terms.OfferOf(w)
+	t, err := of(w)
 	mustRead(err)
-	return o
+	return t
 }
 
 func mustRead(err error) {
