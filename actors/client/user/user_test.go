@@ -38,6 +38,11 @@ type house struct {
 
 func newHouse(t *testing.T, twists map[int]func(*wire.ClientReply)) *house {
 	t.Helper()
+	return newHouseOf(t, nodetest.Terms{}, twists)
+}
+
+func newHouseOf(t *testing.T, terms nodetest.Terms, twists map[int]func(*wire.ClientReply)) *house {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	h := &house{T: t, chain: fake.New(&chaincfg.SimNetParams), ctx: ctx}
@@ -50,7 +55,7 @@ func newHouse(t *testing.T, twists map[int]func(*wire.ClientReply)) *house {
 		addresses = append(addresses, l.Addr().String())
 		_ = l.Close()
 	}
-	h.federation = nodetest.New(mrand.NewChaCha8([32]byte{1}), nodetest.Terms{}, addresses...)
+	h.federation = nodetest.New(mrand.NewChaCha8([32]byte{1}), terms, addresses...)
 	for i := range addresses {
 		n, err := node.Start(node.Config{
 			Federation: h.federation.Config, Self: messages.PeerID(i), Secrets: h.federation.Secrets[i], DataDir: t.TempDir(),
