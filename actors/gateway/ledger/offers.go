@@ -50,14 +50,6 @@ func Expire(tx storage.Tx, id messages.FederationID, height uint32, limit int) {
 	}
 }
 
-// Expiring reports whether there is anything for Expire.
-func Expiring(r storage.Reader, id messages.FederationID, height uint32) bool {
-	for k := range storage.ScopedReader(r, expiries).Scan(id[:]) {
-		return binary.BigEndian.Uint32(k[len(id):]) <= height
-	}
-	return false
-}
-
 // Offers counts the offers that are registered.
 func Offers(r storage.Reader, id messages.FederationID) int {
 	return int(binaryNumber(storage.ScopedReader(r, counters).Get(offersKey(id))))
