@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"slices"
@@ -40,6 +39,7 @@ type lnGateway struct {
 	// waiters wait for the end of payments, in the order in which they came.
 	waiters []waiter
 	now     time.Time
+	ticks   int
 	joined  *[]Join // outlives an incarnation
 }
 
@@ -49,8 +49,12 @@ type offerKey struct {
 	hash       messages.Digest
 }
 
-// topTick is how exactly waits end.
-const topTick = 250 * time.Millisecond
+// topTick is how exactly waits end, resumeTicks how often what has stopped is tried
+// again.
+const (
+	topTick     = 250 * time.Millisecond
+	resumeTicks = 240
+)
 
 // maxPayers bounds the contracts that are looked at at once before anything is agreed.
 const maxPayers = 1024
@@ -162,17 +166,27 @@ func (l *lnGateway) join(ctx actor.Context, m Join) {
 	if l.node.Err == nil {
 		ctx.Send(s.Client, l.node)
 	}
+	l.resume(ctx)
+	ctx.Send(l.watcher, caller.News{}) // forwards for it may wait
+}
+
+// resume makes sure that everything has its actor that is not over: after a start, and
+// now and then, since an actor that fails again and again is stopped, and its money may
+// still have to be fetched.
+func (l *lnGateway) resume(ctx actor.Context) {
 	var open []ledger.Entry
 	l.w.View(func(r storage.Reader) { open = ledger.Open(r) })
 	for _, e := range open {
-		if bytes.Equal(e.Payment.GetFederation(), id[:]) {
-			l.payer(ctx, s, terms.ID(e.Payment.GetContract()))
+		if p := e.Payment; p != nil {
+			if s := l.seat(messages.FederationID(p.GetFederation())); s != nil {
+				l.payer(ctx, s, terms.ID(p.GetContract()))
+			}
+			continue
 		}
-		if bytes.Equal(e.Purchase.GetFederation(), id[:]) {
+		if s := l.seat(messages.FederationID(e.Purchase.GetFederation())); s != nil {
 			l.buyer(ctx, s, messages.Digest(e.Purchase.GetOffer().GetPaymentHash()))
 		}
 	}
-	ctx.Send(l.watcher, caller.News{}) // forwards for it may wait
 }
 
 func (l *lnGateway) adjust(ctx actor.Context, m Adjust) error {

@@ -126,6 +126,9 @@ func (l *lnGateway) answer(ctx actor.Context, contract terms.ID, reply *talk.Rep
 // tick answers those whose wait is over.
 func (l *lnGateway) tick(ctx actor.Context, now time.Time) {
 	l.now = now
+	if l.ticks++; l.ticks%resumeTicks == 0 {
+		l.resume(ctx)
+	}
 	rest := l.waiters[:0]
 	for _, w := range l.waiters {
 		if w.until.After(now) {
