@@ -216,6 +216,36 @@ func TestPayThatNeverArrived(t *testing.T) {
 	r.balanced()
 }
 
+// slow is a node that says it cannot be reached, and does what it was asked later.
+type slow struct {
+	*fake.Node
+	rig *rig
+}
+
+// Pay implements lnnode.Node.
+func (s slow) Pay(_ context.Context, order lnnode.Order) error {
+	s.rig.loop.After(6*time.Second, func() { _ = s.Node.Pay(context.Background(), order) })
+	return lnnode.ErrOffline
+}
+
+// H82: a node that knows nothing of a payment, when it is too late to ask it again, may
+// still be about to make it.
+func TestH82PayThatArrivesLate(t *testing.T) {
+	r := newRig(t, 1, 1)
+	r.node = slow{r.gate, r}
+	r.crash()
+	u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+	u.request.WaitMs = 100
+	u.want()
+	r.net.Mine(160) // of the 164 until the deadline
+	if reply := u.insist(); reply.GetPaid() == nil {
+		t.Errorf("reply %v", reply)
+	}
+	r.claimed(u)
+	u.check()
+	r.balanced()
+}
+
 // H83: one payment that does not end, and a federation that does not answer, keep
 // nothing else from going on.
 func TestH83PaymentsDoNotWaitForEachOther(t *testing.T) {
