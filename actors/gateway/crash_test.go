@@ -40,16 +40,33 @@ func newStory(t reporter, seed uint64) *story {
 	s.paid = s.payer("alice", s.shop.Invoice(250_000, secret("shop"), epoch), nil)
 	s.failed = s.payer("dave", s.shop.Invoice(260_000, secret("nowhere"), epoch), nil)
 	s.internal = s.payer("erin", s.invoices[1], nil)
-	plain := s.gate.Plan
 	s.gate.Plan = func(method string, hash messages.Digest) fake.Course {
 		c := fake.Course{}
-		if plain != nil {
-			c = plain(method, hash)
+		c.Hold = method == "Pay" && hash == s.failed.invoice.Hash
+		if method == "Pay" && !s.tried(hash) {
+			s.t.Errorf("the node is asked to pay what is not written")
 		}
-		c.Hold = c.Hold || method == "Pay" && hash == s.failed.invoice.Hash
 		return c
 	}
+	s.bank().refuse = func(op *clientwire.Operation) string {
+		for _, p := range op.GetFund().GetOutputs() {
+			if out, err := terms.DecodeOutput(p.GetBody()); err == nil && out.Purchase != nil && !s.buying(out.Purchase.Offer) {
+				s.t.Errorf("an offer is bought and it is not written")
+			}
+		}
+		return ""
+	}
 	return s
+}
+
+// buying reports whether the purchase of an offer stands in the ledger.
+func (s *story) buying(offer terms.ID) bool {
+	for _, o := range s.offers {
+		if o.ID(s.bank().id()) == offer {
+			return s.purchase(s.bank(), o.PaymentHash).GetState() != ledgerwire.PurchaseState_PURCHASE_UNKNOWN
+		}
+	}
+	return false
 }
 
 // tell runs the story to its end.
@@ -76,6 +93,11 @@ func (s *story) tell() {
 func (s *story) end() {
 	s.gate.Resolve(s.failed.invoice.Hash, "no route worked in time")
 	s.loop.After(2*time.Second, s.end)
+}
+
+func (s *story) tried(hash messages.Digest) (tried bool) {
+	s.view(func(r storage.Reader) { tried = ledger.Tried(r, hash) })
+	return tried
 }
 
 func (s *story) open() (open []ledger.Entry) {

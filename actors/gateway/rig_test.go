@@ -257,6 +257,9 @@ func (u *user) want() *talk.Reply {
 		if err := f.Verify(u.bank.id(), u.id); err != nil || f.Gateway != u.contract.GatewayKey {
 			u.rig.t.Fatalf("a forfeit that is none: %v", err)
 		}
+		if u.rig.payment(u.id).GetState() != ledgerwire.PaymentState_PAYMENT_FORFEITED {
+			u.rig.t.Fatalf("a forfeit is shown and not written")
+		}
 		if c := u.bank.contract(u.id[:]); c.GetState() == lightningwire.State_STATE_FUNDED {
 			c.State = lightningwire.State_STATE_FORFEITED
 			u.refunded = true
