@@ -126,6 +126,7 @@ func (l *lnGateway) answer(ctx actor.Context, contract terms.ID, reply *talk.Rep
 // tick answers those whose wait is over.
 func (l *lnGateway) tick(ctx actor.Context, now time.Time) {
 	l.now = now
+	l.w.Tick(now)
 	if l.ticks++; l.ticks%resumeTicks == 0 {
 		l.resume(ctx)
 	}

@@ -98,7 +98,7 @@ func (b *buyer) again(ctx actor.Context, m seat.Looked) {
 // over writes what has come out, and tells everybody.
 func (b *buyer) over(ctx actor.Context, state ledgerwire.PurchaseState) {
 	rec := b.rec
-	rec.State, rec.EndedMs = state, b.now.UnixMilli()
+	rec.State, rec.EndedMs = state, b.w.Time().UnixMilli()
 	b.w.Write(func(tx storage.Tx) {
 		ledger.PutPurchase(tx, rec)
 		if state == ledgerwire.PurchaseState_PURCHASE_VALID && len(rec.GetCircuits()) > 0 {

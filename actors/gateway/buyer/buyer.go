@@ -51,7 +51,6 @@ type buyer struct {
 	offer   *terms.Offer
 	virtual uint64 // channel by which forwards come
 	node    *actor.PID
-	now     time.Time
 	tick    int
 	height  uint32 // of the node, when it was last asked
 	agreed  uint32
@@ -116,7 +115,7 @@ const (
 
 // New returns the producer of the buyer of an offer.
 func New(w *seat.World, s *seat.Seat, hash messages.Digest) actor.Producer {
-	return func() actor.Actor { return &buyer{w: w, seat: s, hash: hash, now: w.Now} }
+	return func() actor.Actor { return &buyer{w: w, seat: s, hash: hash} }
 }
 
 // Receive implements actor.Actor.
@@ -125,7 +124,6 @@ func (b *buyer) Receive(ctx actor.Context) {
 	case *actor.Started:
 		b.start(ctx)
 	case *timing.Tick:
-		b.now = m.Now
 		b.tick++
 		b.ticked(ctx)
 	case Holds:
@@ -343,7 +341,7 @@ func (b *buyer) worth() error {
 func (b *buyer) fresh() *ledgerwire.Purchase {
 	rec := &ledgerwire.Purchase{
 		Federation: b.seat.ID[:], Offer: b.offer.Wire(), State: ledgerwire.PurchaseState_PURCHASE_BUYING,
-		Attempt: b.rec.GetAttempt() + 1, Number: b.rec.GetNumber(), BeganMs: b.now.UnixMilli(),
+		Attempt: b.rec.GetAttempt() + 1, Number: b.rec.GetNumber(), BeganMs: b.w.Time().UnixMilli(),
 	}
 	if b.wish != nil {
 		rec.Contract, rec.Payer, rec.FailHeight = b.wish.Contract[:], b.wish.Payer[:], b.wish.Expiry

@@ -70,6 +70,10 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request cannot be read", http.StatusBadRequest)
 		return
 	}
+	// All is read: the server's limit for that must not end the wait as well.
+	if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
+		d.cfg.Log.Warn("a long wait may be cut short", slog.Any("error", err))
+	}
 	request, err := talk.ReadRequest(body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
+	"minimint/actors/clock"
 	"minimint/actors/gateway/door"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
@@ -131,6 +133,26 @@ func TestPlaces(t *testing.T) {
 	}
 	close(release)
 	if status := <-first; status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+}
+
+// The limit for reading a request does not end its wait.
+func TestWaitOutlastsReading(t *testing.T) {
+	s := httptest.NewUnstartedServer(door.Handler(door.Config{Log: slog.New(slog.DiscardHandler), Desk: desk(func(ctx context.Context, r *talk.Request) (*talk.Reply, error) {
+		later := make(chan struct{})
+		clock.Timer{}.After(300*time.Millisecond, func() { close(later) })
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-later:
+			return pending(ctx, r)
+		}
+	})}))
+	s.Config.ReadTimeout = 50 * time.Millisecond
+	s.Start()
+	defer s.Close()
+	if status, _ := post(t, s, talk.Path, find()); status != http.StatusOK {
 		t.Errorf("status %d", status)
 	}
 }

@@ -29,7 +29,7 @@ func (p *payer) agree(ctx actor.Context, plan deal.Plan) {
 		Federation: p.seat.ID[:], Contract: p.contract[:], PaymentHash: hash[:], Invoice: plan.Invoice.Text,
 		State: ledgerwire.PaymentState_PAYMENT_PAYING, AmountMsat: uint64(plan.Invoice.Amount),
 		HeldMsat: uint64(p.looked.Status.Outgoing.Amount), MaxFeeMsat: uint64(plan.MaxFee), Deadline: plan.Deadline,
-		Virtual: plan.Virtual, Tried: true, BeganMs: p.now.UnixMilli(),
+		Virtual: plan.Virtual, Tried: true, BeganMs: p.w.Time().UnixMilli(),
 	}
 	if plan.Virtual != 0 {
 		rec.State = ledgerwire.PaymentState_PAYMENT_BUYING
@@ -66,7 +66,7 @@ func (p *payer) again(ctx actor.Context, m caller.InfoResult) {
 		return // at a tick it is looked at again
 	}
 	delay, err := plan.MaxDelay(m.Info.Height)
-	if err != nil || !p.now.Before(plan.Invoice.Until) || p.tick-p.started > patience {
+	if err != nil || !p.w.Time().Before(plan.Invoice.Until) || p.tick-p.started > patience {
 		p.never(ctx)
 		return
 	}
@@ -168,10 +168,10 @@ func (p *payer) forfeit(ctx actor.Context, reason string) {
 		if rec == nil {
 			o := p.looked.Status.Outgoing
 			rec = &ledgerwire.Payment{
-				Federation: p.seat.ID[:], Contract: p.contract[:], PaymentHash: o.PaymentHash[:], HeldMsat: uint64(o.Amount), BeganMs: p.now.UnixMilli(),
+				Federation: p.seat.ID[:], Contract: p.contract[:], PaymentHash: o.PaymentHash[:], HeldMsat: uint64(o.Amount), BeganMs: p.w.Time().UnixMilli(),
 			}
 		}
-		rec.State, rec.Forfeit, rec.Reason, rec.EndedMs = ledgerwire.PaymentState_PAYMENT_FORFEITED, f.Signature[:], ledger.Reason(reason), p.now.UnixMilli()
+		rec.State, rec.Forfeit, rec.Reason, rec.EndedMs = ledgerwire.PaymentState_PAYMENT_FORFEITED, f.Signature[:], ledger.Reason(reason), p.w.Time().UnixMilli()
 		if p.rec == nil {
 			_ = ledger.Begin(tx, rec) // it takes no hash, so it cannot fail
 		} else {
@@ -220,7 +220,7 @@ func (p *payer) ended(ctx actor.Context, m seat.Ended) {
 		return // at a tick it is tried again
 	}
 	rec := p.rec
-	rec.EndedMs = p.now.UnixMilli()
+	rec.EndedMs = p.w.Time().UnixMilli()
 	if m.Op.GetState() == clientwire.State_STATE_DONE {
 		rec.State, rec.CostMsat = ledgerwire.PaymentState_PAYMENT_CLAIMED, m.Op.GetFeeMsat()
 	} else {

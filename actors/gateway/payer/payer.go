@@ -41,7 +41,6 @@ type payer struct {
 
 	rec  *ledgerwire.Payment // nil: nothing is agreed
 	node *actor.PID
-	now  time.Time
 	tick int
 
 	request *talkwire.Pay // that is looked at
@@ -95,7 +94,7 @@ type (
 
 // New returns the producer of the payer of a contract.
 func New(w *seat.World, s *seat.Seat, contract terms.ID) actor.Producer {
-	return func() actor.Actor { return &payer{w: w, seat: s, contract: contract, now: w.Now} }
+	return func() actor.Actor { return &payer{w: w, seat: s, contract: contract} }
 }
 
 // Receive implements actor.Actor.
@@ -107,7 +106,6 @@ func (p *payer) Receive(ctx actor.Context) {
 		p.w.View(func(r storage.Reader) { p.rec = ledger.Payment(r, p.contract) })
 		p.goOn(ctx)
 	case *timing.Tick:
-		p.now = m.Now
 		p.tick++
 		p.ticked(ctx)
 	case Wanted:
@@ -245,7 +243,7 @@ func (p *payer) judge(ctx actor.Context) {
 func (p *payer) decide() (deal.Plan, error) {
 	q := deal.Wanted{
 		Federation: p.seat.ID, Key: p.seat.Key(), Network: p.w.Network, Request: p.request,
-		Contract: p.looked.Status, Agreed: p.looked.Height, Node: p.info.Info, Now: p.now, Costs: p.seat.Costs,
+		Contract: p.looked.Status, Agreed: p.looked.Height, Node: p.info.Info, Now: p.w.Time(), Costs: p.seat.Costs,
 	}
 	p.w.View(func(r storage.Reader) {
 		q.Terms, q.Exposure = seat.Terms(ledger.Federation(r, p.seat.ID)), ledger.AtStake(r, p.seat.ID)

@@ -14,6 +14,7 @@ package seat
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -81,6 +82,20 @@ var Pause = spawn.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 type World struct {
 	Config
 	Top *actor.PID // LnGateway
+	// hand is the time of the newest tick, in milliseconds since 1970; 0 before the
+	// first. Only records and invoices look at it.
+	hand atomic.Int64
+}
+
+// Tick tells what time it is; LnGateway says it.
+func (w *World) Tick(now time.Time) { w.hand.Store(now.UnixMilli()) }
+
+// Time is that of the newest tick, before the first what Config.Now says.
+func (w *World) Time() time.Time {
+	if ms := w.hand.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return w.Now
 }
 
 // View calls fn with the newest committed state.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -81,6 +82,9 @@ func (s *Station) Ask(ctx context.Context, request *talk.Request) (*talk.Reply, 
 	return told.Reply, err
 }
 
+// nodeLimit is for how long the operator waits for a node that hangs.
+const nodeLimit = 5 * time.Second
+
 // Info implements operator.Operator.
 func (s *Station) Info(ctx context.Context) (operator.Info, error) {
 	seen, err := call[gateway.Seen](ctx, s, func(n uint64) any { return gateway.Look{Number: n} })
@@ -91,7 +95,9 @@ func (s *Station) Info(ctx context.Context) (operator.Info, error) {
 	if !s.cfg.Now.IsZero() {
 		out.StartedMs = s.cfg.Now.UnixMilli()
 	}
-	if node, err := s.cfg.Node.Info(ctx); err != nil {
+	limited, cancel := context.WithTimeout(ctx, nodeLimit)
+	defer cancel()
+	if node, err := s.cfg.Node.Info(limited); err != nil {
 		out.Problem = err.Error()
 	} else {
 		out.Node = &operator.Node{Key: hex.EncodeToString(node.Key[:]), Height: node.Height, Synced: node.Synced, LocalMsat: node.Local, RemoteMsat: node.Remote}
