@@ -45,15 +45,21 @@ type bank struct {
 	twice []string
 }
 
+// configs are federations that were made, by seed: making one takes long.
+var configs [3]*federation.Config
+
 func newBank(loop *sched.Loop, seed byte) *bank {
-	f := clienttest.New(clienttest.Config{Members: 1, Tiers: 4, FinalityDelay: 1}, seed)
-	module, err := lightning.FromFederation(f.Config)
+	if configs[seed] == nil {
+		configs[seed] = clienttest.New(clienttest.Config{Members: 1, Tiers: 1, FinalityDelay: 1}, seed).Config
+	}
+	config := configs[seed]
+	module, err := lightning.FromFederation(config)
 	if err != nil {
 		panic(err)
 	}
 	const words = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 	return &bank{
-		loop: loop, config: f.Config, seal: module.Seal, ring: keys.NewRing(words, f.Config.ID()), height: 100, cash: 10_000_000,
+		loop: loop, config: config, seal: module.Seal, ring: keys.NewRing(words, config.ID()), height: 100, cash: 10_000_000,
 		secrets: map[messages.Digest][32]byte{}, slow: func() time.Duration { return 50 * time.Millisecond },
 		refuse: func(*clientwire.Operation) string { return "" },
 	}

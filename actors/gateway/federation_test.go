@@ -2,9 +2,12 @@ package gateway_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/client"
@@ -14,15 +17,20 @@ import (
 	"minimint/actors/client/orders"
 	"minimint/actors/clock"
 	"minimint/actors/gateway"
+	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/lnnode"
 	"minimint/actors/gateway/lnnode/fake"
 	"minimint/actors/gateway/talk"
+	"minimint/actors/gateway/talk/talkwire"
+	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/terms"
 	"minimint/actors/spawn"
+	"minimint/crypto/domain"
+	"minimint/crypto/tenc"
 	"minimint/messages"
+	"minimint/messages/bolt11"
+	"minimint/messages/canonical"
 	"minimint/storage/memory"
-
-	"github.com/asynkron/protoactor-go/actor"
 )
 
 // direct is a Purse on a client in the gateway's own actor system.
@@ -117,6 +125,59 @@ func TestWithRealClientAndModules(t *testing.T) {
 	if p, _ := node.Payment(ctx, inv.Hash); p.State != lnnode.Succeeded {
 		t.Errorf("the node's payment has %s", p.State)
 	}
+
+	// The shop pays Alice. Who lies about what is encrypted gets nothing.
+	module, err := lightning.FromFederation(f.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, honest := range []bool{true, false} {
+		offer := forged(module.Seal, secret("mallory"), keys.XOnly(purse.Contract(1)))
+		if honest {
+			offer, err = terms.Seal(rand.Reader, module.Seal, terms.Offer{Amount: 300_000, ClaimKey: keys.XOnly(purse.Contract(1)), Expiry: 400}, secret("alice"))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		id := f.Config.ID()
+		customer.Tell(top, gateway.Ask{Number: 2, Request: &talk.Request{Federation: id[:], Request: &talkwire.Request_Register{Register: &talkwire.Register{Offer: offer.Wire()}}}})
+		if told := heard[gateway.Told](ctx, t, customer); told.Reply.GetRegistered() == nil {
+			t.Fatalf("offer %d: told %v", i, told.Reply)
+		}
+		before, _ := till.Balance()
+		bill := bolt11.Make(bolt11.Draft{
+			Hash: offer.PaymentHash, Secret: [32]byte{1}, Amount: offer.Amount, Description: "x", Created: time.Now(), Life: time.Hour, FinalDelay: 18,
+			Hints: [][]bolt11.Hop{{{Node: node.Key(), Channel: deal.Channel(1), Base: uint32(gateway.DefaultReceive.Base), Rate: gateway.DefaultReceive.PPM, Delay: 40}}},
+		}, &chaincfg.SimNetParams, person("alice"))
+		shop.Send(bill)
+		within(ctx, t, "over", func() bool { p, _ := shop.Payment(ctx, offer.PaymentHash); return p.State != lnnode.InFlight })
+		p, _ := shop.Payment(ctx, offer.PaymentHash)
+		if honest != (p.State == lnnode.Succeeded) {
+			t.Errorf("offer %d: the payment has %s", i, p.State)
+		}
+		want := before.Free + before.Reserved
+		if honest {
+			want -= 300_000
+		}
+		within(ctx, t, "booked", func() bool { b, _ := till.Balance(); return b.Reserved == 0 && b.Free == want })
+	}
+	if assets, liabilities := f.Audit(); assets != liabilities {
+		t.Errorf("the federation has %s and owes %s", assets, liabilities)
+	}
+}
+
+// forged is an offer under the hash of one preimage that holds another.
+func forged(to terms.Sealer, preimage lnnode.Preimage, key [32]byte) terms.Offer {
+	o := terms.Offer{PaymentHash: sha256.Sum256(preimage[:]), Amount: 300_000, ClaimKey: key, Expiry: 400}
+	bare := o
+	label := domain.Hash(domain.Label, to.Federation[:], []byte("lightning offer"), canonical.Marshal(bare.Wire()))
+	lie := secret("lie")
+	c, err := tenc.Encrypt(rand.Reader, to.Keys, label[:], lie[:])
+	if err != nil {
+		panic(err)
+	}
+	o.Ciphertext = c.Encode()
+	return o
 }
 
 func heard[T any](ctx context.Context, t *testing.T, c *clienttest.Customer) T {

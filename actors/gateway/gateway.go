@@ -5,6 +5,7 @@
 //
 //	LnGateway          takes requests, routes them; answers them when there is an end
 //	├─ watcher         sees what the Lightning node holds
+//	├─ registrar       keeps users' offers
 //	├─ GatewayClient   one for each federation: orders of its client, its listing
 //	├─ payer           one for each outgoing contract
 //	└─ buyer           one for each offer that is bought

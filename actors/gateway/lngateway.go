@@ -16,6 +16,7 @@ import (
 	"minimint/actors/gateway/lnnode"
 	"minimint/actors/gateway/payer"
 	"minimint/actors/gateway/seat"
+	"minimint/actors/gateway/talk"
 	"minimint/actors/module/lightning/terms"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -25,12 +26,12 @@ import (
 
 // lnGateway is the actor at the top.
 type lnGateway struct {
-	w       *seat.World
-	seats   []*seat.Seat
-	watcher *actor.PID
-	node    seat.NodeNow
-	seen    []Report // by seat
-	waiting int      // forwards that the node holds
+	w                  *seat.World
+	seats              []*seat.Seat
+	watcher, registrar *actor.PID
+	node               seat.NodeNow
+	seen               []Report // by seat
+	waiting            int      // forwards that the node holds
 	// payers and buyers are the actors of payments, by contract and by offer; buying
 	// are the keys of the buyers in the order in which these were made.
 	payers map[terms.ID]*actor.PID
@@ -38,7 +39,6 @@ type lnGateway struct {
 	buying []offerKey
 	// waiters wait for the end of payments, in the order in which they came.
 	waiters []waiter
-	now     time.Time
 	ticks   int
 	joined  *[]Join // outlives an incarnation
 }
@@ -110,11 +110,12 @@ func (l *lnGateway) Receive(ctx actor.Context) {
 }
 
 func (l *lnGateway) start(ctx actor.Context) {
-	l.w.Top, l.now = ctx.Self(), l.w.Now
+	l.w.Top = ctx.Self()
 	l.payers, l.buyers = map[terms.ID]*actor.PID{}, map[offerKey]*actor.PID{}
 	l.node.Err = errors.New("not asked yet")
 	ctx.Send(l.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: topTick})
 	l.watcher = ctx.Spawn(l.w.Spawn.Props(spawn.Restart(seat.Pause), func() actor.Actor { return &watcher{w: l.w} }))
+	l.registrar = ctx.Spawn(l.w.Spawn.Props(spawn.Restart(seat.Pause), func() actor.Actor { return &registrar{l.w} }))
 	for _, j := range *l.joined {
 		l.join(ctx, j)
 	}
@@ -124,12 +125,16 @@ func (l *lnGateway) start(ctx actor.Context) {
 func (l *lnGateway) lost(ctx actor.Context, m *spawn.Lost) {
 	switch lost := m.Message.(type) {
 	case Ask:
-		ctx.Respond(Told{Number: lost.Number, Reply: refusal(messages.RejectForNow(messages.RejectBusy, "the gateway was interrupted by a bug; ask again"))})
+		ctx.Respond(Told{Number: lost.Number, Reply: interrupted()})
 	case Adjust:
 		ctx.Respond(Adjusted{Number: lost.Number, Err: errors.New("the gateway was interrupted by a bug; look before trying again")})
 	case Look:
 		ctx.Respond(Seen{Number: lost.Number})
 	}
+}
+
+func interrupted() *talk.Reply {
+	return refusal(messages.RejectForNow(messages.RejectBusy, "the gateway was interrupted by a bug; ask again"))
 }
 
 func (l *lnGateway) seat(id messages.FederationID) *seat.Seat {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/ledger"
 	"minimint/actors/gateway/ledger/ledgerwire"
 	"minimint/actors/gateway/payer"
@@ -23,7 +22,7 @@ type waiter struct {
 	contract terms.ID
 	number   uint64
 	to       *actor.PID
-	until    time.Time
+	until    int // tick: clocks may jump
 }
 
 // maxWaiters bounds them; who comes when there are as many is answered at once.
@@ -40,10 +39,8 @@ func (l *lnGateway) ask(ctx actor.Context, m Ask) {
 	switch r := m.Request.GetRequest().(type) {
 	case *talkwire.Request_Pay:
 		l.askPay(ctx, s, m, r.Pay)
-	case *talkwire.Request_Register:
-		ctx.Respond(Told{m.Number, l.register(s, r.Register)})
-	case *talkwire.Request_Find:
-		ctx.Respond(Told{m.Number, l.find(s, r.Find)})
+	case *talkwire.Request_Register, *talkwire.Request_Find:
+		ctx.RequestWithCustomSender(l.registrar, offered{m, s, l.seen[slices.Index(l.seats, s)].Height}, ctx.Sender())
 	default:
 		ctx.Respond(Told{m.Number, refusal(messages.Reject(messages.RejectMalformed, "there is nothing in this request"))})
 	}
@@ -58,8 +55,8 @@ func (l *lnGateway) askPay(ctx actor.Context, s *seat.Seat, m Ask, pay *talkwire
 		ctx.Respond(Told{m.Number, reply})
 		return
 	}
-	if rec == nil && l.payers[contract] == nil && len(l.payers) >= maxPayers {
-		ctx.Respond(Told{m.Number, refusal(messages.RejectForNow(messages.RejectBusy, "the gateway has %d payments under way; ask again", len(l.payers)))})
+	if rec == nil && l.payers[contract] == nil && l.crowded() {
+		ctx.Respond(Told{m.Number, refusal(messages.RejectForNow(messages.RejectBusy, "the gateway looks at as many contracts as it can; ask again"))})
 		return
 	}
 	ctx.Send(l.payer(ctx, s, contract), payer.Wanted{Request: pay})
@@ -68,7 +65,24 @@ func (l *lnGateway) askPay(ctx actor.Context, s *seat.Seat, m Ask, pay *talkwire
 		ctx.Respond(Told{m.Number, pending(rec)})
 		return
 	}
-	l.waiters = append(l.waiters, waiter{contract: contract, number: m.Number, to: ctx.Sender(), until: l.now.Add(wait)})
+	l.waiters = append(l.waiters, waiter{contract: contract, number: m.Number, to: ctx.Sender(), until: l.ticks + int((wait+topTick-1)/topTick)})
+}
+
+// crowded reports whether as many contracts are looked at as can be. Payments that are
+// under way do not count: they are paid for.
+func (l *lnGateway) crowded() bool {
+	if len(l.payers) < maxPayers {
+		return false
+	}
+	agreed := 0
+	l.w.View(func(r storage.Reader) {
+		for _, e := range ledger.Open(r) {
+			if e.Payment != nil {
+				agreed++
+			}
+		}
+	})
+	return len(l.payers)-agreed >= maxPayers
 }
 
 // end is the answer that stands for ever, nil if there is none yet.
@@ -125,14 +139,13 @@ func (l *lnGateway) answer(ctx actor.Context, contract terms.ID, reply *talk.Rep
 
 // tick answers those whose wait is over.
 func (l *lnGateway) tick(ctx actor.Context, now time.Time) {
-	l.now = now
 	l.w.Tick(now)
 	if l.ticks++; l.ticks%resumeTicks == 0 {
 		l.resume(ctx)
 	}
 	rest := l.waiters[:0]
 	for _, w := range l.waiters {
-		if w.until.After(now) {
+		if w.until > l.ticks {
 			rest = append(rest, w)
 			continue
 		}
@@ -142,41 +155,4 @@ func (l *lnGateway) tick(ctx actor.Context, now time.Time) {
 	}
 	clear(l.waiters[len(rest):])
 	l.waiters = rest
-}
-
-// register takes an offer, or the one that was taken before again.
-func (l *lnGateway) register(s *seat.Seat, m *talkwire.Register) *talk.Reply {
-	offer, err := terms.OfferOf(m.GetOffer())
-	if err != nil {
-		return refusal(messages.Reject(messages.RejectMalformed, "offer: %v", err))
-	}
-	q := deal.Registration{Offer: offer, Seal: s.Seal, Agreed: l.seen[slices.Index(l.seats, s)].Height}
-	l.w.View(func(r storage.Reader) {
-		q.Terms = seat.Terms(ledger.Federation(r, s.ID))
-		q.Stored, q.Count = ledger.Offer(r, s.ID, offer.PaymentHash), ledger.Offers(r, s.ID)
-	})
-	if rejection := deal.Register(q); rejection != nil {
-		return refusal(rejection)
-	}
-	if q.Stored == nil {
-		l.w.Write(func(tx storage.Tx) {
-			ledger.Expire(tx, s.ID, q.Agreed, expireAtOnce)
-			ledger.Register(tx, s.ID, offer)
-		})
-	}
-	return &talk.Reply{Reply: &talkwire.Reply_Registered{Registered: &talkwire.Registered{}}}
-}
-
-// expireAtOnce bounds the offers that are forgotten when one comes in.
-const expireAtOnce = 16
-
-// find tells an offer that is registered.
-func (l *lnGateway) find(s *seat.Seat, m *talkwire.Find) *talk.Reply {
-	hash := messages.Digest(m.GetPaymentHash())
-	var offer *terms.Offer
-	l.w.View(func(r storage.Reader) { offer = ledger.Offer(r, s.ID, hash) })
-	if offer == nil {
-		return refusal(messages.RejectForNow(messages.RejectNotFound, "no offer is registered for payment hash %s", hash))
-	}
-	return &talk.Reply{Reply: &talkwire.Reply_Offer{Offer: offer.Wire()}}
 }

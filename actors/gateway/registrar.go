@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"minimint/actors/gateway/deal"
+	"minimint/actors/gateway/ledger"
+	"minimint/actors/gateway/seat"
+	"minimint/actors/gateway/talk"
+	"minimint/actors/gateway/talk/talkwire"
+	"minimint/actors/module/lightning/terms"
+	"minimint/actors/spawn"
+	"minimint/messages"
+	"minimint/storage"
+)
+
+// registrar is the actor that keeps users' offers: to check one takes a while, and payments
+// are not to wait for it.
+//
+//	accepts  offered from LnGateway
+//	sends    Told to who asked
+type registrar struct{ w *seat.World }
+
+// offered brings a request about an offer.
+type offered struct {
+	ask    Ask
+	seat   *seat.Seat
+	height uint32 // agreed
+}
+
+// Receive implements actor.Actor.
+func (g *registrar) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case offered:
+		switch r := m.ask.Request.GetRequest().(type) {
+		case *talkwire.Request_Register:
+			ctx.Respond(Told{m.ask.Number, g.register(m.seat, m.height, r.Register)})
+		case *talkwire.Request_Find:
+			ctx.Respond(Told{m.ask.Number, g.find(m.seat, r.Find)})
+		}
+	case *spawn.Lost:
+		if lost, ok := m.Message.(offered); ok {
+			ctx.Respond(Told{lost.ask.Number, interrupted()})
+		}
+	}
+}
+
+// register takes an offer, or the one that was taken before again.
+func (g *registrar) register(s *seat.Seat, height uint32, m *talkwire.Register) *talk.Reply {
+	offer, err := terms.OfferOf(m.GetOffer())
+	if err != nil {
+		return refusal(messages.Reject(messages.RejectMalformed, "offer: %v", err))
+	}
+	q := deal.Registration{Offer: offer, Seal: s.Seal, Agreed: height}
+	g.w.View(func(r storage.Reader) {
+		q.Terms = seat.Terms(ledger.Federation(r, s.ID))
+		q.Stored, q.Count = ledger.Offer(r, s.ID, offer.PaymentHash), ledger.Offers(r, s.ID)
+	})
+	if rejection := deal.Register(q); rejection != nil {
+		return refusal(rejection)
+	}
+	if q.Stored == nil {
+		g.w.Write(func(tx storage.Tx) {
+			ledger.Expire(tx, s.ID, q.Agreed, expireAtOnce)
+			ledger.Register(tx, s.ID, offer)
+		})
+	}
+	return &talk.Reply{Reply: &talkwire.Reply_Registered{Registered: &talkwire.Registered{}}}
+}
+
+// expireAtOnce bounds the offers that are forgotten when one comes in.
+const expireAtOnce = 16
+
+// find tells an offer that is registered.
+func (g *registrar) find(s *seat.Seat, m *talkwire.Find) *talk.Reply {
+	hash := messages.Digest(m.GetPaymentHash())
+	var offer *terms.Offer
+	g.w.View(func(r storage.Reader) { offer = ledger.Offer(r, s.ID, hash) })
+	if offer == nil {
+		return refusal(messages.RejectForNow(messages.RejectNotFound, "no offer is registered for payment hash %s", hash))
+	}
+	return &talk.Reply{Reply: &talkwire.Reply_Offer{Offer: offer.Wire()}}
+}
