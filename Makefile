@@ -67,8 +67,12 @@ fuzz: ## run every fuzz target in turn, FUZZTIME each (default 10s), or those th
 	tools/fuzz.sh $(FUZZTIME) '$(PKG)'
 
 .PHONY: bench
-bench: build bitcoin ## measure everything, print a table and write bench.json (ARGS=--quick for the short form)
-	bin/minimint-dev bench --btcd $(BITCOIN)/btcd $(ARGS)
+bench: build bitcoin ## measure everything, print a table and write bench.json (ARGS=--quick for the short form); Lightning too if lnd was built
+	bin/minimint-dev bench --btcd $(BITCOIN)/btcd $(if $(wildcard $(LIGHTNING)/lnd),--lnd $(LIGHTNING)/lnd) $(ARGS)
+
+.PHONY: bench-lightning
+bench-lightning: build bitcoin lightning ## measure payments over Lightning alone (builds lnd once)
+	bin/minimint-dev bench --only lightning --btcd $(BITCOIN)/btcd --lnd $(LIGHTNING)/lnd $(ARGS)
 
 .PHONY: torture
 torture: build bitcoin ## kill nodes and wallets at POINTS random moments under load, and check that nothing is lost (SEED=n draws the same again)

@@ -201,7 +201,7 @@ func (t *lightningStory) within(ctx context.Context) ([]string, error) {
 		return a.balance == b.balance && len(a.payments) == len(b.payments) && len(a.invoices) == len(b.invoices)
 	}
 	if !same(before.near, now.near) || !same(before.far, now.far) || before.till != now.till {
-		return lines, fmt.Errorf("Lightning or the gateway was touched: %+v, then %+v", before, now)
+		return lines, fmt.Errorf("it touched Lightning or the gateway: %+v, then %+v", before, now)
 	}
 	return append(lines, fmt.Sprintf("both lnd: no payment, no invoice, not a millisatoshi moved; nor at the gateway. Alice paid %s in fees", sat(p.Number("fee_msat")))), nil
 }

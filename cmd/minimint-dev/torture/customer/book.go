@@ -67,7 +67,13 @@ func brought(op *clientwire.Operation) int64 {
 	case clientwire.Kind_KIND_WITHDRAW: // what it does not need for the fee stays with the federation
 		w := op.GetWithdrawal()
 		return sum - int64(w.GetSats()+w.GetMaxFeeSats())*int64(messages.Sat)
-	case clientwire.Kind_KIND_DEPOSIT, clientwire.Kind_KIND_REISSUE, clientwire.Kind_KIND_UNKNOWN:
+	case clientwire.Kind_KIND_FUND:
+		return sum - int64(op.GetAmountMsat())
+	case clientwire.Kind_KIND_REDEEM:
+		return sum + int64(op.GetAmountMsat())
+	case clientwire.Kind_KIND_PAY, clientwire.Kind_KIND_INVOICE: // what they cost stands with their parts
+		return 0
+	case clientwire.Kind_KIND_DEPOSIT, clientwire.Kind_KIND_REISSUE, clientwire.Kind_KIND_RESTORE, clientwire.Kind_KIND_UNKNOWN:
 	}
 	return sum
 }
