@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/btcsuite/btcd/btcutil"
 	"github.com/urfave/cli/v2"
 
 	"minimint/actors/client/keys"
@@ -112,6 +113,9 @@ func withdrawCommand() *cli.Command {
 				}
 			}
 			return ask(c, func(ctx context.Context, o operator.Operator) error {
+				if err := checkAddress(ctx, o, request.Address); err != nil {
+					return err
+				}
 				w, err := o.Withdraw(ctx, request)
 				if err != nil {
 					return err
@@ -120,6 +124,23 @@ func withdrawCommand() *cli.Command {
 			})
 		},
 	}
+}
+
+// checkAddress refuses what is no address of the gateway's network: the withdrawal
+// would fail, but later.
+func checkAddress(ctx context.Context, o operator.Operator, address string) error {
+	info, err := o.Info(ctx)
+	if err != nil {
+		return err
+	}
+	network := networks[info.Network]
+	if network == nil {
+		return fmt.Errorf("the gateway is on the network %q, which nobody knows here", info.Network)
+	}
+	if a, err := btcutil.DecodeAddress(address, network); err != nil || !a.IsForNet(network) {
+		return terminal.Usage("%q is no bitcoin address of the network %s", address, info.Network)
+	}
+	return nil
 }
 
 func feesCommand() *cli.Command {
@@ -269,7 +290,7 @@ func parseFee(text string) (operator.Fee, error) {
 		if fee.BaseMsat != 0 {
 			return fee, bad
 		}
-		if part == "0" {
+		if part == "0" || part == "0sat" {
 			continue
 		}
 		var err error
