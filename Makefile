@@ -32,6 +32,10 @@ demo-lightning: build bitcoin lightning ## the same with two lnd and a gateway: 
 up: build bitcoin ## start btcd and a federation of four on this machine, and leave it running
 	bin/minimint-dev up --btcd $(BITCOIN)/btcd
 
+.PHONY: up-lightning
+up-lightning: build bitcoin lightning ## the same with two lnd and a gateway
+	bin/minimint-dev up --btcd $(BITCOIN)/btcd --lnd $(LIGHTNING)/lnd
+
 .PHONY: down
 down: build ## stop what `make up` started
 	bin/minimint-dev down

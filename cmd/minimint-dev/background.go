@@ -29,7 +29,11 @@ func up(c *cli.Context) error {
 		fmt.Fprintln(c.App.Writer, "the federation runs already; minimint-dev status shows it")
 		return nil
 	}
-	fmt.Fprintf(c.App.Writer, "starting btcd and %d members in %s …\n", cfg.Members, cfg.Dir)
+	more := ""
+	if cfg.Lnd != "" {
+		more = ", two lnd and a gateway"
+	}
+	fmt.Fprintf(c.App.Writer, "starting btcd and %d members%s in %s …\n", cfg.Members, more, cfg.Dir)
 	v, err := stage.Launch(ctx, cfg)
 	if err != nil {
 		return err
@@ -108,6 +112,22 @@ func pay(c *cli.Context) error {
 		return cli.Exit("usage: minimint-dev pay ADDRESS SATOSHI", 2)
 	}
 	return ask(c, stage.Request{Pay: c.Args().First(), Sats: sats})
+}
+
+// farInvoice and farPay use the Lightning node that is not the gateway's.
+func farInvoice(c *cli.Context) error {
+	sats, err := strconv.ParseInt(c.Args().First(), 10, 64)
+	if err != nil || c.NArg() != 1 || sats <= 0 {
+		return cli.Exit("usage: minimint-dev far-invoice SATOSHI", 2)
+	}
+	return ask(c, stage.Request{Bill: true, Sats: sats})
+}
+
+func farPay(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return cli.Exit("usage: minimint-dev far-pay INVOICE", 2)
+	}
+	return ask(c, stage.Request{Settle: c.Args().First()})
 }
 
 func mine(c *cli.Context) error {

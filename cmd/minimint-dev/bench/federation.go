@@ -49,8 +49,9 @@ const (
 )
 
 // onStage does something on a stage of its own, which is gone afterwards. If something
-// went wrong, and nobody interrupted it, directory and logs are kept.
-func onStage(ctx context.Context, cfg Config, do func(*stage.Stage) error) (err error) {
+// went wrong, and nobody interrupted it, directory and logs are kept. Only the part
+// lightning wants Lightning nodes on it.
+func onStage(ctx context.Context, cfg Config, part string, do func(*stage.Stage) error) (err error) {
 	dir, err := os.MkdirTemp("", "minimint-bench-")
 	if err != nil {
 		return fmt.Errorf("make directory: %w", err)
@@ -58,6 +59,9 @@ func onStage(ctx context.Context, cfg Config, do func(*stage.Stage) error) (err 
 	built, err := cfg.Stage(dir)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
+	}
+	if part != lightningPart {
+		built.Lnd = ""
 	}
 	s, err := stage.New(built)
 	if err != nil {
@@ -80,7 +84,7 @@ func measureFederation(ctx context.Context, cfg Config) (map[string]float64, err
 	if cfg.Quick {
 		t.effort = quick
 	}
-	err := onStage(ctx, cfg, func(s *stage.Stage) error {
+	err := onStage(ctx, cfg, federation, func(s *stage.Stage) error {
 		t.Stage = s
 		return t.measure(ctx)
 	})

@@ -20,12 +20,11 @@ import (
 
 // What the part lightning does, again and again.
 const (
-	lnRounds     = 50
-	lnQuick      = 10
-	lnAmount     = 1000 * messages.Sat
-	lnInvoice    = 3600 // seconds
-	lnWarmUp     = 3    // rounds that are not counted: connections are made
-	lnGatewaySat = 1_000_000
+	lnRounds  = 50
+	lnQuick   = 10
+	lnAmount  = 1000 * messages.Sat
+	lnInvoice = 3600 // seconds
+	lnWarmUp  = 3    // rounds that are not counted: connections are made
 )
 
 // measureLightning measures payments on a federation with two lnd and a gateway of
@@ -35,7 +34,7 @@ func measureLightning(ctx context.Context, cfg Config) (map[string]float64, erro
 	if cfg.Quick {
 		l.rounds = lnQuick
 	}
-	err := onStage(ctx, cfg, func(s *stage.Stage) error {
+	err := onStage(ctx, cfg, lightningPart, func(s *stage.Stage) error {
 		l.stage = s
 		return l.measure(ctx)
 	})
@@ -60,16 +59,8 @@ func (l *lightningTrial) measure(ctx context.Context) error {
 	if err := l.stage.Raise(ctx); err != nil {
 		return err
 	}
+	l.ln = l.stage.Lightning()
 	var err error
-	if l.ln, err = l.stage.StartLightning(ctx); err != nil {
-		return err
-	}
-	if err := l.ln.StartGateway(ctx); err != nil {
-		return err
-	}
-	if err := l.ln.Endow(ctx, lnGatewaySat); err != nil {
-		return err
-	}
 	if l.alice, err = join(ctx, l.stage, "alice"); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"minimint/cmd/minimint-dev/process"
+	"minimint/messages"
 	"minimint/messages/federation"
 )
 
@@ -22,7 +23,8 @@ const (
 	announced  = "federation.json"
 )
 
-// Raise starts the bitcoin node, makes the keys and starts all members.
+// Raise starts the bitcoin node, makes the keys and starts all members; and, if there
+// is an lnd, two of it and a gateway that has some money.
 func (s *Stage) Raise(ctx context.Context) error {
 	if err := s.StartBitcoin(); err != nil {
 		return err
@@ -35,8 +37,21 @@ func (s *Stage) Raise(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if s.cfg.Lnd == "" {
+		return nil
+	}
+	l, err := s.StartLightning(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.StartGateway(ctx); err != nil {
+		return err
+	}
+	return l.Endow(ctx, gatewaySat)
 }
+
+// gatewaySat is what the gateway gets.
+const gatewaySat = 1_000_000
 
 // announcement is what visitors need to know.
 type announcement struct {
@@ -46,7 +61,7 @@ type announcement struct {
 
 // Announce lets other runs of the tool find the stage.
 func (s *Stage) Announce() error {
-	b, err := json.Marshal(announcement{Federation: s.Federation.Bytes(), Environment: s.Environment()})
+	b, err := json.Marshal(announcement{Federation: s.Federation.Bytes(), Environment: s.surroundings()})
 	if err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
@@ -58,11 +73,14 @@ func (s *Stage) Announce() error {
 }
 
 // A Request asks the host to use its bitcoin node: to send, and mine until the
-// federation has seen it, or just to mine.
+// federation has seen it, or just to mine; or the far Lightning node to pay an invoice,
+// or to make one for Sats.
 type Request struct {
-	Pay  string
-	Sats int64
-	Mine uint32
+	Pay    string
+	Sats   int64
+	Mine   uint32
+	Settle string
+	Bill   bool
 }
 
 // reply is the host's answer.
@@ -102,6 +120,9 @@ func (s *Stage) serve(conn net.Conn) {
 }
 
 func (s *Stage) carryOut(r Request) (string, error) {
+	if r.Bill || r.Settle != "" {
+		return s.lightningRequest(r)
+	}
 	text := ""
 	if r.Pay != "" {
 		out, err := s.chain.Pay(r.Pay, r.Sats)
@@ -117,6 +138,26 @@ func (s *Stage) carryOut(r Request) (string, error) {
 	return fmt.Sprintf("%smined %d blocks", text, r.Mine), nil
 }
 
+// lightningPatience is how long the far node may take.
+const lightningPatience = time.Minute
+
+func (s *Stage) lightningRequest(r Request) (string, error) {
+	if s.lightning == nil {
+		return "", errors.New("this federation runs without Lightning; make up-lightning starts one that has it")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lightningPatience)
+	defer cancel()
+	if r.Bill {
+		i, err := s.lightning.Far.Invoice(ctx, messages.Amount(r.Sats)*messages.Sat, int64(time.Hour/time.Second))
+		return i.Text, err
+	}
+	preimage, fee, err := s.lightning.Far.Pay(ctx, r.Settle)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("paid, for a fee of %d msat; preimage %x", uint64(fee), preimage), nil
+}
+
 // Launch starts a host in the background and waits until its federation runs.
 func Launch(ctx context.Context, cfg Config) (*Visit, error) {
 	dir, err := filepath.Abs(cfg.Dir)
@@ -129,7 +170,7 @@ func Launch(ctx context.Context, cfg Config) (*Visit, error) {
 	if err := os.MkdirAll(dir+process.HostSuffix, 0o700); err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
-	p, err := process.Start(dir+process.HostSuffix, hostName, true, cfg.Program("minimint-dev"), "host", "--btcd", cfg.Btcd, "--dir", dir)
+	p, err := process.Start(dir+process.HostSuffix, hostName, true, cfg.Program("minimint-dev"), "host", "--btcd", cfg.Btcd, "--lnd", cfg.Lnd, "--dir", dir)
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,16 @@ func (l *Lightning) Channel() int64 { return channelSat }
 // gatewayDir is the gateway's directory.
 func (l *Lightning) gatewayDir() string { return filepath.Join(l.stage.Dir, "gateway") }
 
+// surroundings is the environment for people: with the gateway's directory, if there
+// is one.
+func (s *Stage) surroundings() []string {
+	env := s.Environment()
+	if s.lightning != nil {
+		env = append(env, "MINIMINT_GATEWAY_DIR="+s.lightning.gatewayDir())
+	}
+	return env
+}
+
 // Gateway is the gateway's process, nil if it does not run.
 func (l *Lightning) Gateway() *process.Process { return l.gateway }
 

@@ -82,6 +82,9 @@ func (s *Stage) StartBitcoin() error {
 // Bitcoin is the bitcoin node.
 func (s *Stage) Bitcoin() *simnet.Node { return s.chain }
 
+// Lightning is what there is of it, nil if nothing was started.
+func (s *Stage) Lightning() *Lightning { return s.lightning }
+
 // StartNode starts a member in a process of its own and waits until it listens.
 // program and args come before the member's own flags; they say which program
 // runs it.
