@@ -73,22 +73,19 @@ func (g *Gateway) look() {
 	g.machine.After(look, g.look)
 }
 
-// hear puts a client's request to the gateway.
+// hear takes a client's request.
 func (g *Gateway) hear(request *talk.Request, answer func(*talk.Reply)) {
-	if g.twist.Request != nil {
-		if request = g.twist.Request(g, request); request == nil {
-			return
-		}
+	if g.twist.Serve != nil {
+		g.twist.Serve(g, request, answer)
+	} else {
+		g.ask(request, answer)
 	}
+}
+
+// ask puts a request to the gateway that ships.
+func (g *Gateway) ask(request *talk.Request, answer func(*talk.Reply)) {
 	g.numbers++
-	g.waiting[g.numbers] = func(reply *talk.Reply) {
-		if g.twist.Reply != nil {
-			if reply = g.twist.Reply(g, request, reply); reply == nil {
-				return
-			}
-		}
-		answer(reply)
-	}
+	g.waiting[g.numbers] = answer
 	g.system.Root.RequestWithCustomSender(g.top, gateway.Ask{Number: g.numbers, Request: request}, g.desk)
 }
 

@@ -251,8 +251,19 @@ func (m *Market) Pending() int { return len(m.pending()) }
 // Waits implements world.Crowd.
 func (m *Market) Waits() string { return "\n    " + strings.Join(m.pending(), "\n    ") }
 
-// contract is what the state of the honest member that is ahead says of a contract.
-func (m *Market) contract(id terms.ID) (lightning.Status, bool) {
+// Listed reports whether all gateways are listed in the federation.
+func (m *Market) Listed() bool {
+	raw, err := m.query("gateways", nil)
+	if err != nil {
+		return false
+	}
+	_, list, err := lightning.ReadGateways(m.world.Federation().ID(), raw)
+	return err == nil && len(list) == len(m.gateways)
+}
+
+// query puts a question of the Lightning module to the state of the honest member that
+// is ahead.
+func (m *Market) query(method string, body []byte) ([]byte, error) {
 	var best *world.Node
 	for i := range m.world.Nodes() {
 		if x := m.world.Node(i); x.Honest() && (best == nil || x.Next() > best.Next()) {
@@ -264,8 +275,12 @@ func (m *Market) contract(id terms.ID) (lightning.Status, bool) {
 		panic(fmt.Sprintf("market: state: %v", err))
 	}
 	defer snap.Release()
-	request := canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]})
-	raw, err := m.lightning.Query(storage.ScopedReader(snap, transition.ModuleScope(lightning.Kind)), "contract", request)
+	return m.lightning.Query(storage.ScopedReader(snap, transition.ModuleScope(lightning.Kind)), method, body)
+}
+
+// contract is what the federation says of a contract.
+func (m *Market) contract(id terms.ID) (lightning.Status, bool) {
+	raw, err := m.query("contract", canonical.Marshal(&lightningwire.ContractRequest{Id: id[:]}))
 	if err != nil {
 		return lightning.Status{}, false
 	}

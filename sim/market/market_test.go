@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"minimint/actors/mutant"
 	"minimint/sim/check"
 	"minimint/sim/market"
 	"minimint/sim/sched"
@@ -50,13 +51,91 @@ func TestPeople(t *testing.T) {
 	t.Logf("%d epochs, %v, %d steps\n%s", w.Node(0).Next(), w.Now(), w.Loop().Steps(), m)
 }
 
-func TestGateways(t *testing.T) {
-	w := world.New(world.Config{Nodes: 4, Seed: 1, Market: true, Watch: check.All()})
-	m := market.New(w, market.Config{People: 3, Habits: habits(), Gateways: 2})
-	w.Run(20 * time.Second)
-	w.Settle(4 * time.Minute)
-	for _, v := range w.Violations() {
-		t.Error(v)
+// invoices is a small market of people who only care about invoices.
+func invoices(seed uint64, change func(*market.Config)) (*world.World, *market.Market) {
+	cfg := market.Config{
+		People: 2, Gateways: 1, Blocks: time.Second,
+		Habits: market.Habits{Pause: 700 * time.Millisecond, Deposits: 1, Sats: 200_000, Lightning: 1, Patient: true},
 	}
-	t.Logf("%d epochs, %v, %d steps\n%s", w.Node(0).Next(), w.Now(), w.Loop().Steps(), m)
+	change(&cfg)
+	w := world.New(world.Config{Nodes: 1, Seed: seed, Market: true, Watch: check.All()})
+	m := market.New(w, cfg)
+	w.RunUntil(time.Minute, m.Listed)
+	w.Run(5 * time.Second)
+	w.Settle(time.Minute)
+	return w, m
+}
+
+// An attack is on a rule, without which a kind of harm comes about.
+type attack struct {
+	name    string
+	change  func(*market.Config)
+	without mutant.Rule
+	harm    string
+}
+
+// twisted has the gateway be faulty in one way.
+func twisted(name string) func(*market.Config) {
+	twist, ok := market.FindTwist(name)
+	if !ok {
+		panic("no twist " + name)
+	}
+	return func(c *market.Config) { c.Twists = []market.Twist{twist} }
+}
+
+// swindlers cheat gateways, whose nodes are slow.
+func swindlers(c *market.Config) {
+	c.Habits.Swindles, c.NodeTrouble = 0.8, 0.3
+}
+
+// unreliable nodes lose every third answer.
+func unreliable(c *market.Config) { c.NodeTrouble, c.People = 0.3, 1 }
+
+var attacks = []attack{
+	{"takes no payments", twisted("takes no payments"), mutant.RefundAtExpiry, "liveness"},
+	{"says at once that it has paid", twisted("says at once that it has paid"), mutant.PreimageFits, "payments"},
+	{"shows worthless offers", twisted("shows worthless offers"), mutant.WorthlessReturned, "liveness"},
+	{"contracts for other hashes", swindlers, mutant.HashOfContract, "gateways"},
+	{"contracts that end too soon", swindlers, mutant.TimeToClaim, "gateways"},
+	{"answers that are lost", unreliable, mutant.OnlyNodeEnds, "gateways"},
+}
+
+// luck is how many seeds an attack may need.
+const luck = 4
+
+// Without the rule that an attack is on somebody loses.
+func TestAttacks(t *testing.T) {
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			mutant.Remove(t, a.without)
+			for seed := range uint64(luck) {
+				w, _ := invoices(seed+1, a.change)
+				for _, v := range w.Violations() {
+					if v.Rule == a.harm {
+						t.Logf("seed %d: %.200s", seed+1, v)
+						return
+					}
+				}
+			}
+			t.Errorf("no violation of %s", a.harm)
+		})
+	}
+}
+
+// With all rules in force nobody loses anything, whatever gateways do, and their users,
+// and the Lightning nodes.
+func TestFaultyGateways(t *testing.T) {
+	w, m := invoices(1, func(c *market.Config) {
+		swindlers(c)
+		c.People, c.Loss, c.Habits.Swindles = 3, 0.1, 0.3
+		c.Twists = append(market.Twists(), market.Twist{})
+		c.Gateways = len(c.Twists)
+	})
+	w.Settle(3 * time.Minute)
+	for _, v := range w.Violations() {
+		if v.Rule != "liveness" || v.At > 2*time.Minute { // it had too little time at first
+			t.Error(v)
+		}
+	}
+	t.Log(m.Tally())
 }

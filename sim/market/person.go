@@ -44,6 +44,10 @@ type Habits struct {
 	// Regrets is the share of wishes that are taken back at once, or after the notes
 	// have been handed over.
 	Regrets float64
+	// Patient people want nothing but money before all gateways are listed.
+	Patient bool
+	// Lightning is the share of wishes that are about invoices, where there are gateways.
+	Lightning float64
 	// Swindles is the share of payments in which a person tries to have a gateway pay for
 	// nothing.
 	Swindles float64
@@ -87,8 +91,11 @@ func (x *Person) act() {
 		panic(fmt.Sprintf("market: balance of %s: %v", x.name, err))
 	}
 	dice := x.random.IntN(20)
-	if len(x.market.gateways) > 0 && x.random.IntN(2) == 0 {
+	if len(x.market.gateways) > 0 && x.random.Float64() < x.habits.Lightning && x.asked > 0 {
 		dice = 100 + x.random.IntN(2)
+	}
+	if x.habits.Patient && !x.market.Listed() {
+		dice, b.Free = 0, 0
 	}
 	switch {
 	case x.asked < x.habits.Deposits && (b.Free == 0 || dice == 0):

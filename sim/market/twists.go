@@ -6,29 +6,28 @@ import (
 	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
 	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
 	"minimint/sim/sched"
 )
 
-// A Twist is how a gateway is faulty: the one that ships runs behind it.
+// A Twist is how a gateway is faulty. Serve answers a request, if at all; the gateway that
+// ships is there to be asked.
 type Twist struct {
-	Name string
-	// Request is what the gateway hears instead of a request; nil is nothing.
-	Request func(g *Gateway, request *talk.Request) *talk.Request
-	// Reply is what it tells a client instead of a reply; nil is silence.
-	Reply func(g *Gateway, request *talk.Request, reply *talk.Reply) *talk.Reply
+	Name  string
+	Serve func(g *Gateway, request *talk.Request, answer func(*talk.Reply))
 }
 
 // Twists are the ways in which gateways are faulty here.
 func Twists() []Twist {
 	return []Twist{
-		{Name: "takes no payments", Request: deaf},
-		{Name: "keeps quiet about payments", Reply: onPay(func(*Gateway, *talk.Request, *talk.Reply) *talk.Reply { return nil })},
-		{Name: "says at once that it has paid", Reply: onPay(brags)},
-		{Name: "forges forfeits", Reply: onPay(forges)},
-		{Name: "forfeits what it pays", Reply: onPay(gives)},
-		{Name: "refuses for ever", Reply: onPay(refuses)},
-		{Name: "forgets offers", Request: forgets},
-		{Name: "shows worthless offers", Reply: worthless},
+		{"takes no payments", deaf},
+		{"keeps quiet about payments", quiet},
+		{"says at once that it has paid", brags},
+		{"forges forfeits", forges},
+		{"forfeits what it pays", gives},
+		{"refuses for ever", refuses},
+		{"forgets offers", forgets},
+		{"shows worthless offers", worthless},
 	}
 }
 
@@ -42,82 +41,96 @@ func FindTwist(name string) (Twist, bool) {
 	return Twist{}, false
 }
 
-// onPay twists the replies to requests to pay.
-func onPay(twist func(*Gateway, *talk.Request, *talk.Reply) *talk.Reply) func(*Gateway, *talk.Request, *talk.Reply) *talk.Reply {
-	return func(g *Gateway, request *talk.Request, reply *talk.Reply) *talk.Reply {
-		if request.GetPay() == nil {
-			return reply
-		}
-		return twist(g, request, reply)
+// deaf hears of no payment, and so neither pays nor claims nor forfeits.
+func deaf(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
+	if request.GetPay() == nil {
+		g.ask(request, answer)
 	}
 }
 
-// deaf hears of no payment, and so neither pays nor claims nor forfeits.
-func deaf(_ *Gateway, request *talk.Request) *talk.Request {
+// quiet pays and claims, and does not say so.
+func quiet(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
 	if request.GetPay() != nil {
-		return nil
+		answer = func(*talk.Reply) {}
 	}
-	return request
+	g.ask(request, answer)
 }
 
 // brags shows noise as a preimage.
-func brags(g *Gateway, _ *talk.Request, _ *talk.Reply) *talk.Reply {
+func brags(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
+	if request.GetPay() == nil {
+		g.ask(request, answer)
+		return
+	}
 	noise := g.market.network.preimage()
-	return &talk.Reply{Reply: &talkwire.Reply_Paid{Paid: &talkwire.Paid{Preimage: noise[:]}}}
+	answer(&talk.Reply{Reply: &talkwire.Reply_Paid{Paid: &talkwire.Paid{Preimage: noise[:]}}})
 }
 
-// forges has another key sign.
-func forges(g *Gateway, request *talk.Request, _ *talk.Reply) *talk.Reply {
-	return g.forfeit(request, terms.ID(request.GetPay().GetContract()), func(f *terms.Forfeit) { f.Signature[40] ^= 1 })
+// forges shows forfeits that are not signed.
+func forges(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
+	if request.GetPay() == nil {
+		g.ask(request, answer)
+		return
+	}
+	f := g.forfeit(terms.ID(request.GetPay().GetContract()))
+	f.GetForfeit().Signature[40] ^= 1
+	answer(f)
 }
 
-// gives signs forfeits for contracts that it claims as well.
-func gives(g *Gateway, request *talk.Request, _ *talk.Reply) *talk.Reply {
-	return g.forfeit(request, terms.ID(request.GetPay().GetContract()), func(*terms.Forfeit) {})
+// gives signs a forfeit for every contract, and pays and claims it all the same.
+func gives(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
+	if request.GetPay() != nil {
+		answer(g.forfeit(terms.ID(request.GetPay().GetContract())))
+		answer = func(*talk.Reply) {}
+	}
+	g.ask(request, answer)
 }
 
-// forfeit makes one, changed.
-func (g *Gateway) forfeit(request *talk.Request, contract terms.ID, change func(*terms.Forfeit)) *talk.Reply {
+// forfeit signs one.
+func (g *Gateway) forfeit(contract terms.ID) *talk.Reply {
 	f, err := terms.Forgo(g.market.world.Federation().ID(), contract, g.ring.Gateway())
 	if err != nil {
-		panic(fmt.Sprintf("market: forfeit for %v: %v", request, err))
+		panic(fmt.Sprintf("market: forfeit: %v", err))
 	}
-	change(&f)
 	return &talk.Reply{Reply: &talkwire.Reply_Forfeit{Forfeit: &talkwire.Forfeit{Gateway: f.Gateway[:], Signature: f.Signature[:], Reason: "a whim"}}}
 }
 
-// refuses takes nobody's word for anything.
-func refuses(*Gateway, *talk.Request, *talk.Reply) *talk.Reply {
-	return &talk.Reply{Reply: &talkwire.Reply_Refusal{Refusal: &talkwire.Refusal{Code: 1, Text: "no", Final: true}}}
+// refuses pays for nobody.
+func refuses(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
+	if request.GetPay() == nil {
+		g.ask(request, answer)
+		return
+	}
+	answer(talk.Refuse(messages.Reject(messages.RejectUnauthorized, "no")))
 }
 
 // forgets has the shipped gateway know of another offer than the one that it is asked
 // to take, so payments for that fail.
-func forgets(g *Gateway, request *talk.Request) *talk.Request {
-	r := request.GetRegister()
-	if r == nil {
-		return request
+func forgets(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
+	if r := request.GetRegister(); r != nil {
+		offer, err := terms.OfferOf(r.GetOffer())
+		if err == nil {
+			offer, err = terms.Seal(sched.Reader(g.market.random), g.market.lightning.Seal(), offer, g.market.network.preimage())
+		}
+		if err != nil {
+			panic(fmt.Sprintf("market: offer: %v", err))
+		}
+		request = &talk.Request{Federation: request.GetFederation(), Request: &talkwire.Request_Register{Register: &talkwire.Register{Offer: offer.Wire()}}}
 	}
-	offer, err := terms.OfferOf(r.GetOffer())
-	if err != nil {
-		panic(fmt.Sprintf("market: offer: %v", err))
-	}
-	offer, err = terms.Seal(sched.Reader(g.market.random), g.market.lightning.Seal(), offer, g.market.network.preimage())
-	if err != nil {
-		panic(fmt.Sprintf("market: offer: %v", err))
-	}
-	return &talk.Request{Federation: request.GetFederation(), Request: &talkwire.Request_Register{Register: &talkwire.Register{Offer: offer.Wire()}}}
+	g.ask(request, answer)
 }
 
 // worthless shows payers an offer with the right terms and noise for a preimage.
-func worthless(g *Gateway, request *talk.Request, reply *talk.Reply) *talk.Reply {
-	if reply.GetOffer() == nil {
-		return reply
-	}
-	offer, err := terms.OfferOf(reply.GetOffer())
-	if err != nil {
-		panic(fmt.Sprintf("market: offer for %v: %v", request, err))
-	}
-	offer.Ciphertext = g.market.seal(offer, g.market.network.preimage())
-	return &talk.Reply{Reply: &talkwire.Reply_Offer{Offer: offer.Wire()}}
+func worthless(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
+	g.ask(request, func(reply *talk.Reply) {
+		if reply.GetOffer() != nil {
+			offer, err := terms.OfferOf(reply.GetOffer())
+			if err != nil {
+				panic(fmt.Sprintf("market: offer: %v", err))
+			}
+			offer.Ciphertext = g.market.seal(offer, g.market.network.preimage())
+			reply = &talk.Reply{Reply: &talkwire.Reply_Offer{Offer: offer.Wire()}}
+		}
+		answer(reply)
+	})
 }

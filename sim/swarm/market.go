@@ -19,7 +19,7 @@ func drawMarket(random *rand.Rand, cfg *world.Config, o Options) market.Config {
 		People: 2 + random.IntN(2), Gateways: []int{0, 1, 1, 1, 2}[random.IntN(5)], Blocks: time.Duration(1+random.IntN(3)) * time.Second,
 		Habits: market.Habits{
 			Pause: time.Duration(500+random.IntN(1500)) * time.Millisecond, Deposits: 1 + random.IntN(2),
-			Sats: int64(20_000 + random.IntN(100_000)), Regrets: float64(random.IntN(3)) / 10, Swindles: float64(random.IntN(4)) / 10,
+			Sats: int64(20_000 + random.IntN(100_000)), Regrets: float64(random.IntN(3)) / 10, Lightning: 0.6, Swindles: float64(random.IntN(4)) / 10,
 		},
 	}
 	if random.IntN(3) > 0 {
