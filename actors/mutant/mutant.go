@@ -71,6 +71,19 @@ const (
 	DecidedRelay
 	// AnswersOfSome: a client believes what f+1 members say.
 	AnswersOfSome
+	// PreimageFits: an invoice is paid if its preimage is known, not if a gateway says so.
+	PreimageFits
+	// RefundAtExpiry: who has no answer by a contract's end takes the money back (H74).
+	RefundAtExpiry
+	// WorthlessReturned: who has bought an offer without its preimage takes the money back.
+	WorthlessReturned
+	// HashOfContract: a gateway pays invoices of the contract's payment hash alone (H80).
+	HashOfContract
+	// TimeToClaim: a payment has ended before its contract does (H81).
+	TimeToClaim
+	// OnlyNodeEnds: a payment that the node was asked for is given up if the node calls it
+	// failed, and not for an error (H82).
+	OnlyNodeEnds
 	// last is how many there are.
 	last
 )

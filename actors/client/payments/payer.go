@@ -10,6 +10,7 @@ import (
 	"minimint/actors/client/orders"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/terms"
+	"minimint/actors/mutant"
 	"minimint/actors/spawn"
 	"minimint/messages"
 	"minimint/messages/bolt11"
@@ -131,7 +132,7 @@ func (p *payer) listed(ctx actor.Context, l List) {
 			p.plan(ctx, l)
 		}
 	case clientwire.PayStep_PAY_STEP_WAIT:
-		if p.pay().GetOffer() == nil && p.height >= p.pay().GetExpiry() {
+		if p.pay().GetOffer() == nil && p.height >= p.pay().GetExpiry() && !mutant.Removed(mutant.RefundAtExpiry) {
 			p.refund(ctx, fmt.Sprintf("it was not paid before height %d", p.pay().GetExpiry()))
 		}
 	default:
@@ -184,7 +185,7 @@ func (p *payer) await(ctx actor.Context) {
 // paid ends the operation if this is the preimage, which is proof of payment however
 // it came.
 func (p *payer) paid(ctx actor.Context, preimage []byte) bool {
-	if !terms.Reveals(preimage, p.invoice.Hash) {
+	if !terms.Reveals(preimage, p.invoice.Hash) && !mutant.Removed(mutant.PreimageFits) {
 		return false
 	}
 	p.pay().Preimage, p.op.Text, p.op.Code = preimage, "", 0
@@ -217,7 +218,7 @@ func (p *payer) state(ctx actor.Context, s lightning.Status) {
 			p.paid(ctx, s.Preimage[:])
 		}
 	case stateInvalid:
-		if !refunding {
+		if !refunding && !mutant.Removed(mutant.WorthlessReturned) {
 			p.refund(ctx, "its offer was worthless: whoever made it did not know the preimage")
 		}
 	case stateRefunded, stateForfeited:

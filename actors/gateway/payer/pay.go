@@ -17,6 +17,7 @@ import (
 	"minimint/actors/gateway/lnnode"
 	"minimint/actors/gateway/seat"
 	"minimint/actors/module/lightning/terms"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/bolt11"
 	"minimint/storage"
@@ -86,7 +87,8 @@ func (p *payer) plan() (deal.Plan, error) {
 // paid takes the answer to Pay: only a refusal says anything.
 func (p *payer) paid(ctx actor.Context, err error) {
 	p.ask = askNothing
-	if errors.Is(err, lnnode.ErrRefused) && p.rec.GetState() == ledgerwire.PaymentState_PAYMENT_PAYING {
+	refused := errors.Is(err, lnnode.ErrRefused) || err != nil && mutant.Removed(mutant.OnlyNodeEnds)
+	if refused && p.rec.GetState() == ledgerwire.PaymentState_PAYMENT_PAYING {
 		p.forfeit(ctx, err.Error())
 		return
 	}
