@@ -34,7 +34,12 @@ func (m *Market) ask(from *Process, api string, request *talk.Request, done func
 	}
 	machine.After(time.Duration(request.GetWaitMs())*time.Millisecond+grace, func() { finish(nil, errLost) })
 	raw := talk.Encode(request)
-	m.travel(func() {
+	lost := func() {
+		if m.random.IntN(2) == 0 { // the connection breaks; otherwise nobody notices
+			machine.After(time.Duration(m.random.ExpFloat64()*float64(time.Second)), func() { finish(nil, errLost) })
+		}
+	}
+	m.travel(lost, func() {
 		g := m.at(api)
 		if g == nil || !g.Up() {
 			machine.After(m.journey(), func() { finish(nil, errRefused) })
@@ -47,7 +52,7 @@ func (m *Market) ask(from *Process, api string, request *talk.Request, done func
 		}
 		g.hear(heard, func(reply *talk.Reply) {
 			back := talk.Encode(reply)
-			m.travel(func() {
+			m.travel(lost, func() {
 				if machine.Dead() {
 					return
 				}
@@ -77,10 +82,10 @@ func (m *Market) journey() time.Duration {
 	return time.Millisecond + time.Duration(m.random.ExpFloat64()*float64(20*time.Millisecond))
 }
 
-// travel calls arrive after a journey, unless the message gets lost.
-func (m *Market) travel(arrive func()) {
-	if m.random.Float64() < m.cfg.Loss {
-		return
+// travel calls arrive after a journey, or lost if the message gets lost.
+func (m *Market) travel(lost, arrive func()) {
+	if !m.resting && m.random.Float64() < m.cfg.Loss {
+		arrive = lost
 	}
 	m.world.After(m.journey(), arrive)
 }
