@@ -22,9 +22,9 @@ import (
 	"minimint/storage/memory"
 )
 
-// Words and invite are enough: the notes are there again, to the last bit, those that were
+// H79: the original had no seed and no backup. Words and invite are enough here: the notes are there again, to the last bit, those that were
 // spent are not, and what was handed over can be taken back while nobody has cashed it.
-func TestWordsAloneBringEverythingBack(t *testing.T) {
+func TestH79WordsAloneBringEverythingBack(t *testing.T) {
 	l := lived()
 	w := after(t, l)
 	store, c, op := w.restored(l.words)
@@ -73,7 +73,7 @@ const commits = 5
 
 // H71: whatever commit the process ends in, the search goes on at the next start, and all notes
 // are there once.
-func TestCrashAtEveryCommit(t *testing.T) {
+func TestH71CrashWhileRestoring(t *testing.T) {
 	l := lived()
 	for n := 1; n <= commits; n++ {
 		for name, plan := range map[string]func(*memory.Store, int){"lost": (*memory.Store).LoseCommit, "kept": (*memory.Store).KeepCommit} {
