@@ -45,7 +45,8 @@ type Joined struct {
 // public keys make the invited id and that f+1 members give alike, since fees and
 // addresses are not part of the id. words are the newcomer's own, checked by
 // keys.CleanWords, or empty for new ones; Blocks of cfg is not used. With Restore of cfg the
-// client looks for the notes and deposits of these words when it is opened. ctx bounds the wait; without an answer nothing is written.
+// client looks for the notes and deposits of these words when it is opened. ctx bounds
+// the wait; without an answer nothing is written.
 func Join(ctx context.Context, cfg Config, invite federation.Invite, words string) (Joined, error) {
 	snap, err := cfg.Store.View()
 	if err != nil {

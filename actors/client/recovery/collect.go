@@ -22,8 +22,9 @@ type block struct {
 	notes      []Found
 }
 
-// Collect begins to collect the shares for notes of [Search.Found], those that the store does not
-// have. It is called once the log was read; it reports whether there is anything to collect.
+// Collect begins to collect the shares for notes of [Search.Found], those that the store
+// does not have, in their order. It is called once, when the log was read, and reports
+// whether there is anything to collect.
 func (s *Search) Collect(wanted []Found) bool {
 	if s.all == nil || s.stage != nil {
 		panic("recovery: shares are collected before the log is read, or twice")
@@ -76,10 +77,13 @@ func newCollection(s *Search, blocks []block) *collection {
 	return c
 }
 
+// ask sends each member through the block at its own pace.
 func (c *collection) ask(p messages.PeerID) (Question, bool) {
 	return Question{"shares", c.walks[p].at}, !c.s.peers[p].wrong && c.walks[p].at < c.blocks[0].end
 }
 
+// hear keeps what is wanted of a member's shares. They count once it has been through
+// the whole block.
 func (c *collection) hear(p messages.PeerID, q Question, body []byte) (Step, error) {
 	w, b := &c.walks[p], c.blocks[0]
 	if q != (Question{"shares", w.at}) || w.at >= b.end {
@@ -139,6 +143,7 @@ func (c *collection) finalize() (Step, error) {
 	return step, nil
 }
 
+// without drops the answers of members that are known to lie.
 func without(answers []tbs.Answer, wrong []uint32) (kept []tbs.Answer) {
 	for _, a := range answers {
 		lied := false

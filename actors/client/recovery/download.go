@@ -22,7 +22,7 @@ type load struct {
 	slice uint64
 	have  uint64 // entries
 	pages []page
-	ticks int // since the last page
+	ticks int // since the last page: silence makes room for others
 }
 
 // lateTicks is how long a member may take for a page until another one is asked
@@ -38,8 +38,11 @@ func newDownload(s *Search, first uint64, hashes []messages.Digest) *download {
 // turn is the slice that is to be read next.
 func (d *download) turn() uint64 { return d.s.scan.next / mint.SliceSize }
 
+// end is the slice after the last one that has a certified hash.
 func (d *download) end() uint64 { return d.first + uint64(len(d.hashes)) }
 
+// ask goes on with the member's slice, or gives it one. Who gave a wrong one gets no
+// other: it would only cost time.
 func (d *download) ask(p messages.PeerID) (Question, bool) {
 	if d.s.peers[p].wrong {
 		return Question{}, false
@@ -76,6 +79,7 @@ func (d *download) open() (uint64, bool) {
 	return 0, false
 }
 
+// hear takes a page. When it is the last one, all depends on the hash.
 func (d *download) hear(p messages.PeerID, q Question, body []byte) (Step, error) {
 	l := d.loads[p]
 	if l == nil || q != l.question() {
@@ -128,7 +132,8 @@ func (d *download) tick() {
 	}
 }
 
-// next is another survey: there may be more slices by now, or more than one answer holds.
+// next is another survey: there may be more slices by now, or there were more than one
+// answer holds.
 func (d *download) next() stage {
 	if d.turn() < d.end() {
 		return d

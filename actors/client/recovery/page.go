@@ -53,8 +53,8 @@ func readPage(body []byte, most uint64) (page, error) {
 // text is what two members that give the same entries give alike.
 func (p page) text() string { return string(canonical.Marshal(&mintwire.Slice{Entries: p.list})) }
 
-// readSlices reads the answer to "slices": hashes from the slice that was asked for on, and how many entries there
-// are.
+// readSlices reads the answer to "slices": hashes from the slice on that was asked for,
+// and how many entries there are.
 func readSlices(body []byte) (hashes []messages.Digest, entries uint64, err error) {
 	w := new(mintwire.Slices)
 	if err := canonical.Unmarshal(body, w, maxHashes); err != nil {
@@ -81,7 +81,7 @@ func readShares(body []byte) ([][]byte, error) {
 	return w.GetShares(), nil
 }
 
-// entriesOf joins the entries of pages.
+// entriesOf joins the entries of pages, read and as bytes.
 func entriesOf(pages []page) (list []*mintwire.Entry, raw [][]byte) {
 	for _, p := range pages {
 		list, raw = append(list, p.list...), append(raw, p.raw...)

@@ -9,20 +9,24 @@
 //     its tweak, tier and position, is an own note; one whose nonce is met later has been
 //     spent.
 //   - A [Search] says which question to put to which member, and believes what can
-//     be checked. The hashes of slices are those that f+1 members give alike. A slice may come from any
-//     one member; who gives one that does not fit its hash is named and asked for
-//     no other. What comes after the last complete slice is what f+1 members give alike.
+//     be checked. The hashes of slices are those that f+1 members give alike. A slice
+//     may come from any one member; who gives one that does not fit its hash is named
+//     and asked for no other. What comes after the last complete slice is what f+1
+//     members give alike.
 //   - Members' blind shares for what was found are asked for as whole slices again: of
 //     everybody's outputs, from the first entry of a slice to its last. Members learn
 //     that somebody has a note in a slice, not which of 10,000 entries it is.
 //
 // [Advance] and [Adopt] store what was found, so that a search goes on where it was
-// after a crash. A slice is never read twice, and a note is never added twice, also
-// in later searches with the same store: one that was handed over and is not cashed yet does not come
-// back.
+// after a crash. A slice is never read twice, and a note is never added twice, also in
+// later searches with the same store: one that was handed over and is not cashed yet
+// does not come back.
 //
-// Memory is bounded by one slice for each member, and by the notes that were
-// found unspent.
+// Memory is bounded by one slice for each member, and by the notes that were found
+// unspent.
+//
+// The idea of tweaks that pass a filter, and of slices with agreed hashes, is that of
+// Fedimint's second mint module.
 package recovery
 
 import (
@@ -74,7 +78,7 @@ type Scan struct {
 	owner Owner
 	next  uint64 // number of the first entry that was not read
 	live  map[tbs.Nonce]*clientwire.Recovered
-	// spent were live when they were last stored, or found since.
+	// spent were live once; [Advance] takes them out of the store.
 	spent []tbs.Nonce
 }
 

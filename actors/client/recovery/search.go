@@ -46,11 +46,14 @@ type Config struct {
 	Random io.Reader
 }
 
-// A Search reads the log to its end and collects the shares for what it finds. Each member is
-// asked one question at a time:
+// A Search reads the log to its end and collects the shares for what it finds. Each
+// member is asked one question at a time:
 //
-//	for each member: q, ok := s.Ask(member)      // put q to it
-//	step, err := s.Hear(member, q, body, true)   // then ask again: other members may have work too
+//	q, ok := s.Ask(member)                     // for each member; put q to it
+//	step, err := s.Hear(member, q, body, true) // then ask all again: there may be work
+//
+// It goes through four stages: survey (hashes), download (slices), survey again until
+// there are no more slices, tail, and, after [Search.Collect], collection (shares).
 type Search struct {
 	cfg     Config
 	scan    *Scan // of complete slices
@@ -68,15 +71,17 @@ type peer struct {
 	wrong bool
 }
 
-// stage is a part of the search. Nobody is asked twice at a time, and who has failed is
-// left alone for a while: that is the Search's.
+// stage is a part of the search. That nobody is asked twice at a time, and who has
+// failed is left alone for a while, is the Search's to see to.
 type stage interface {
+	// ask says what to ask a member that has no question, and false if nothing.
 	ask(p messages.PeerID) (Question, bool)
 	// hear takes an answer to a question, which may be one of another stage. An
 	// error is the end of the search.
 	hear(p messages.PeerID, q Question, body []byte) (Step, error)
 	tick()
-	// next is this stage, or what follows once it is through; nil if that is for the caller to say.
+	// next is this stage, or what follows once it is through; nil if that is for the
+	// caller to say.
 	next() stage
 }
 
@@ -93,7 +98,8 @@ func NewSearch(cfg Config, scan *Scan) *Search {
 // Scan is what complete slices have shown so far.
 func (s *Search) Scan() *Scan { return s.scan }
 
-// Progress counts the entries that were read, and all that there are as far as is known.
+// Progress counts the entries that were read, and all that there are as far as is
+// known: 0 before the first survey.
 func (s *Search) Progress() (read, all uint64) {
 	if s.all != nil {
 		return s.all.next, s.entries
@@ -105,8 +111,8 @@ func (s *Search) Progress() (read, all uint64) {
 func (s *Search) Found() []Found { return s.all.Found() }
 
 // Ask returns what a member is to be asked now, and false if nothing: it has a
-// question, or there is no work for it. The caller puts it; a lost one is put again by whoever
-// carries questions.
+// question, or there is no work for it. The caller puts it, and puts it again if it may
+// be lost: until it is heard the member gets no other.
 func (s *Search) Ask(p messages.PeerID) (Question, bool) {
 	if s.stage == nil || s.peers[p].asked != nil || s.peers[p].pause > 0 {
 		return Question{}, false
@@ -119,8 +125,8 @@ func (s *Search) Ask(p messages.PeerID) (Question, bool) {
 }
 
 // Hear takes a member's answer to the question that it was asked; answered is false if
-// it refused. An error ends the search: it wraps [ErrLog] or [ErrMembers], or is one of
-// randomness.
+// it refused. Answers to other questions are ignored. An error ends the search: it wraps
+// [ErrLog] or [ErrMembers], or is one of randomness.
 func (s *Search) Hear(p messages.PeerID, q Question, body []byte, answered bool) (Step, error) {
 	if asked := s.peers[p].asked; asked == nil || *asked != q {
 		return Step{}, nil
@@ -149,6 +155,8 @@ func (s *Search) Hear(p messages.PeerID, q Question, body []byte, answered bool)
 	return step, nil
 }
 
+// wrong counts the members that were condemned. Honest ones never are, so more than f
+// mean that nothing can be believed.
 func (s *Search) wrong() int {
 	n := 0
 	for _, p := range s.peers {

@@ -24,6 +24,7 @@ var (
 	addedPrefix = []byte("a")
 )
 
+// The keys of one note.
 func foundKey(nonce tbs.Nonce) []byte { return append(foundPrefix[:1:1], nonce[:]...) }
 func addedKey(nonce tbs.Nonce) []byte { return append(addedPrefix[:1:1], nonce[:]...) }
 
@@ -45,7 +46,8 @@ func Resume(r storage.Reader, owner Owner) *Scan {
 	return NewScan(owner, slices*mint.SliceSize, found)
 }
 
-// Advance stores a scan that stands at the end of a slice.
+// Advance stores a scan that stands at the end of a slice: how far it is, and what it has
+// found and found spent since.
 func Advance(tx storage.Tx, scan *Scan) {
 	if scan.next%mint.SliceSize != 0 {
 		panic(fmt.Sprintf("recovery: stored in the middle of a slice, at entry %d", scan.next))
@@ -81,8 +83,8 @@ func Missing(r storage.Reader, found []Found) (missing []Found) {
 	return missing
 }
 
-// Adopt adds the notes that are still missing, counts them in op, and writes op. It must only be called by
-// whoever owns the notes.
+// Adopt adds the notes that are still missing, counts them in op, and writes op: all of
+// that is one commit. It must only be called by whoever owns the notes.
 func Adopt(tx storage.Tx, op *clientwire.Operation, made []Note) {
 	signatures := map[tbs.Nonce]tbs.Signature{}
 	var found []Found

@@ -7,7 +7,8 @@ import (
 	"minimint/messages"
 )
 
-// survey asks all members how many entries there are, and for hashes of the slices from one on.
+// survey asks all members how many entries there are, and for the hashes of the slices
+// from one on.
 type survey struct {
 	s       *Search
 	from    uint64
@@ -18,6 +19,7 @@ type survey struct {
 	done    bool
 }
 
+// surveyed is one member's answer.
 type surveyed struct {
 	hashes  []messages.Digest
 	entries uint64
@@ -88,6 +90,7 @@ func (v *survey) certified(i int) (messages.Digest, bool) {
 	return messages.Digest{}, false
 }
 
+// dissenters names members whose hashes, as far as they go, are not the certified ones.
 func (v *survey) dissenters() (faults []Fault) {
 	for p, a := range v.answers {
 		if a == nil {
@@ -110,6 +113,7 @@ func (v *survey) tick() {
 	}
 }
 
+// next is the slices if there are any, and otherwise what is left of the log.
 func (v *survey) next() stage {
 	switch {
 	case !v.done:

@@ -22,10 +22,13 @@ func newTail(s *Search) *tail {
 // size is how many entries the next page has.
 func (t *tail) size() uint64 { return min(mint.PageSize, t.s.entries-t.scan.next) }
 
+// ask asks everybody for the same page.
 func (t *tail) ask(p messages.PeerID) (Question, bool) {
 	return Question{"slice", t.scan.next}, !t.poll.Has(p)
 }
 
+// hear takes a member's page, cut to the entries that were asked for: the log may have
+// grown.
 func (t *tail) hear(p messages.PeerID, q Question, body []byte) (Step, error) {
 	if q != (Question{"slice", t.scan.next}) {
 		return Step{}, nil
@@ -58,6 +61,7 @@ func (t *tail) hear(p messages.PeerID, q Question, body []byte) (Step, error) {
 // tick has nothing to do: honest members that have come so far never differ.
 func (t *tail) tick() {}
 
+// next hands the scan over at the end.
 func (t *tail) next() stage {
 	if t.scan.next < t.s.entries {
 		return t

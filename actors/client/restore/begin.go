@@ -11,8 +11,8 @@ import (
 )
 
 // gap is how many addresses beyond the last one that was paid to are watched: nobody
-// hands out so many in a row that are never used (BIP 44). The window grows in steps of it, since the
-// chain is searched again each time.
+// hands out so many in a row that are never used (BIP 44). The window grows in steps of
+// it, since the chain is searched again each time.
 const gap = 20
 
 // windowScope holds the end of the window of addresses, if there was ever a search, and
@@ -23,8 +23,8 @@ var (
 	searchedKey = []byte("searched")
 )
 
-// Begin writes a new operation, unless one is pending: then op becomes that one. The first
-// one has the chain searched for payments to the first addresses of the seed, too.
+// Begin writes a new operation, unless one is pending: then op becomes that one. The
+// first one has the chain searched for payments to the first addresses of the seed, too.
 func Begin(tx storage.Tx, op *clientwire.Operation) {
 	for _, id := range book.Pending(tx) {
 		if old := book.Operation(tx, id); old.GetKind() == clientwire.Kind_KIND_RESTORE {
@@ -60,8 +60,8 @@ func Addresses(r storage.Reader) []uint32 {
 	return list
 }
 
-// Paid notes that the address of a deposit key was paid to: the key is not handed out again, and the
-// window reaches beyond it.
+// Paid notes that the address of a deposit key was paid to: the key is not handed out
+// again, and the window reaches a gap beyond it. Without a search it does nothing.
 func Paid(tx storage.Tx, index uint32) {
 	if window(tx) == 0 {
 		return
@@ -92,6 +92,7 @@ func widen(tx storage.Tx, end uint32) {
 	}
 }
 
+// window is the number of the first key that is not watched, 0 without a search.
 func window(r storage.Reader) uint32 {
 	b := storage.ScopedReader(r, windowScope).Get(windowKey)
 	if b == nil {

@@ -9,10 +9,14 @@
 // What it asks and believes is said by package recovery. Each slice that was read is one
 // commit with the operation's progress. Notes are added by MintClient, those of a slice in
 // one commit with the record that counts them. After a crash it goes on from what
-// stands in the store.
+// stands in the store (H71).
 //
 // Notes are added as they are and not exchanged for fresh ones: if there is another
-// device with the same words, its notes stay good. What one of the two spends, the other will find spent.
+// device with the same words, its notes stay good. What one of the two spends, the
+// other will find spent.
+//
+// The first search of a store also widens what WalletClient looks for in the bitcoin
+// chain, see [Addresses], and waits until it has looked.
 package restore
 
 import (
@@ -51,8 +55,8 @@ type Config struct {
 	Chain bool
 }
 
-// Adopt asks MintClient to add notes that are missing and to write the record; the answer is
-// Adopted.
+// Adopt asks MintClient to add the notes that are missing and to write the record; the
+// answer is Adopted, or carrier.Lost if it failed over it.
 type Adopt struct {
 	Op    *clientwire.Operation
 	Notes []recovery.Note
@@ -113,6 +117,7 @@ func (r *restorer) Receive(ctx actor.Context) {
 	}
 }
 
+// carryOn takes what comes once the record is there.
 func (r *restorer) carryOn(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *timing.Tick:
@@ -248,7 +253,7 @@ func (r *restorer) adopt(ctx actor.Context) {
 // searching is what a search waits for that has all notes.
 const searching = "the bitcoin chain is being searched for deposits"
 
-// searched reports whether there are no more deposits to wait for.
+// searched reports whether the chain was searched to its tip, or nobody searches it.
 func (r *restorer) searched() bool {
 	all := !r.cfg.Chain
 	if !all {

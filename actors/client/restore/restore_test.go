@@ -22,8 +22,9 @@ import (
 	"minimint/storage/memory"
 )
 
-// H79: the original had no seed and no backup. Words and invite are enough here: the notes are there again, to the last bit, those that were
-// spent are not, and what was handed over can be taken back while nobody has cashed it.
+// H79: the original had no seed and no backup. Words and invite are enough here: the
+// notes are there again, to the last bit, those that were spent are not, and what was
+// handed over can be taken back while nobody has cashed it.
 func TestH79WordsAloneBringEverythingBack(t *testing.T) {
 	l := lived()
 	w := after(t, l)
