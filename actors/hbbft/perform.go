@@ -18,8 +18,14 @@ import (
 )
 
 // take adds a step to those that the next flush performs, which comes after all
-// that is in the mailbox now, or a little later if all can wait.
+// that is in the mailbox now, or a little later if all can wait. Only a contribution is
+// asked for at once: that promises nobody anything, and what this member echoes when it
+// opens an epoch can wait for its own proposal.
 func (h *Instance) take(ctx actor.Context, step honeybadger.Step) {
+	for _, epoch := range step.Wanted {
+		ctx.Send(h.cfg.Consensus, toconsensus.WantContribution{Epoch: epoch})
+	}
+	step.Wanted = nil
 	h.pending.Join(step)
 	switch {
 	case h.due || !h.marked && step.Empty():
@@ -45,9 +51,6 @@ func (h *Instance) flush(ctx actor.Context) {
 	h.send(ctx, step.Sends)
 	for _, o := range step.Outcomes {
 		ctx.Send(h.cfg.Consensus, toconsensus.Agreed{Outcome: agreed(o)})
-	}
-	for _, epoch := range step.Wanted {
-		ctx.Send(h.cfg.Consensus, toconsensus.WantContribution{Epoch: epoch})
 	}
 	for _, a := range step.Ahead {
 		ctx.Send(h.cfg.Consensus, toconsensus.PeerAhead{Peer: a.Peer, Epoch: a.Epoch})
