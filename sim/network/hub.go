@@ -25,8 +25,10 @@ type Hub struct {
 	log    *slog.Logger
 	socket string
 	self   *actor.PID
-	// known are PIDs by address and id, which are dear to look up.
-	known map[[2]string]*actor.PID
+	// locals are PIDs of this system by id, and senders those of actors behind links by
+	// address, which has one: to make one is dear. They are this hub's own, since a PID
+	// remembers the process of the first system that used it.
+	locals, senders map[string]*actor.PID
 }
 
 // HubConfig is what a hub needs beside what every hub is told.
@@ -39,7 +41,7 @@ type HubConfig struct {
 // NewHub makes the hub of an actor system and claims all addresses in it that
 // are not the system's own.
 func (n *Net) NewHub(cfg HubConfig, r remote.Config) *Hub {
-	h := &Hub{system: r.System, log: r.Log, socket: cfg.Socket, known: map[[2]string]*actor.PID{}}
+	h := &Hub{system: r.System, log: r.Log, socket: cfg.Socket, locals: map[string]*actor.PID{}, senders: map[string]*actor.PID{}}
 	var key identity.Pin
 	if !r.Identity.IsZero() {
 		key = r.Identity.Pin()
@@ -67,20 +69,17 @@ func (h *Hub) Close() { h.Vanish(true) }
 
 // Deliver implements Port.
 func (h *Hub) Deliver(in gate.Inbound, release func()) {
-	h.system.Root.RequestWithCustomSender(h.pid(h.system.Address(), in.Target), &spawn.Delivery{Message: in.Message, Release: release},
-		h.pid(in.SenderAddress, in.SenderID))
-}
-
-// pid returns a PID of this system's own: one remembers the process of the first
-// system that used it.
-func (h *Hub) pid(address, id string) *actor.PID {
-	key := [2]string{address, id}
-	p, ok := h.known[key]
+	target, ok := h.locals[in.Target]
 	if !ok {
-		p = actor.NewPID(address, id)
-		h.known[key] = p
+		target = h.system.NewLocalPID(in.Target)
+		h.locals[in.Target] = target
 	}
-	return p
+	sender, ok := h.senders[in.SenderAddress]
+	if !ok || sender.Id != in.SenderID {
+		sender = actor.NewPID(in.SenderAddress, in.SenderID)
+		h.senders[in.SenderAddress] = sender
+	}
+	h.system.Root.RequestWithCustomSender(target, &spawn.Delivery{Message: in.Message, Release: release}, sender)
 }
 
 // Tell implements Port.
