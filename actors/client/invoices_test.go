@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/messages/bolt11"
+	"minimint/messages/wire"
 )
 
 // invoice asks for a payment and reads what can be shown.
@@ -276,5 +278,35 @@ func TestSomebodyElseHasPaid(t *testing.T) {
 	failed(h.world, alice, id, clientwire.Cause_CAUSE_INVOICE, 0)
 	if got := h.balance(alice); got != had {
 		t.Errorf("balance %s, want %s", got, had)
+	}
+}
+
+// H27: members that keep their shares out of consensus, or are not heard there, do not
+// keep a buyer from the preimage: it is in what members answer about his purchase.
+func TestH27BuyerNeedsNoConsensus(t *testing.T) {
+	h := newHouse(t)
+	alice, carol := h.user(), h.user()
+	h.fund(alice, 100_000)
+	for name, fault := range map[string]func(bool){
+		"no fault": func(bool) {}, "silent": h.f.Members[2].SetSilent,
+		"lies": func(on bool) {
+			h.f.Members[2].SetTwist(func(r *wire.ClientReply) {
+				if outputs := r.GetStatus().GetAccepted().GetOutputs(); on && len(outputs) > 1 && len(outputs[1].GetShare()) > 0 {
+					outputs[1].Share[9] ^= 1
+				}
+			})
+		},
+	} {
+		receipt, i := h.invoice(carol, 20_000)
+		h.f.Hold(true)
+		fault(true)
+		id, err := alice.Pay(h.ctx, i.Text, client.PayOptions{})
+		op := h.done(alice, id, err)
+		if sum := sha256.Sum256(op.GetPay().GetPreimage()); i.Hash != sum {
+			t.Errorf("%s: no preimage: %v", name, op)
+		}
+		h.f.Hold(false)
+		fault(false)
+		h.done(carol, receipt.GetId(), nil)
 	}
 }

@@ -114,3 +114,36 @@ func (c *carrier) orderRedeem() purse.Order {
 	}
 	return purse.Order{Inputs: []purse.Extra{input}}
 }
+
+// reveal opens the offer that a FUND announced and bought, with the shares that members
+// have told beside those of its change. What they open to is what consensus will find
+// an epoch later. It reports whether that is new.
+func (c *carrier) reveal() bool {
+	if c.op.GetAttempts()[c.won].GetCancels() || c.op.GetFund().GetPreimage() != nil {
+		return false
+	}
+	var offer *terms.Offer
+	for i, p := range c.op.GetFund().GetOutputs() {
+		o, err := terms.DecodeOutput(p.GetBody())
+		if err != nil {
+			panic(fmt.Sprintf("carrier: operation %d: %v", c.id, err))
+		}
+		if o.Offer != nil {
+			offer = o.Offer
+		}
+		if o.Purchase == nil || offer == nil || offer.ID(c.w.Federation.ID()) != o.Purchase.Offer {
+			continue
+		}
+		shares := make([][]byte, c.w.Group.N)
+		for peer, d := range c.cases[c.won].decided {
+			if outputs := d.GetOutputs(); i < len(outputs) {
+				shares[peer] = outputs[i].GetShare()
+			}
+		}
+		if _, preimage, err := lightning.Reveal(c.w.Lightning.Seal, *offer, shares); err == nil && preimage != nil {
+			c.op.Fund.Preimage = preimage[:]
+			return true
+		}
+	}
+	return false
+}

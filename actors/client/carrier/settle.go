@@ -56,6 +56,9 @@ func (c *carrier) reap(ctx actor.Context, peer messages.PeerID) {
 		c.report(ctx, peer, anotherTxid)
 	}
 	c.settle(ctx)
+	if c.over && c.reveal() { // too few had told their shares before
+		c.commit(ctx)
+	}
 	c.leave(ctx)
 }
 
@@ -88,6 +91,7 @@ func (c *carrier) settle(ctx actor.Context) {
 		c.op.State, c.op.Cause = clientwire.State_STATE_FAILED, clientwire.Cause_CAUSE_CANCELLED
 		c.op.Text = "taken back before it was handed over"
 	}
+	c.reveal()
 	c.busy = true
 	ctx.Request(c.w.Mint, Settle{Op: proto.CloneOf(c.op), Harvest: c.harvest})
 }
@@ -233,7 +237,7 @@ func (c *carrier) commit(ctx actor.Context) {
 		op := c.op
 		if c.over { // another operation may have noted something on this one
 			op = book.Operation(tx, c.id)
-			op.Reports = c.op.GetReports()
+			op.Reports, op.Fund = c.op.GetReports(), c.op.GetFund()
 		}
 		book.Put(tx, op)
 	})

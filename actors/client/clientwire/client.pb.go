@@ -639,8 +639,11 @@ func (x *Operation) GetRestore() *Restore {
 
 // Outputs of the Lightning module that the operation pays for.
 type Fund struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Outputs       []*Piece               `protobuf:"bytes,1,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Outputs []*Piece               `protobuf:"bytes,1,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	// Of the offer that was bought, once it is done: if the members that were asked had
+	// told enough shares of it by then. Otherwise the contract will show it.
+	Preimage      []byte `protobuf:"bytes,2,opt,name=preimage,proto3" json:"preimage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -678,6 +681,13 @@ func (*Fund) Descriptor() ([]byte, []int) {
 func (x *Fund) GetOutputs() []*Piece {
 	if x != nil {
 		return x.Outputs
+	}
+	return nil
+}
+
+func (x *Fund) GetPreimage() []byte {
+	if x != nil {
+		return x.Preimage
 	}
 	return nil
 }
@@ -1846,9 +1856,10 @@ const file_actors_client_clientwire_client_proto_rawDesc = "" +
 	"\x06redeem\x18\x17 \x01(\v2\x17.minimint.client.RedeemR\x06redeem\x12&\n" +
 	"\x03pay\x18\x18 \x01(\v2\x14.minimint.client.PayR\x03pay\x122\n" +
 	"\ainvoice\x18\x19 \x01(\v2\x18.minimint.client.InvoiceR\ainvoice\x122\n" +
-	"\arestore\x18( \x01(\v2\x18.minimint.client.RestoreR\arestore\"8\n" +
+	"\arestore\x18( \x01(\v2\x18.minimint.client.RestoreR\arestore\"T\n" +
 	"\x04Fund\x120\n" +
-	"\aoutputs\x18\x01 \x03(\v2\x16.minimint.client.PieceR\aoutputs\"<\n" +
+	"\aoutputs\x18\x01 \x03(\v2\x16.minimint.client.PieceR\aoutputs\x12\x1a\n" +
+	"\bpreimage\x18\x02 \x01(\fR\bpreimage\"<\n" +
 	"\x05Piece\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x1f\n" +
 	"\vamount_msat\x18\x02 \x01(\x04R\n" +

@@ -113,6 +113,10 @@ func (p *payer) tick(ctx actor.Context) {
 	if gateway && waiting {
 		p.askGateway(ctx)
 	}
+	if p.pay().GetStep() == clientwire.PayStep_PAY_STEP_WAIT && p.pay().GetOffer() != nil &&
+		p.paid(ctx, p.part(p.fundReference()).GetFund().GetPreimage()) { // members that were late have told their shares
+		return
+	}
 	if p.search != nil && p.search.told {
 		p.search.ticks++
 		p.decide(ctx)
@@ -157,7 +161,9 @@ func (p *payer) funded(ctx actor.Context, part *clientwire.Operation) {
 	p.pay().Fund = part.GetId()
 	switch {
 	case part.GetState() == clientwire.State_STATE_DONE:
-		p.proceed(ctx)
+		if !p.paid(ctx, part.GetFund().GetPreimage()) {
+			p.proceed(ctx)
+		}
 	case part.GetCode() == uint32(messages.RejectContractExists): // whoever has done that
 		p.looking = true
 		p.watch(ctx, p.contractID())
