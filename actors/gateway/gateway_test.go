@@ -3,11 +3,13 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"minimint/actors/client/clientwire"
 	"minimint/actors/gateway"
+	"minimint/actors/gateway/caller"
 	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/ledger/ledgerwire"
 	"minimint/actors/gateway/lnnode"
@@ -17,6 +19,7 @@ import (
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
+	"minimint/sim/sched"
 )
 
 func (r *rig) bank() *bank { return r.banks[0] }
@@ -378,6 +381,73 @@ func TestH90OnlyTheUserAsks(t *testing.T) {
 	if reply := u.insist(); reply.GetPaid() == nil {
 		t.Errorf("reply %v", reply)
 	}
+}
+
+// H90: whoever asks without being the user does not speak for the user, who waits at the
+// same time.
+func TestH90RefusalsAreForWhoAsks(t *testing.T) {
+	r := newRig(t, 1, 1)
+	u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+	request, err := talk.Pay(r.bank().id(), u.id, u.invoice.Text, person("mallory"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.WaitMs, u.request.WaitMs = 20_000, 20_000
+	first, second, third := r.send(request), r.send(u.request), r.send(request)
+	r.until("answered", 30*time.Second, func() bool { return r.told[first] != nil && r.told[second] != nil && r.told[third] != nil })
+	if r.told[first].GetRefusal().GetCode() != uint32(messages.RejectUnauthorized) || r.told[second].GetPaid() == nil {
+		t.Errorf("mallory: %v, alice: %v", r.told[first], r.told[second])
+	}
+}
+
+// A forward that comes just before its offer is registered is given back or bought for,
+// and never both.
+func TestForwardBeforeItsOffer(t *testing.T) {
+	bought := 0
+	for seed := range uint64(300) {
+		dice := rand.New(rand.NewPCG(seed, 1))
+		r := newRigOf(t, sched.Config{Seed: seed, Pick: func(ready []sched.Task) int {
+			at := dice.IntN(len(ready))
+			for range 10 { // the node is slow to give forwards back
+				if turn, ok := ready[at].(*sched.Turn); !ok || !isAnswer(turn.Next()) {
+					break
+				}
+				at = dice.IntN(len(ready))
+			}
+			return at
+		}}, 1)
+		o, inv := r.offer(r.bank(), "bob", 300_000, nil)
+		r.run(3 * time.Second)
+		before := r.bank().cash + r.gate.Balance()
+		id := r.bank().id()
+		r.shop.Send(inv)
+		for range dice.IntN(9) { // of what happens at this moment
+			r.loop.Step()
+		}
+		r.send(&talk.Request{Federation: id[:], Request: &talkwire.Request_Register{Register: &talkwire.Register{Offer: o.Wire()}}})
+		for range dice.IntN(9) {
+			r.loop.Step()
+		}
+		r.gate.Stop() // two notices, so that it is listed again
+		r.gate.Start()
+		r.until("over", time.Minute, func() bool { s := r.received(inv.Hash); return s == lnnode.Failed || s == lnnode.Succeeded })
+		r.run(5 * time.Second)
+		if after := r.bank().cash + r.gate.Balance(); after < before {
+			t.Fatalf("seed %d: the gateway has lost %s", seed, before-after)
+		}
+		if r.received(inv.Hash) == lnnode.Succeeded {
+			bought++
+		}
+		r.balanced()
+	}
+	if bought == 0 || bought == 300 {
+		t.Errorf("%d were bought: the race is none", bought)
+	}
+}
+
+func isAnswer(m any) bool {
+	_, ok := m.(caller.AnswerCall)
+	return ok
 }
 
 // buggy is a node over which the gateway fails whenever it is about one payment.

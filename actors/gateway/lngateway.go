@@ -262,7 +262,7 @@ func (l *lnGateway) news(ctx actor.Context) {
 	}
 }
 
-// held wakes the buyers of the offers that forwards are for; those that nobody expects
+// held wakes the buyers of what forwards are for; those by channels that lead nowhere
 // are given back.
 func (l *lnGateway) held(ctx actor.Context, forwards []lnnode.Forward) {
 	l.waiting = len(forwards)
@@ -271,7 +271,7 @@ func (l *lnGateway) held(ctx actor.Context, forwards []lnnode.Forward) {
 	for _, f := range forwards {
 		s := l.virtual(f.Virtual)
 		switch {
-		case s != nil && l.expected(s.ID, f.Hash):
+		case s != nil: // the buyer gives back what nobody expects: see its package
 			if key := (offerKey{s.ID, f.Hash}); !slices.Contains(keys, key) {
 				keys = append(keys, key)
 			}

@@ -64,7 +64,12 @@ type rig struct {
 }
 
 func newRig(t reporter, seed uint64, federations int) *rig {
-	r := &rig{t: t, loop: sched.New(sched.Config{Seed: seed}), net: fake.New(&chaincfg.SimNetParams, 100), store: memory.New(), told: map[uint64]*talk.Reply{}}
+	return newRigOf(t, sched.Config{Seed: seed}, federations)
+}
+
+// newRigOf lets a test choose what happens next.
+func newRigOf(t reporter, cfg sched.Config, federations int) *rig {
+	r := &rig{t: t, loop: sched.New(cfg), net: fake.New(&chaincfg.SimNetParams, 100), store: memory.New(), told: map[uint64]*talk.Reply{}}
 	r.gate, r.shop = r.net.Node("gate", 10_000_000), r.net.Node("shop", 10_000_000)
 	for i := range federations {
 		r.banks = append(r.banks, newBank(r.loop, byte(i+1)))

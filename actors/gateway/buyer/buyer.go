@@ -14,7 +14,8 @@
 //	     → FAILED     nothing was bought; a later payment begins anew
 //
 // Forwards that the record does not name are given back, unless they may yet be bought
-// for.
+// for. So are those for which there is no offer: by the buyer too, for it is the one that
+// must know what was given back when an offer is registered a moment later.
 package buyer
 
 import (
@@ -192,19 +193,22 @@ func (b *buyer) ticked(ctx actor.Context) {
 	if open && b.tick%heightTicks == 0 {
 		ctx.Request(b.node, caller.InfoCall{})
 	}
-	if open || len(b.held) > 0 || b.wish != nil || b.offer == nil {
+	if open || len(b.held) > 0 || b.wish != nil {
 		b.idle = b.tick
 	}
-	if b.tick-b.idle > idleTicks || b.offer == nil {
+	if b.tick-b.idle > idleTicks {
 		ctx.Stop(ctx.Self())
 	}
 }
 
 // consider looks at what the node holds, to answer it or to buy.
 func (b *buyer) consider(ctx actor.Context) {
-	if b.step != stepNone || b.offer == nil {
+	if b.step != stepNone {
 		b.news = true
 		return
+	}
+	if b.offer == nil {
+		b.w.View(func(r storage.Reader) { b.offer = ledger.Offer(r, b.seat.ID, b.hash) })
 	}
 	b.step, b.stepped, b.news = stepHeld, b.tick, false
 	ctx.Request(b.node, caller.HeldCall{})
@@ -225,6 +229,10 @@ func (b *buyer) holds(ctx actor.Context, m caller.HeldResult) {
 	}
 	b.held = slices.DeleteFunc(slices.Clone(m.Forwards), func(f lnnode.Forward) bool { return f.Hash != b.hash || f.Virtual != b.virtual })
 	b.settle(ctx)
+	if b.offer == nil {
+		b.refuse(ctx, "nobody waits for this payment")
+		return
+	}
 	if b.startable() && (b.wish != nil || len(b.held) > 0) {
 		b.step, b.stepped = stepHeight, b.tick
 		ctx.Request(b.node, caller.InfoCall{})
@@ -363,6 +371,9 @@ func (b *buyer) refuse(ctx actor.Context, reason string) {
 	if b.wish != nil {
 		ctx.Send(b.wisher, Bought{Reason: reason})
 		b.wish, b.wisher = nil, nil
+		return
+	}
+	if len(b.held) == 0 {
 		return
 	}
 	b.w.Log.Info("forwards are given back", slog.String("payment", b.hash.String()), slog.String("reason", reason))
