@@ -1,9 +1,10 @@
 // Package lnd is lnd as a gateway's Lightning node, over its gRPC interface (lnd
 // v0.21, services lnrpc.Lightning and routerrpc.Router).
 //
-// lnd must run with --requireinterceptor: else a forward that arrives while the
-// gateway is away is failed as one to an unknown channel, where it should wait. It
-// offers what it holds again to every new interceptor, also after its own crash.
+// lnd must run with --requireinterceptor: else it lets go all forwards that it holds as
+// soon as the gateway is away. It offers what it holds again to every new interceptor,
+// also after its own crash. A forward that arrives while the gateway is away is failed at
+// once in either case, and its payer can try again.
 //
 // lnd's records of payments are the only ones: this package keeps none, and what it
 // holds in memory is rebuilt whenever the connection is. It runs two kinds of
