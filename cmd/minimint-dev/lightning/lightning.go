@@ -109,6 +109,24 @@ func (n *Node) Macaroon() string {
 	return filepath.Join(n.cfg.Dir, "data", "chain", "bitcoin", simnet.Params.Name, "admin.macaroon")
 }
 
+// Bake makes a macaroon that allows what a gateway needs and no more, and returns the
+// path of its file.
+func (n *Node) Bake(ctx context.Context) (string, error) {
+	request := &lndwire.BakeMacaroonRequest{Permissions: []*lndwire.MacaroonPermission{
+		{Entity: "info", Action: "read"}, {Entity: "offchain", Action: "read"}, {Entity: "offchain", Action: "write"},
+	}}
+	var baked lndwire.BakeMacaroonResponse
+	if err := n.call(ctx, "/lnrpc.Lightning/BakeMacaroon", request, &baked); err != nil {
+		return "", err
+	}
+	b, err := hex.DecodeString(baked.GetMacaroon())
+	if err != nil {
+		return "", fmt.Errorf("lightning: %s: macaroon: %w", n.cfg.Name, err)
+	}
+	path := n.path("gateway.macaroon")
+	return path, os.WriteFile(path, b, 0o600)
+}
+
 // Process is the program that runs.
 func (n *Node) Process() *process.Process { return n.process }
 

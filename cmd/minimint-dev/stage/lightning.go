@@ -28,6 +28,7 @@ type Lightning struct {
 
 	stage           *Stage
 	users, operator string // where the gateway listens
+	macaroon        string // that it has, as a file
 	gateway         *process.Process
 }
 
@@ -50,6 +51,9 @@ func (s *Stage) StartLightning(ctx context.Context) (*Lightning, error) {
 		return nil, err
 	}
 	if err := l.Near.Fund(ctx, walletSat); err != nil {
+		return nil, err
+	}
+	if l.macaroon, err = l.Near.Bake(ctx); err != nil {
 		return nil, err
 	}
 	return l, l.Near.Open(ctx, l.Far, channelSat, pushSat)
@@ -86,7 +90,7 @@ func (l *Lightning) StartGateway(ctx context.Context) error {
 	var err error
 	rpc := l.stage.chain.RPC()
 	l.gateway, err = process.Start(l.stage.Dir, "gateway", false, l.stage.cfg.Program("minimint-gateway"), "--dir", l.gatewayDir(), "run",
-		"--lnd", l.Near.RPC, "--macaroon", l.Near.Macaroon(), "--tls-cert", l.Near.Certificate(),
+		"--lnd", l.Near.RPC, "--macaroon", l.macaroon, "--tls-cert", l.Near.Certificate(),
 		"--listen", l.users, "--operator-listen", l.operator, "--name", "demo gateway",
 		"--btcd", rpc.Address, "--btcd-user", rpc.User, "--btcd-password-file", filepath.Join(l.stage.Dir, rpcPasswordFile), "--btcd-cert", l.stage.chain.CertificateFile())
 	if err != nil {

@@ -306,7 +306,7 @@ func (x Invoice_InvoiceState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Invoice_InvoiceState.Descriptor instead.
 func (Invoice_InvoiceState) EnumDescriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{23, 0}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{26, 0}
 }
 
 type GetInfoRequest struct {
@@ -709,6 +709,146 @@ func (*Failure) Descriptor() ([]byte, []int) {
 	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{7}
 }
 
+type MacaroonPermission struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entity        string                 `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Action        string                 `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MacaroonPermission) Reset() {
+	*x = MacaroonPermission{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MacaroonPermission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MacaroonPermission) ProtoMessage() {}
+
+func (x *MacaroonPermission) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MacaroonPermission.ProtoReflect.Descriptor instead.
+func (*MacaroonPermission) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *MacaroonPermission) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *MacaroonPermission) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+type BakeMacaroonRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Permissions   []*MacaroonPermission  `protobuf:"bytes,1,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BakeMacaroonRequest) Reset() {
+	*x = BakeMacaroonRequest{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BakeMacaroonRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BakeMacaroonRequest) ProtoMessage() {}
+
+func (x *BakeMacaroonRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BakeMacaroonRequest.ProtoReflect.Descriptor instead.
+func (*BakeMacaroonRequest) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *BakeMacaroonRequest) GetPermissions() []*MacaroonPermission {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
+type BakeMacaroonResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Macaroon      string                 `protobuf:"bytes,1,opt,name=macaroon,proto3" json:"macaroon,omitempty"` // hex
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BakeMacaroonResponse) Reset() {
+	*x = BakeMacaroonResponse{}
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BakeMacaroonResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BakeMacaroonResponse) ProtoMessage() {}
+
+func (x *BakeMacaroonResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BakeMacaroonResponse.ProtoReflect.Descriptor instead.
+func (*BakeMacaroonResponse) Descriptor() ([]byte, []int) {
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *BakeMacaroonResponse) GetMacaroon() string {
+	if x != nil {
+		return x.Macaroon
+	}
+	return ""
+}
+
 type NewAddressRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -717,7 +857,7 @@ type NewAddressRequest struct {
 
 func (x *NewAddressRequest) Reset() {
 	*x = NewAddressRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +869,7 @@ func (x *NewAddressRequest) String() string {
 func (*NewAddressRequest) ProtoMessage() {}
 
 func (x *NewAddressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[8]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +882,7 @@ func (x *NewAddressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewAddressRequest.ProtoReflect.Descriptor instead.
 func (*NewAddressRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{8}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{11}
 }
 
 type NewAddressResponse struct {
@@ -754,7 +894,7 @@ type NewAddressResponse struct {
 
 func (x *NewAddressResponse) Reset() {
 	*x = NewAddressResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +906,7 @@ func (x *NewAddressResponse) String() string {
 func (*NewAddressResponse) ProtoMessage() {}
 
 func (x *NewAddressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[9]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +919,7 @@ func (x *NewAddressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewAddressResponse.ProtoReflect.Descriptor instead.
 func (*NewAddressResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{9}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NewAddressResponse) GetAddress() string {
@@ -797,7 +937,7 @@ type WalletBalanceRequest struct {
 
 func (x *WalletBalanceRequest) Reset() {
 	*x = WalletBalanceRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +949,7 @@ func (x *WalletBalanceRequest) String() string {
 func (*WalletBalanceRequest) ProtoMessage() {}
 
 func (x *WalletBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[10]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +962,7 @@ func (x *WalletBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalletBalanceRequest.ProtoReflect.Descriptor instead.
 func (*WalletBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{10}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{13}
 }
 
 type WalletBalanceResponse struct {
@@ -834,7 +974,7 @@ type WalletBalanceResponse struct {
 
 func (x *WalletBalanceResponse) Reset() {
 	*x = WalletBalanceResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +986,7 @@ func (x *WalletBalanceResponse) String() string {
 func (*WalletBalanceResponse) ProtoMessage() {}
 
 func (x *WalletBalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[11]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +999,7 @@ func (x *WalletBalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WalletBalanceResponse.ProtoReflect.Descriptor instead.
 func (*WalletBalanceResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{11}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WalletBalanceResponse) GetConfirmedBalance() int64 {
@@ -879,7 +1019,7 @@ type ConnectPeerRequest struct {
 
 func (x *ConnectPeerRequest) Reset() {
 	*x = ConnectPeerRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +1031,7 @@ func (x *ConnectPeerRequest) String() string {
 func (*ConnectPeerRequest) ProtoMessage() {}
 
 func (x *ConnectPeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[12]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +1044,7 @@ func (x *ConnectPeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectPeerRequest.ProtoReflect.Descriptor instead.
 func (*ConnectPeerRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{12}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ConnectPeerRequest) GetAddr() *LightningAddress {
@@ -931,7 +1071,7 @@ type LightningAddress struct {
 
 func (x *LightningAddress) Reset() {
 	*x = LightningAddress{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[13]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1083,7 @@ func (x *LightningAddress) String() string {
 func (*LightningAddress) ProtoMessage() {}
 
 func (x *LightningAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[13]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1096,7 @@ func (x *LightningAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LightningAddress.ProtoReflect.Descriptor instead.
 func (*LightningAddress) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{13}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LightningAddress) GetPubkey() string {
@@ -981,7 +1121,7 @@ type ConnectPeerResponse struct {
 
 func (x *ConnectPeerResponse) Reset() {
 	*x = ConnectPeerResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[14]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1133,7 @@ func (x *ConnectPeerResponse) String() string {
 func (*ConnectPeerResponse) ProtoMessage() {}
 
 func (x *ConnectPeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[14]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1146,7 @@ func (x *ConnectPeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectPeerResponse.ProtoReflect.Descriptor instead.
 func (*ConnectPeerResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{14}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{17}
 }
 
 type OpenChannelRequest struct {
@@ -1021,7 +1161,7 @@ type OpenChannelRequest struct {
 
 func (x *OpenChannelRequest) Reset() {
 	*x = OpenChannelRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[15]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1173,7 @@ func (x *OpenChannelRequest) String() string {
 func (*OpenChannelRequest) ProtoMessage() {}
 
 func (x *OpenChannelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[15]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1186,7 @@ func (x *OpenChannelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenChannelRequest.ProtoReflect.Descriptor instead.
 func (*OpenChannelRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{15}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OpenChannelRequest) GetSatPerVbyte() uint64 {
@@ -1087,7 +1227,7 @@ type ChannelPoint struct {
 
 func (x *ChannelPoint) Reset() {
 	*x = ChannelPoint{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[16]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1239,7 @@ func (x *ChannelPoint) String() string {
 func (*ChannelPoint) ProtoMessage() {}
 
 func (x *ChannelPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[16]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1252,7 @@ func (x *ChannelPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelPoint.ProtoReflect.Descriptor instead.
 func (*ChannelPoint) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{16}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ChannelPoint) GetFundingTxidBytes() []byte {
@@ -1138,7 +1278,7 @@ type ListChannelsRequest struct {
 
 func (x *ListChannelsRequest) Reset() {
 	*x = ListChannelsRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[17]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1290,7 @@ func (x *ListChannelsRequest) String() string {
 func (*ListChannelsRequest) ProtoMessage() {}
 
 func (x *ListChannelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[17]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1303,7 @@ func (x *ListChannelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChannelsRequest.ProtoReflect.Descriptor instead.
 func (*ListChannelsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{17}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListChannelsRequest) GetActiveOnly() bool {
@@ -1182,7 +1322,7 @@ type ListChannelsResponse struct {
 
 func (x *ListChannelsResponse) Reset() {
 	*x = ListChannelsResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[18]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1334,7 @@ func (x *ListChannelsResponse) String() string {
 func (*ListChannelsResponse) ProtoMessage() {}
 
 func (x *ListChannelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[18]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1347,7 @@ func (x *ListChannelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChannelsResponse.ProtoReflect.Descriptor instead.
 func (*ListChannelsResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{18}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListChannelsResponse) GetChannels() []*Channel {
@@ -1228,7 +1368,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[19]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1380,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[19]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1393,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{19}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Channel) GetChanId() uint64 {
@@ -1286,7 +1426,7 @@ type ChanInfoRequest struct {
 
 func (x *ChanInfoRequest) Reset() {
 	*x = ChanInfoRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[20]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1438,7 @@ func (x *ChanInfoRequest) String() string {
 func (*ChanInfoRequest) ProtoMessage() {}
 
 func (x *ChanInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[20]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1451,7 @@ func (x *ChanInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChanInfoRequest.ProtoReflect.Descriptor instead.
 func (*ChanInfoRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{20}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ChanInfoRequest) GetChanId() uint64 {
@@ -1331,7 +1471,7 @@ type ChannelEdge struct {
 
 func (x *ChannelEdge) Reset() {
 	*x = ChannelEdge{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[21]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1483,7 @@ func (x *ChannelEdge) String() string {
 func (*ChannelEdge) ProtoMessage() {}
 
 func (x *ChannelEdge) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[21]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1496,7 @@ func (x *ChannelEdge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelEdge.ProtoReflect.Descriptor instead.
 func (*ChannelEdge) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{21}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ChannelEdge) GetNode1Policy() *RoutingPolicy {
@@ -1381,7 +1521,7 @@ type RoutingPolicy struct {
 
 func (x *RoutingPolicy) Reset() {
 	*x = RoutingPolicy{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[22]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1533,7 @@ func (x *RoutingPolicy) String() string {
 func (*RoutingPolicy) ProtoMessage() {}
 
 func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[22]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1546,7 @@ func (x *RoutingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingPolicy.ProtoReflect.Descriptor instead.
 func (*RoutingPolicy) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{22}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{25}
 }
 
 type Invoice struct {
@@ -1423,7 +1563,7 @@ type Invoice struct {
 
 func (x *Invoice) Reset() {
 	*x = Invoice{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[23]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1575,7 @@ func (x *Invoice) String() string {
 func (*Invoice) ProtoMessage() {}
 
 func (x *Invoice) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[23]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1588,7 @@ func (x *Invoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invoice.ProtoReflect.Descriptor instead.
 func (*Invoice) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{23}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Invoice) GetMemo() string {
@@ -1502,7 +1642,7 @@ type ListInvoiceRequest struct {
 
 func (x *ListInvoiceRequest) Reset() {
 	*x = ListInvoiceRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1654,7 @@ func (x *ListInvoiceRequest) String() string {
 func (*ListInvoiceRequest) ProtoMessage() {}
 
 func (x *ListInvoiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[24]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1667,7 @@ func (x *ListInvoiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvoiceRequest.ProtoReflect.Descriptor instead.
 func (*ListInvoiceRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{24}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListInvoiceRequest) GetNumMaxInvoices() uint64 {
@@ -1546,7 +1686,7 @@ type ListInvoiceResponse struct {
 
 func (x *ListInvoiceResponse) Reset() {
 	*x = ListInvoiceResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1698,7 @@ func (x *ListInvoiceResponse) String() string {
 func (*ListInvoiceResponse) ProtoMessage() {}
 
 func (x *ListInvoiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[25]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1711,7 @@ func (x *ListInvoiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInvoiceResponse.ProtoReflect.Descriptor instead.
 func (*ListInvoiceResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{25}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListInvoiceResponse) GetInvoices() []*Invoice {
@@ -1590,7 +1730,7 @@ type ListPaymentsRequest struct {
 
 func (x *ListPaymentsRequest) Reset() {
 	*x = ListPaymentsRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1742,7 @@ func (x *ListPaymentsRequest) String() string {
 func (*ListPaymentsRequest) ProtoMessage() {}
 
 func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[26]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1755,7 @@ func (x *ListPaymentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentsRequest.ProtoReflect.Descriptor instead.
 func (*ListPaymentsRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{26}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListPaymentsRequest) GetIncludeIncomplete() bool {
@@ -1634,7 +1774,7 @@ type ListPaymentsResponse struct {
 
 func (x *ListPaymentsResponse) Reset() {
 	*x = ListPaymentsResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +1786,7 @@ func (x *ListPaymentsResponse) String() string {
 func (*ListPaymentsResponse) ProtoMessage() {}
 
 func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[27]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +1799,7 @@ func (x *ListPaymentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPaymentsResponse.ProtoReflect.Descriptor instead.
 func (*ListPaymentsResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{27}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListPaymentsResponse) GetPayments() []*Payment {
@@ -1679,7 +1819,7 @@ type AddInvoiceResponse struct {
 
 func (x *AddInvoiceResponse) Reset() {
 	*x = AddInvoiceResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1831,7 @@ func (x *AddInvoiceResponse) String() string {
 func (*AddInvoiceResponse) ProtoMessage() {}
 
 func (x *AddInvoiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[28]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1844,7 @@ func (x *AddInvoiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddInvoiceResponse.ProtoReflect.Descriptor instead.
 func (*AddInvoiceResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{28}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AddInvoiceResponse) GetRHash() []byte {
@@ -1730,7 +1870,7 @@ type PaymentHash struct {
 
 func (x *PaymentHash) Reset() {
 	*x = PaymentHash{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1882,7 @@ func (x *PaymentHash) String() string {
 func (*PaymentHash) ProtoMessage() {}
 
 func (x *PaymentHash) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[29]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1895,7 @@ func (x *PaymentHash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentHash.ProtoReflect.Descriptor instead.
 func (*PaymentHash) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{29}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PaymentHash) GetRHash() []byte {
@@ -1775,7 +1915,7 @@ type AddHoldInvoiceRequest struct {
 
 func (x *AddHoldInvoiceRequest) Reset() {
 	*x = AddHoldInvoiceRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1927,7 @@ func (x *AddHoldInvoiceRequest) String() string {
 func (*AddHoldInvoiceRequest) ProtoMessage() {}
 
 func (x *AddHoldInvoiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[30]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1940,7 @@ func (x *AddHoldInvoiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddHoldInvoiceRequest.ProtoReflect.Descriptor instead.
 func (*AddHoldInvoiceRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{30}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AddHoldInvoiceRequest) GetHash() []byte {
@@ -1826,7 +1966,7 @@ type AddHoldInvoiceResp struct {
 
 func (x *AddHoldInvoiceResp) Reset() {
 	*x = AddHoldInvoiceResp{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1838,7 +1978,7 @@ func (x *AddHoldInvoiceResp) String() string {
 func (*AddHoldInvoiceResp) ProtoMessage() {}
 
 func (x *AddHoldInvoiceResp) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[31]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1851,7 +1991,7 @@ func (x *AddHoldInvoiceResp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddHoldInvoiceResp.ProtoReflect.Descriptor instead.
 func (*AddHoldInvoiceResp) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{31}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AddHoldInvoiceResp) GetPaymentRequest() string {
@@ -1870,7 +2010,7 @@ type SettleInvoiceMsg struct {
 
 func (x *SettleInvoiceMsg) Reset() {
 	*x = SettleInvoiceMsg{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +2022,7 @@ func (x *SettleInvoiceMsg) String() string {
 func (*SettleInvoiceMsg) ProtoMessage() {}
 
 func (x *SettleInvoiceMsg) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[32]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +2035,7 @@ func (x *SettleInvoiceMsg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleInvoiceMsg.ProtoReflect.Descriptor instead.
 func (*SettleInvoiceMsg) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{32}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SettleInvoiceMsg) GetPreimage() []byte {
@@ -1913,7 +2053,7 @@ type SettleInvoiceResp struct {
 
 func (x *SettleInvoiceResp) Reset() {
 	*x = SettleInvoiceResp{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2065,7 @@ func (x *SettleInvoiceResp) String() string {
 func (*SettleInvoiceResp) ProtoMessage() {}
 
 func (x *SettleInvoiceResp) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[33]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2078,7 @@ func (x *SettleInvoiceResp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleInvoiceResp.ProtoReflect.Descriptor instead.
 func (*SettleInvoiceResp) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{33}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{36}
 }
 
 type CancelInvoiceMsg struct {
@@ -1950,7 +2090,7 @@ type CancelInvoiceMsg struct {
 
 func (x *CancelInvoiceMsg) Reset() {
 	*x = CancelInvoiceMsg{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1962,7 +2102,7 @@ func (x *CancelInvoiceMsg) String() string {
 func (*CancelInvoiceMsg) ProtoMessage() {}
 
 func (x *CancelInvoiceMsg) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[34]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +2115,7 @@ func (x *CancelInvoiceMsg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelInvoiceMsg.ProtoReflect.Descriptor instead.
 func (*CancelInvoiceMsg) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{34}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CancelInvoiceMsg) GetPaymentHash() []byte {
@@ -1993,7 +2133,7 @@ type CancelInvoiceResp struct {
 
 func (x *CancelInvoiceResp) Reset() {
 	*x = CancelInvoiceResp{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2145,7 @@ func (x *CancelInvoiceResp) String() string {
 func (*CancelInvoiceResp) ProtoMessage() {}
 
 func (x *CancelInvoiceResp) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[35]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2158,7 @@ func (x *CancelInvoiceResp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelInvoiceResp.ProtoReflect.Descriptor instead.
 func (*CancelInvoiceResp) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{35}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{38}
 }
 
 type SendPaymentRequest struct {
@@ -2035,7 +2175,7 @@ type SendPaymentRequest struct {
 
 func (x *SendPaymentRequest) Reset() {
 	*x = SendPaymentRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2187,7 @@ func (x *SendPaymentRequest) String() string {
 func (*SendPaymentRequest) ProtoMessage() {}
 
 func (x *SendPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[36]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2200,7 @@ func (x *SendPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendPaymentRequest.ProtoReflect.Descriptor instead.
 func (*SendPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{36}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SendPaymentRequest) GetPaymentRequest() string {
@@ -2115,7 +2255,7 @@ type TrackPaymentRequest struct {
 
 func (x *TrackPaymentRequest) Reset() {
 	*x = TrackPaymentRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[37]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2127,7 +2267,7 @@ func (x *TrackPaymentRequest) String() string {
 func (*TrackPaymentRequest) ProtoMessage() {}
 
 func (x *TrackPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[37]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2140,7 +2280,7 @@ func (x *TrackPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackPaymentRequest.ProtoReflect.Descriptor instead.
 func (*TrackPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{37}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TrackPaymentRequest) GetPaymentHash() []byte {
@@ -2167,7 +2307,7 @@ type CircuitKey struct {
 
 func (x *CircuitKey) Reset() {
 	*x = CircuitKey{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[38]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +2319,7 @@ func (x *CircuitKey) String() string {
 func (*CircuitKey) ProtoMessage() {}
 
 func (x *CircuitKey) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[38]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +2332,7 @@ func (x *CircuitKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitKey.ProtoReflect.Descriptor instead.
 func (*CircuitKey) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{38}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CircuitKey) GetChanId() uint64 {
@@ -2224,7 +2364,7 @@ type ForwardHtlcInterceptRequest struct {
 
 func (x *ForwardHtlcInterceptRequest) Reset() {
 	*x = ForwardHtlcInterceptRequest{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[39]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2376,7 @@ func (x *ForwardHtlcInterceptRequest) String() string {
 func (*ForwardHtlcInterceptRequest) ProtoMessage() {}
 
 func (x *ForwardHtlcInterceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[39]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2389,7 @@ func (x *ForwardHtlcInterceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardHtlcInterceptRequest.ProtoReflect.Descriptor instead.
 func (*ForwardHtlcInterceptRequest) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{39}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ForwardHtlcInterceptRequest) GetIncomingCircuitKey() *CircuitKey {
@@ -2313,7 +2453,7 @@ type ForwardHtlcInterceptResponse struct {
 
 func (x *ForwardHtlcInterceptResponse) Reset() {
 	*x = ForwardHtlcInterceptResponse{}
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[40]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2465,7 @@ func (x *ForwardHtlcInterceptResponse) String() string {
 func (*ForwardHtlcInterceptResponse) ProtoMessage() {}
 
 func (x *ForwardHtlcInterceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[40]
+	mi := &file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2478,7 @@ func (x *ForwardHtlcInterceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardHtlcInterceptResponse.ProtoReflect.Descriptor instead.
 func (*ForwardHtlcInterceptResponse) Descriptor() ([]byte, []int) {
-	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{40}
+	return file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ForwardHtlcInterceptResponse) GetIncomingCircuitKey() *CircuitKey {
@@ -2407,7 +2547,14 @@ const file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc = "" +
 	"\aFailure\":\n" +
 	"\vFailureCode\x12\f\n" +
 	"\bRESERVED\x10\x00\x12\x1d\n" +
-	"\x19TEMPORARY_CHANNEL_FAILURE\x10\x0f\"\x13\n" +
+	"\x19TEMPORARY_CHANNEL_FAILURE\x10\x0f\"D\n" +
+	"\x12MacaroonPermission\x12\x16\n" +
+	"\x06entity\x18\x01 \x01(\tR\x06entity\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\"R\n" +
+	"\x13BakeMacaroonRequest\x12;\n" +
+	"\vpermissions\x18\x01 \x03(\v2\x19.lnrpc.MacaroonPermissionR\vpermissions\"2\n" +
+	"\x14BakeMacaroonResponse\x12\x1a\n" +
+	"\bmacaroon\x18\x01 \x01(\tR\bmacaroon\"\x13\n" +
 	"\x11NewAddressRequest\".\n" +
 	"\x12NewAddressResponse\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\"\x16\n" +
@@ -2541,7 +2688,7 @@ func file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDescGZIP() []byte {
 }
 
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_goTypes = []any{
 	(PaymentFailureReason)(0),            // 0: lnrpc.PaymentFailureReason
 	(ResolveHoldForwardAction)(0),        // 1: lnrpc.ResolveHoldForwardAction
@@ -2556,39 +2703,42 @@ var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_goTypes = []any{
 	(*Amount)(nil),                       // 10: lnrpc.Amount
 	(*Payment)(nil),                      // 11: lnrpc.Payment
 	(*Failure)(nil),                      // 12: lnrpc.Failure
-	(*NewAddressRequest)(nil),            // 13: lnrpc.NewAddressRequest
-	(*NewAddressResponse)(nil),           // 14: lnrpc.NewAddressResponse
-	(*WalletBalanceRequest)(nil),         // 15: lnrpc.WalletBalanceRequest
-	(*WalletBalanceResponse)(nil),        // 16: lnrpc.WalletBalanceResponse
-	(*ConnectPeerRequest)(nil),           // 17: lnrpc.ConnectPeerRequest
-	(*LightningAddress)(nil),             // 18: lnrpc.LightningAddress
-	(*ConnectPeerResponse)(nil),          // 19: lnrpc.ConnectPeerResponse
-	(*OpenChannelRequest)(nil),           // 20: lnrpc.OpenChannelRequest
-	(*ChannelPoint)(nil),                 // 21: lnrpc.ChannelPoint
-	(*ListChannelsRequest)(nil),          // 22: lnrpc.ListChannelsRequest
-	(*ListChannelsResponse)(nil),         // 23: lnrpc.ListChannelsResponse
-	(*Channel)(nil),                      // 24: lnrpc.Channel
-	(*ChanInfoRequest)(nil),              // 25: lnrpc.ChanInfoRequest
-	(*ChannelEdge)(nil),                  // 26: lnrpc.ChannelEdge
-	(*RoutingPolicy)(nil),                // 27: lnrpc.RoutingPolicy
-	(*Invoice)(nil),                      // 28: lnrpc.Invoice
-	(*ListInvoiceRequest)(nil),           // 29: lnrpc.ListInvoiceRequest
-	(*ListInvoiceResponse)(nil),          // 30: lnrpc.ListInvoiceResponse
-	(*ListPaymentsRequest)(nil),          // 31: lnrpc.ListPaymentsRequest
-	(*ListPaymentsResponse)(nil),         // 32: lnrpc.ListPaymentsResponse
-	(*AddInvoiceResponse)(nil),           // 33: lnrpc.AddInvoiceResponse
-	(*PaymentHash)(nil),                  // 34: lnrpc.PaymentHash
-	(*AddHoldInvoiceRequest)(nil),        // 35: lnrpc.AddHoldInvoiceRequest
-	(*AddHoldInvoiceResp)(nil),           // 36: lnrpc.AddHoldInvoiceResp
-	(*SettleInvoiceMsg)(nil),             // 37: lnrpc.SettleInvoiceMsg
-	(*SettleInvoiceResp)(nil),            // 38: lnrpc.SettleInvoiceResp
-	(*CancelInvoiceMsg)(nil),             // 39: lnrpc.CancelInvoiceMsg
-	(*CancelInvoiceResp)(nil),            // 40: lnrpc.CancelInvoiceResp
-	(*SendPaymentRequest)(nil),           // 41: lnrpc.SendPaymentRequest
-	(*TrackPaymentRequest)(nil),          // 42: lnrpc.TrackPaymentRequest
-	(*CircuitKey)(nil),                   // 43: lnrpc.CircuitKey
-	(*ForwardHtlcInterceptRequest)(nil),  // 44: lnrpc.ForwardHtlcInterceptRequest
-	(*ForwardHtlcInterceptResponse)(nil), // 45: lnrpc.ForwardHtlcInterceptResponse
+	(*MacaroonPermission)(nil),           // 13: lnrpc.MacaroonPermission
+	(*BakeMacaroonRequest)(nil),          // 14: lnrpc.BakeMacaroonRequest
+	(*BakeMacaroonResponse)(nil),         // 15: lnrpc.BakeMacaroonResponse
+	(*NewAddressRequest)(nil),            // 16: lnrpc.NewAddressRequest
+	(*NewAddressResponse)(nil),           // 17: lnrpc.NewAddressResponse
+	(*WalletBalanceRequest)(nil),         // 18: lnrpc.WalletBalanceRequest
+	(*WalletBalanceResponse)(nil),        // 19: lnrpc.WalletBalanceResponse
+	(*ConnectPeerRequest)(nil),           // 20: lnrpc.ConnectPeerRequest
+	(*LightningAddress)(nil),             // 21: lnrpc.LightningAddress
+	(*ConnectPeerResponse)(nil),          // 22: lnrpc.ConnectPeerResponse
+	(*OpenChannelRequest)(nil),           // 23: lnrpc.OpenChannelRequest
+	(*ChannelPoint)(nil),                 // 24: lnrpc.ChannelPoint
+	(*ListChannelsRequest)(nil),          // 25: lnrpc.ListChannelsRequest
+	(*ListChannelsResponse)(nil),         // 26: lnrpc.ListChannelsResponse
+	(*Channel)(nil),                      // 27: lnrpc.Channel
+	(*ChanInfoRequest)(nil),              // 28: lnrpc.ChanInfoRequest
+	(*ChannelEdge)(nil),                  // 29: lnrpc.ChannelEdge
+	(*RoutingPolicy)(nil),                // 30: lnrpc.RoutingPolicy
+	(*Invoice)(nil),                      // 31: lnrpc.Invoice
+	(*ListInvoiceRequest)(nil),           // 32: lnrpc.ListInvoiceRequest
+	(*ListInvoiceResponse)(nil),          // 33: lnrpc.ListInvoiceResponse
+	(*ListPaymentsRequest)(nil),          // 34: lnrpc.ListPaymentsRequest
+	(*ListPaymentsResponse)(nil),         // 35: lnrpc.ListPaymentsResponse
+	(*AddInvoiceResponse)(nil),           // 36: lnrpc.AddInvoiceResponse
+	(*PaymentHash)(nil),                  // 37: lnrpc.PaymentHash
+	(*AddHoldInvoiceRequest)(nil),        // 38: lnrpc.AddHoldInvoiceRequest
+	(*AddHoldInvoiceResp)(nil),           // 39: lnrpc.AddHoldInvoiceResp
+	(*SettleInvoiceMsg)(nil),             // 40: lnrpc.SettleInvoiceMsg
+	(*SettleInvoiceResp)(nil),            // 41: lnrpc.SettleInvoiceResp
+	(*CancelInvoiceMsg)(nil),             // 42: lnrpc.CancelInvoiceMsg
+	(*CancelInvoiceResp)(nil),            // 43: lnrpc.CancelInvoiceResp
+	(*SendPaymentRequest)(nil),           // 44: lnrpc.SendPaymentRequest
+	(*TrackPaymentRequest)(nil),          // 45: lnrpc.TrackPaymentRequest
+	(*CircuitKey)(nil),                   // 46: lnrpc.CircuitKey
+	(*ForwardHtlcInterceptRequest)(nil),  // 47: lnrpc.ForwardHtlcInterceptRequest
+	(*ForwardHtlcInterceptResponse)(nil), // 48: lnrpc.ForwardHtlcInterceptResponse
 }
 var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_depIdxs = []int32{
 	7,  // 0: lnrpc.GetInfoResponse.chains:type_name -> lnrpc.Chain
@@ -2596,22 +2746,23 @@ var file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_depIdxs = []int32{
 	10, // 2: lnrpc.ChannelBalanceResponse.remote_balance:type_name -> lnrpc.Amount
 	2,  // 3: lnrpc.Payment.status:type_name -> lnrpc.Payment.PaymentStatus
 	0,  // 4: lnrpc.Payment.failure_reason:type_name -> lnrpc.PaymentFailureReason
-	18, // 5: lnrpc.ConnectPeerRequest.addr:type_name -> lnrpc.LightningAddress
-	24, // 6: lnrpc.ListChannelsResponse.channels:type_name -> lnrpc.Channel
-	27, // 7: lnrpc.ChannelEdge.node1_policy:type_name -> lnrpc.RoutingPolicy
-	27, // 8: lnrpc.ChannelEdge.node2_policy:type_name -> lnrpc.RoutingPolicy
-	4,  // 9: lnrpc.Invoice.state:type_name -> lnrpc.Invoice.InvoiceState
-	28, // 10: lnrpc.ListInvoiceResponse.invoices:type_name -> lnrpc.Invoice
-	11, // 11: lnrpc.ListPaymentsResponse.payments:type_name -> lnrpc.Payment
-	43, // 12: lnrpc.ForwardHtlcInterceptRequest.incoming_circuit_key:type_name -> lnrpc.CircuitKey
-	43, // 13: lnrpc.ForwardHtlcInterceptResponse.incoming_circuit_key:type_name -> lnrpc.CircuitKey
-	1,  // 14: lnrpc.ForwardHtlcInterceptResponse.action:type_name -> lnrpc.ResolveHoldForwardAction
-	3,  // 15: lnrpc.ForwardHtlcInterceptResponse.failure_code:type_name -> lnrpc.Failure.FailureCode
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	13, // 5: lnrpc.BakeMacaroonRequest.permissions:type_name -> lnrpc.MacaroonPermission
+	21, // 6: lnrpc.ConnectPeerRequest.addr:type_name -> lnrpc.LightningAddress
+	27, // 7: lnrpc.ListChannelsResponse.channels:type_name -> lnrpc.Channel
+	30, // 8: lnrpc.ChannelEdge.node1_policy:type_name -> lnrpc.RoutingPolicy
+	30, // 9: lnrpc.ChannelEdge.node2_policy:type_name -> lnrpc.RoutingPolicy
+	4,  // 10: lnrpc.Invoice.state:type_name -> lnrpc.Invoice.InvoiceState
+	31, // 11: lnrpc.ListInvoiceResponse.invoices:type_name -> lnrpc.Invoice
+	11, // 12: lnrpc.ListPaymentsResponse.payments:type_name -> lnrpc.Payment
+	46, // 13: lnrpc.ForwardHtlcInterceptRequest.incoming_circuit_key:type_name -> lnrpc.CircuitKey
+	46, // 14: lnrpc.ForwardHtlcInterceptResponse.incoming_circuit_key:type_name -> lnrpc.CircuitKey
+	1,  // 15: lnrpc.ForwardHtlcInterceptResponse.action:type_name -> lnrpc.ResolveHoldForwardAction
+	3,  // 16: lnrpc.ForwardHtlcInterceptResponse.failure_code:type_name -> lnrpc.Failure.FailureCode
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_init() }
@@ -2625,7 +2776,7 @@ func file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc), len(file_actors_gateway_lnnode_lnd_lndwire_lnd_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   41,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
