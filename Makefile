@@ -26,7 +26,7 @@ demo: build bitcoin ## start btcd and four nodes, and tell the whole story (firs
 
 .PHONY: demo-lightning
 demo-lightning: build bitcoin lightning ## the same with two lnd and a gateway: users pay and are paid over Lightning (the first run builds lnd: eight minutes)
-	bin/minimint-dev demo-lightning --btcd $(BITCOIN)/btcd --lnd $(LIGHTNING)/lnd
+	bin/minimint-dev demo-lightning --btcd $(BITCOIN)/btcd --lnd $(LIGHTNING)/lnd $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: up
 up: build bitcoin ## start btcd and a federation of four on this machine, and leave it running
@@ -45,8 +45,8 @@ test: ## run all tests (needs nothing but Go)
 	$(GO) test ./...
 
 .PHONY: test-real
-test-real: bitcoin lightning ## run the tests against a real btcd and real lnd nodes (the first run builds lnd: six minutes)
-	MINIMINT_BTCD=$(BITCOIN)/btcd MINIMINT_LND=$(LIGHTNING)/lnd $(GO) test -tags real -count=1 ./actors/chain/... ./cmd/minimint-dev/lightning
+test-real: build bitcoin lightning ## run the tests against a real btcd and real lnd nodes (the first run builds lnd: eight minutes)
+	MINIMINT_BTCD=$(BITCOIN)/btcd MINIMINT_LND=$(LIGHTNING)/lnd MINIMINT_PROGRAMS=$(CURDIR)/bin $(GO) test -tags real -count=1 ./actors/chain/... ./cmd/minimint-dev/lightning ./cmd/minimint-dev/story
 
 .PHONY: check
 check: $(LINT) ## formatting, linters and the import ladder

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 
@@ -23,6 +24,14 @@ func btcdFlags() []cli.Flag {
 
 func lndFlag() cli.Flag {
 	return &cli.StringFlag{Name: "lnd", Usage: "`PATH` of the lnd program (make lightning builds it)", EnvVars: []string{"MINIMINT_LND_PROGRAM"}}
+}
+
+func killsFlag() cli.Flag {
+	return &cli.IntFlag{Name: "kills", Value: 6, Usage: "kill gateway, lnd and a member `COUNT` times at random moments of payments"}
+}
+
+func seedFlag() cli.Flag {
+	return &cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that draws these moments (default: another one each time)"}
 }
 
 func dirFlag() cli.Flag {
@@ -73,7 +82,14 @@ func demoLightning(c *cli.Context) error {
 	if cfg.Lnd == "" {
 		return cli.Exit("name the lnd program with --lnd; make lightning builds it", 2)
 	}
-	return tell(c, cfg, story.TellLightning)
+	seed := c.Uint64("seed")
+	if seed == 0 {
+		seed = rand.Uint64N(1_000_000)
+	}
+	fmt.Fprintf(c.App.Writer, "--seed %d draws the same moments of killing again\n", seed)
+	return tell(c, cfg, func(ctx context.Context, s *stage.Stage, out io.Writer) error {
+		return story.TellLightning(ctx, s, out, c.Int("kills"), seed)
+	})
 }
 
 // tell tells a story on a stage of its own, which is gone afterwards unless the story

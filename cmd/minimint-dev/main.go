@@ -55,7 +55,7 @@ Exit codes: 0 done, 1 failure, 2 wrong usage.`,
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
 		Commands: []*cli.Command{
 			{Name: "demo", Usage: "tell the story from deposit to withdrawal, verifying each step", Flags: append(btcdFlags(), keepFlag()), Action: demo},
-			{Name: "demo-lightning", Usage: "tell the story of Lightning, verifying each step against lnd", Flags: append(btcdFlags(), lndFlag(), keepFlag()), Action: demoLightning},
+			{Name: "demo-lightning", Usage: "tell the story of Lightning, verifying each step against lnd", Flags: append(btcdFlags(), lndFlag(), keepFlag(), killsFlag(), seedFlag()), Action: demoLightning},
 			{Name: "up", Usage: "run a federation in the background; with --lnd also two Lightning nodes and a gateway", Flags: append(btcdFlags(), lndFlag(), dirFlag()), Action: up},
 			{Name: "down", Usage: "stop the federation in the background and remove it", Flags: []cli.Flag{dirFlag()}, Action: down},
 			{Name: "status", Usage: "show what each member says of itself", Flags: []cli.Flag{dirFlag(), jsonFlag()}, Action: status},

@@ -36,7 +36,7 @@ func showInfo(i operator.Info) string {
 		"network     " + i.Network,
 		"users       " + i.API,
 		"node        " + showNode(i),
-		fmt.Sprintf("payments    %d open, %d forwards held", i.Open, i.Held),
+		fmt.Sprintf("payments    %d open; the node holds %d for users", i.Open, i.Held),
 	}
 	if i.StartedMs != 0 {
 		lines = append(lines, "runs since  "+moment(i.StartedMs))

@@ -35,14 +35,16 @@ type lightningStory struct {
 	ln *stage.Lightning
 }
 
-// TellLightning plays the story of Lightning like Tell. The stage needs an lnd.
-func TellLightning(ctx context.Context, s *stage.Stage, out io.Writer) error {
+// TellLightning plays the story of Lightning like Tell, and kills something so many
+// times at moments that the seed draws. The stage needs an lnd.
+func TellLightning(ctx context.Context, s *stage.Stage, out io.Writer, kills int, seed uint64) error {
 	t := &lightningStory{Story: &Story{stage: s, alice: s.User("alice"), bob: s.User("bob")}}
-	return play(ctx, out, t.steps())
+	steps := append(append(t.opening(), t.scenes()...), t.kills(kills, seed)...)
+	return play(ctx, out, append(steps, step{"The audit: assets equal liabilities, and every millisatoshi is somebody's", t.settled}))
 }
 
-func (t *lightningStory) steps() []step {
-	return append(t.opening(), []step{
+func (t *lightningStory) scenes() []step {
+	return []step{
 		{"Alice pays an invoice of the far node with e-cash", t.send},
 		{"The far node pays an invoice of Bob, who gets e-cash", t.receive},
 		{"Alice pays Bob's invoice: same federation, so Lightning is not touched", t.within},
@@ -53,8 +55,7 @@ func (t *lightningStory) steps() []step {
 		{"The gateway is killed with -9 while its lnd holds a payment for Bob", t.receiveWithoutGateway},
 		{"The gateway's lnd is killed with -9 while it holds a payment for Bob", t.receiveWithoutNode},
 		{"Member 3 is dead while a payment for Bob comes in", t.receiveWithoutMember},
-		{"The audit: assets equal liabilities, and every millisatoshi is somebody's", t.settled},
-	}...)
+	}
 }
 
 // opening sets everything up.

@@ -26,15 +26,7 @@ func (t *lightningStory) interrupted(ctx context.Context, kill func() string, re
 	if err != nil {
 		return nil, err
 	}
-	type outcome struct {
-		a   stage.Answer
-		err error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		a, err := t.alice.Run(payment(invoice.Text)...)
-		done <- outcome{a, err}
-	}()
+	done := t.payInBackground(invoice)
 	if err := t.ln.Far.Held(ctx, hash); err != nil {
 		select {
 		case o := <-done:
