@@ -40,6 +40,26 @@ func (n *Node) Connect(ctx context.Context, to *Node) error {
 	return err
 }
 
+// redial is how many looks a node has to find a peer again by itself. To dial at the
+// same moment as lnd can make both sides drop both connections.
+const redial = 30
+
+// Rejoin waits until the node has an active channel with another again, after one of
+// them was restarted, and connects them where they do not do so themselves.
+func (n *Node) Rejoin(ctx context.Context, to *Node) error {
+	looks := 0
+	return n.await(ctx, "its channel is active again", func() (bool, error) {
+		if looks++; looks%redial == 0 {
+			if err := n.Connect(ctx, to); err != nil {
+				return false, err
+			}
+		}
+		var list lndwire.ListChannelsResponse
+		err := n.call(ctx, "/lnrpc.Lightning/ListChannels", &lndwire.ListChannelsRequest{ActiveOnly: true}, &list)
+		return len(list.GetChannels()) > 0, err
+	})
+}
+
 // Open opens a channel of so many satoshi to another node, gives that node a part of
 // them, mines what is needed, and returns when both nodes would route through it.
 func (n *Node) Open(ctx context.Context, to *Node, sats, push int64) error {

@@ -164,7 +164,7 @@ func TestOutgoing(t *testing.T) {
 		t.Errorf("without lnd: %v, %v", p, err)
 	}
 	w.must(w.gate.Restart(w.ctx))
-	w.must(w.gate.Connect(w.ctx, w.alice))
+	w.must(w.gate.Rejoin(w.ctx, w.alice))
 	if p := w.state(hash); p.State != lnnode.InFlight {
 		t.Errorf("after the crash: %v", p.State)
 	}
@@ -248,7 +248,7 @@ func TestIncoming(t *testing.T) {
 	held(hash)
 	w.gate.Kill()
 	w.must(w.gate.Restart(w.ctx))
-	w.must(w.gate.Connect(w.ctx, w.alice))
+	w.must(w.gate.Rejoin(w.ctx, w.alice))
 	w.must(w.node.Answer(w.ctx, held(hash).Circuit, (*lnnode.Preimage)(&preimage)))
 	if e := <-done; e.err != nil || e.preimage != preimage {
 		t.Errorf("settled after two crashes: %x, %v", e.preimage, e.err)

@@ -66,7 +66,7 @@ func (t *lightningStory) reviveNode(ctx context.Context) error {
 	if err := t.ln.Near.Restart(ctx); err != nil {
 		return err
 	}
-	return t.ln.Near.Connect(ctx, t.ln.Far)
+	return t.ln.Near.Rejoin(ctx, t.ln.Far)
 }
 
 func (t *lightningStory) killMember() string {
