@@ -182,7 +182,7 @@ func (s *Station) serve(l net.Listener, h http.Handler) {
 	s.serving.Add(1)
 	go func() {
 		defer s.serving.Done()
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.cfg.Log.Error("no more requests are taken", slog.String("address", l.Addr().String()), slog.Any("error", err))
 		}
 	}()
