@@ -32,6 +32,7 @@
 package market
 
 import (
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -43,9 +44,9 @@ import (
 	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/txscript"
 
-	"minimint/actors/client/clientwire"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/gateway/lnnode/fake"
+	"minimint/actors/module/contract"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
@@ -261,9 +262,8 @@ func (m *Market) Listed() bool {
 	return err == nil && len(list) == len(m.gateways)
 }
 
-// query puts a question of the Lightning module to the state of the honest member that
-// is ahead.
-func (m *Market) query(method string, body []byte) ([]byte, error) {
+// state is that of the honest member that is ahead; it must be released.
+func (m *Market) state() storage.Snapshot {
 	var best *world.Node
 	for i := range m.world.Nodes() {
 		if x := m.world.Node(i); x.Honest() && (best == nil || x.Next() > best.Next()) {
@@ -274,6 +274,22 @@ func (m *Market) query(method string, body []byte) ([]byte, error) {
 	if err != nil {
 		panic(fmt.Sprintf("market: state: %v", err))
 	}
+	return snap
+}
+
+// height is the agreed one.
+func (m *Market) height() uint32 {
+	snap := m.state()
+	defer snap.Release()
+	if raw := transition.Fact(snap, contract.FactHeight); raw != nil {
+		return binary.BigEndian.Uint32(raw)
+	}
+	return 0
+}
+
+// query puts a question of the Lightning module to the state.
+func (m *Market) query(method string, body []byte) ([]byte, error) {
+	snap := m.state()
 	defer snap.Release()
 	return m.lightning.Query(storage.ScopedReader(snap, transition.ModuleScope(lightning.Kind)), method, body)
 }
@@ -307,6 +323,8 @@ func (m *Market) mine(rest int) {
 			switch {
 			case m.waits == "":
 				rest--
+			case m.world.Chain().Height() > m.height()+burst: // members agree on a few at a time
+				blocks = 0
 			case m.world.Now()-m.since > idle:
 				blocks = burst
 			}
@@ -330,54 +348,4 @@ func (m *Market) pay(text string, sats int64) {
 		panic(fmt.Sprintf("market: address %q: %v", text, err))
 	}
 	m.world.Chain().Pay(script, sats)
-}
-
-// Tally counts what came of people's wishes.
-func (m *Market) Tally() string {
-	var paid, refunded, unpaid, received, expired int
-	for _, x := range m.people {
-		for _, op := range x.operations() {
-			done, failed := op.GetState() == clientwire.State_STATE_DONE, op.GetState() == clientwire.State_STATE_FAILED
-			switch op.GetKind() {
-			case clientwire.Kind_KIND_PAY:
-				switch {
-				case done:
-					paid++
-				case failed && op.GetCause() == clientwire.Cause_CAUSE_REFUNDED:
-					refunded++
-				case failed:
-					unpaid++
-				}
-			case clientwire.Kind_KIND_INVOICE:
-				switch {
-				case done:
-					received++
-				case failed:
-					expired++
-				}
-			default:
-			}
-		}
-	}
-	return fmt.Sprintf("%d bargains, %d swindles; %d invoices paid, %d refunded, %d not begun; %d received, %d not", len(m.bargains), len(m.swindles), paid, refunded, unpaid, received, expired)
-}
-
-// String says what there is, and what was done.
-func (m *Market) String() (text string) {
-	for _, p := range m.Processes() {
-		sure, doubtful := p.holdings()
-		text += fmt.Sprintf("%s: %d msat, and %d that may be spent\n%s", p.name, sure, doubtful, p.ledger())
-	}
-	for _, b := range m.bargains {
-		status, _ := m.contract(b.id)
-		text += fmt.Sprintf("bargain %d (%s): %s\n", b.number, b.plan, status.State)
-	}
-	for _, s := range m.swindles {
-		status, _ := m.contract(s.id)
-		text += fmt.Sprintf("swindle %d (%s): %s\n", s.number, s.trick, status.State)
-	}
-	for _, g := range m.gateways {
-		text += fmt.Sprintf("%s has %+d msat in its channels\n", g.name, int64(g.Node.Balance())-int64(wealth))
-	}
-	return text
 }

@@ -51,6 +51,8 @@ type Habits struct {
 	// Swindles is the share of payments in which a person tries to have a gateway pay for
 	// nothing.
 	Swindles float64
+	// Trick is the one that swindlers know; any if it is empty.
+	Trick string
 }
 
 // look is how often a person looks at the screen.

@@ -46,6 +46,9 @@ const longLife = 600
 // swindle begins one.
 func (m *Market) swindle(x *Person, g *Gateway, amount messages.Amount) {
 	t := trick(m.random.IntN(int(tricks)))
+	for x.habits.Trick != "" && x.habits.Trick != t.String() {
+		t = (t + 1) % tricks
+	}
 	n := m.network
 	inv := n.shop.Invoice(amount, n.preimage(), n.now())
 	held, hash, expiry := amount+amount/20+10_000, inv.Hash, m.world.Chain().Height()+longLife
