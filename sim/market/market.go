@@ -3,7 +3,7 @@
 // a bitcoin chain beside them.
 //
 //	w := world.New(world.Config{Nodes: 4, Seed: 7, Market: true, Watch: check.All()})
-//	m := market.New(w, market.Config{People: 3})
+//	m := market.New(w, market.Config{People: 3, Gateways: 1})
 //	w.Run(10 * time.Second)
 //	m.Person(1).PowerFailure()
 //	w.Run(time.Second)
@@ -29,6 +29,9 @@
 //	gateways  have not lost anything, unless by their own fault
 //	contracts no money is left in a contract, and it went where those who made the
 //	          contract wanted, once
+//
+// It is longer than other packages may be: what people do is a file each, and what they
+// share (processes, blocks, the rules) would only be passed around.
 package market
 
 import (

@@ -25,10 +25,9 @@ type Person struct {
 	habits  Habits
 	inbox   []string // tokens that it was given and has not begun to cash
 	given   map[uint64]bool
-	paid    map[uint64]int64 // satoshi, by deposit operation
-	gone    map[uint64]bool  // withdrawals that it has asked back
-	asked   int              // deposits
-	bills   []*bill          // invoices that it wants to pay
+	gone    map[uint64]bool // withdrawals that it has asked back
+	asked   int             // deposits
+	bills   []*bill         // invoices that it wants to pay
 	billed  int
 	asks    int // invoices that it has wanted to make
 	resting bool
