@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"minimint/actors/client"
@@ -110,6 +111,40 @@ func TestH71CrashWhileRestoring(t *testing.T) {
 					t.Errorf("the record counts %d notes of %d", op.GetRestore().GetNotes(), len(notesOf(t, again)))
 				}
 			})
+		}
+	}
+}
+
+// moody is a store in which one commit fails, with nothing written.
+type moody struct {
+	*memory.Store
+	commits atomic.Int64
+	fails   int64
+}
+
+func (m *moody) Update(fn func(storage.Tx) error) error {
+	if m.commits.Add(1) == m.fails {
+		return errors.New("told to fail")
+	}
+	return m.Store.Update(fn)
+}
+
+// Whichever actor fails over a commit, its next incarnation finds the rest: MintClient tells
+// the search that an answer is lost, and the search begins where the store stands.
+func TestActorsThatFail(t *testing.T) {
+	l := lived()
+	for n := 1; n < commits; n++ {
+		w := after(t, l)
+		store := &moody{Store: memory.New()}
+		w.join(store, l.words, true)
+		store.fails = store.commits.Load() + int64(n)
+		op := w.done(w.open(store), 1, nil)
+		w.wantLife(l, store)
+		if int(op.GetRestore().GetNotes()) != len(notesOf(t, store)) {
+			t.Errorf("commit %d: the record counts %d notes of %d", n, op.GetRestore().GetNotes(), len(notesOf(t, store)))
+		}
+		if store.commits.Load() < store.fails {
+			t.Errorf("commit %d was never made", n)
 		}
 	}
 }
