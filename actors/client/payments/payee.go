@@ -37,10 +37,8 @@ type payee struct {
 	since  int // ticks since the height was asked for
 }
 
-const (
-	maxRefused  = 3 // how many gateways are tried
-	graceBlocks = 3 // after which an offer that was not bought will not be heard of
-)
+// How many gateways are tried, and blocks until an offer that was not bought is over.
+const maxRefused, graceBlocks = 3, 3
 
 // NewPayee returns the producer of the payee of a stored operation.
 func NewPayee(w *World, id uint64) actor.Producer {
@@ -145,11 +143,11 @@ func (p *payee) plan(ctx actor.Context, l List) {
 	}
 	wish := bargain.Wish{Amount: r.Amount, Only: bill.GetGateway(), Avoid: bill.GetRefused(), Claim: r.Claim}
 	choice, err := bargain.ToReceive(l.Gateways, wish)
-	if err == nil && p.w.Gateways == nil {
-		err = fmt.Errorf("%w: this program cannot reach any", bargain.ErrGateway)
-	}
 	if err == nil {
 		err = r.Check()
+	}
+	if err == nil && p.w.Gateways == nil {
+		err = fmt.Errorf("%w: this program cannot reach any", bargain.ErrGateway)
 	}
 	if err != nil {
 		if p.op.Text == "" || len(bill.GetRefused()) == 0 { // otherwise it says who refused

@@ -46,15 +46,9 @@ func NewPayer(w *World, id uint64) actor.Producer {
 
 // Receive implements actor.Actor.
 func (p *payer) Receive(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *actor.Started:
+	if _, ok := ctx.Message().(*actor.Started); ok {
 		if p.load(ctx) {
 			p.start(ctx)
-		}
-		return
-	case *spawn.Lost:
-		if _, ok := m.Message.(carrier.Recall); ok {
-			p.recall(ctx)
 		}
 		return
 	}
@@ -76,6 +70,10 @@ func (p *payer) Receive(ctx actor.Context) {
 		p.heard(ctx, m)
 	case carrier.Recall:
 		p.recall(ctx)
+	case *spawn.Lost:
+		if _, ok := m.Message.(carrier.Recall); ok { // the user wishes it once
+			p.recall(ctx)
+		}
 	}
 }
 
@@ -83,9 +81,9 @@ func (p *payer) pay() *clientwire.Pay { return p.op.GetPay() }
 
 // start goes on from the record.
 func (p *payer) start(ctx actor.Context) {
-	invoice, err := bolt11.Read(p.pay().GetInvoice(), p.w.Network)
+	var err error
+	p.invoice, err = bolt11.Read(p.pay().GetInvoice(), p.w.Network)
 	mustRead(err)
-	p.invoice = invoice
 	p.step(ctx)
 }
 

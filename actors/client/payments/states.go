@@ -9,7 +9,6 @@ import (
 	"minimint/messages/transaction"
 )
 
-// The states of contracts.
 const (
 	stateOffered    = lightningwire.State_STATE_OFFERED
 	stateFunded     = lightningwire.State_STATE_FUNDED

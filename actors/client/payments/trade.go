@@ -200,11 +200,11 @@ func (t *trade) ask(ctx actor.Context, api string, request *talk.Request) {
 
 // heard takes what a gateway said, and reports false if that answers nothing.
 func (t *trade) heard(m Heard) bool {
-	if m.Key != t.number || t.open == 0 {
-		return false
+	mine := m.Key == t.number && t.open > 0
+	if mine {
+		t.open = 0
 	}
-	t.open = 0
-	return true
+	return mine
 }
 
 // later has the gateway asked again, after a pause that doubles.

@@ -61,8 +61,7 @@ type World struct {
 	Rand     io.Reader
 	// Now is the time of the last tick, zero before the first.
 	Now func() time.Time
-	// Ln is LnClient.
-	Ln *actor.PID
+	Ln  *actor.PID // LnClient
 }
 
 // ListWanted asks LnClient for the gateways; the answer is List with the same key.
