@@ -28,6 +28,7 @@ type Rig struct {
 	clock  *actor.PID
 	// Gateways are those that clients reach.
 	Gateways *Gateways
+	traps    traps
 
 	beats atomic.Int64
 
@@ -52,7 +53,7 @@ func NewRig() *Rig {
 	r := &Rig{}
 	r.Gateways = newGateways(r)
 	r.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
-	r.spawn = spawn.New(spawn.Config{Timer: timer{}, Rand: rand.Reader, Exit: func(string, any) {}, Log: log, Middleware: []actor.ReceiverMiddleware{passFence}})
+	r.spawn = spawn.New(spawn.Config{Timer: timer{}, Rand: rand.Reader, Exit: func(string, any) {}, Log: log, Middleware: []actor.ReceiverMiddleware{passFence, r.traps.spring}})
 	r.clock = r.system.Root.Spawn(r.spawn.RootProps(spawn.StopOnly(), func() actor.Actor { return &hurriedClock{behind: map[string]bool{}} }))
 	r.beat()
 	return r
