@@ -44,6 +44,7 @@ type desk struct {
 	w      *carrier.World
 	kept   *Kept
 	places []*place
+	ending bool // this incarnation: its benches stop because it does
 }
 
 // New returns the producer of a desk.
@@ -58,6 +59,8 @@ func (d *desk) Receive(ctx actor.Context) {
 		for _, q := range d.kept.open {
 			d.assign(ctx, q)
 		}
+	case *actor.Restarting, *actor.Stopping:
+		d.ending = true
 	case *spawn.Lost:
 		d.order(ctx, m.Message)
 	case ready:
@@ -166,7 +169,8 @@ func (d *desk) ended(ctx actor.Context, who *actor.PID) {
 		return p.asker.Equal(who) || p.pid.Equal(who)
 	})
 	for _, q := range d.kept.open {
-		if q.bench != nil && q.bench.pid.Equal(who) {
+		// Whoever spawned now would wait for ever for that to stop.
+		if !d.ending && q.bench != nil && q.bench.pid.Equal(who) {
 			d.assign(ctx, q)
 		}
 	}
