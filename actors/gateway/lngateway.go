@@ -97,7 +97,7 @@ func (l *lnGateway) Receive(ctx actor.Context) {
 	case heldNow:
 		l.held(ctx, m.forwards)
 	case payer.Refused:
-		l.answer(ctx, m.Contract, refusal(m.Rejection))
+		l.answer(ctx, m.Contract, m.Request, refusal(m.Rejection))
 	case payer.Standing:
 		l.stands(ctx, m.Contract)
 	case buyer.Buy:

@@ -20,6 +20,7 @@ import (
 // A waiter wants to know how a contract's payment ends.
 type waiter struct {
 	contract terms.ID
+	request  *talkwire.Pay
 	number   uint64
 	to       *actor.PID
 	until    int // tick: clocks may jump
@@ -65,7 +66,7 @@ func (l *lnGateway) askPay(ctx actor.Context, s *seat.Seat, m Ask, pay *talkwire
 		ctx.Respond(Told{m.Number, pending(rec)})
 		return
 	}
-	l.waiters = append(l.waiters, waiter{contract: contract, number: m.Number, to: ctx.Sender(), until: l.ticks + int((wait+topTick-1)/topTick)})
+	l.waiters = append(l.waiters, waiter{contract: contract, request: pay, number: m.Number, to: ctx.Sender(), until: l.ticks + int((wait+topTick-1)/topTick)})
 }
 
 // crowded reports whether as many contracts are looked at as can be. Payments that are
@@ -118,16 +119,16 @@ func (l *lnGateway) stands(ctx actor.Context, contract terms.ID) {
 	l.w.View(func(r storage.Reader) { rec = ledger.Payment(r, contract) })
 	if s := l.seat(messages.FederationID(rec.GetFederation())); s != nil {
 		if reply := l.end(s, rec); reply != nil {
-			l.answer(ctx, contract, reply)
+			l.answer(ctx, contract, nil, reply)
 		}
 	}
 }
 
-// answer answers all who wait for a contract.
-func (l *lnGateway) answer(ctx actor.Context, contract terms.ID, reply *talk.Reply) {
+// answer answers those who wait for a contract and have made a request, all if it is nil.
+func (l *lnGateway) answer(ctx actor.Context, contract terms.ID, request *talkwire.Pay, reply *talk.Reply) {
 	rest := l.waiters[:0]
 	for _, w := range l.waiters {
-		if w.contract == contract {
+		if w.contract == contract && (request == nil || payer.Same(w.request, request)) {
 			ctx.Send(w.to, Told{w.number, reply})
 		} else {
 			rest = append(rest, w)

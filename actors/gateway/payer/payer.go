@@ -14,7 +14,9 @@
 package payer
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -26,6 +28,7 @@ import (
 	"minimint/actors/gateway/ledger"
 	"minimint/actors/gateway/ledger/ledgerwire"
 	"minimint/actors/gateway/seat"
+	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
@@ -43,10 +46,11 @@ type payer struct {
 	node *actor.PID
 	tick int
 
-	request *talkwire.Pay // that is looked at
-	looked  *seat.Looked
-	info    *caller.InfoResult
-	since   int // tick of the last step before anything was agreed
+	// requests are those that may be the user's, the first of which is looked at.
+	requests []*talkwire.Pay
+	looked   *seat.Looked
+	info     *caller.InfoResult
+	since    int // tick of the last step before anything was agreed
 
 	ask     ask // what the node is being asked, none
 	news    bool
@@ -83,10 +87,12 @@ const payPatience = 60 * time.Second
 type (
 	// Wanted brings a request that is signed, or not, by the user.
 	Wanted struct{ Request *talkwire.Pay }
-	// Refused says that a request changed nothing, and why.
+	// Refused says that a request changed nothing, and why; without Request that is so
+	// for whoever asks about the contract.
 	Refused struct {
 		Contract  terms.ID
 		Rejection *messages.Rejection
+		Request   *talkwire.Pay
 	}
 	// Standing says that the record of a contract was written.
 	Standing struct{ Contract terms.ID }
@@ -160,12 +166,41 @@ func (p *payer) ticked(ctx actor.Context) {
 	}
 }
 
-// wanted looks at a request, unless one is being looked at.
+// maxRequests bounds the requests that differ. Anybody can make them; whose one is too
+// many asks again.
+const maxRequests = 16
+
+// Same reports whether two requests are one.
+func Same(a, b *talkwire.Pay) bool {
+	return a.GetInvoice() == b.GetInvoice() && bytes.Equal(a.GetSignature(), b.GetSignature())
+}
+
+// wanted looks at a request.
 func (p *payer) wanted(ctx actor.Context, request *talkwire.Pay) {
-	if p.rec == nil && p.request == nil {
-		p.request, p.since = request, p.tick
+	known := slices.ContainsFunc(p.requests, func(r *talkwire.Pay) bool { return Same(r, request) })
+	if p.rec != nil || known || len(p.requests) == maxRequests {
+		return
+	}
+	p.requests = append(p.requests, request)
+	if len(p.requests) == 1 {
+		p.since = p.tick
 		p.prepare(ctx, nil)
 	}
+}
+
+// request returns the first one that the contract's user has signed, nil if there is
+// none; the others are refused. For a contract that is not with this gateway it makes no
+// difference.
+func (p *payer) request(ctx actor.Context) *talkwire.Pay {
+	for len(p.requests) > 0 {
+		r, o := p.requests[0], p.looked.Status.Outgoing
+		if o == nil || o.GatewayKey != p.seat.Key() || talk.VerifyPay(p.seat.ID, r, o.UserKey) == nil {
+			return r
+		}
+		p.requests = p.requests[1:]
+		ctx.Send(p.w.Top, Refused{p.contract, messages.Reject(messages.RejectUnauthorized, "the request is not signed with the contract's user key"), r})
+	}
+	return nil
 }
 
 // prepare asks federation and node for what decides; known is an answer of the former
@@ -179,7 +214,7 @@ func (p *payer) prepare(ctx actor.Context, known *orders.Answer) {
 func (p *payer) waited(ctx actor.Context) {
 	waited := p.tick - p.since
 	switch {
-	case p.request == nil:
+	case len(p.requests) == 0:
 		if waited > giveUpTicks {
 			ctx.Stop(ctx.Self())
 		}
@@ -193,8 +228,8 @@ func (p *payer) waited(ctx actor.Context) {
 
 // refuse changes nothing.
 func (p *payer) refuse(ctx actor.Context, r *messages.Rejection) {
-	p.request = nil
-	ctx.Send(p.w.Top, Refused{p.contract, r})
+	p.requests = nil
+	ctx.Send(p.w.Top, Refused{Contract: p.contract, Rejection: r})
 	ctx.Stop(ctx.Self())
 }
 
@@ -211,7 +246,7 @@ func (p *payer) informed(ctx actor.Context, m caller.InfoResult) {
 
 // judge decides over the request once all is known.
 func (p *payer) judge(ctx actor.Context) {
-	if p.rec != nil || p.request == nil || p.looked == nil {
+	if p.rec != nil || len(p.requests) == 0 || p.looked == nil {
 		return
 	}
 	if p.looked.Err == nil && p.looked.Raw.Code == messages.RejectContractUnknown {
@@ -226,7 +261,12 @@ func (p *payer) judge(ctx actor.Context) {
 	if p.info == nil {
 		return
 	}
-	plan, err := p.decide()
+	request := p.request(ctx)
+	if request == nil {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	plan, err := p.decide(request)
 	var rejection *messages.Rejection
 	var never *deal.Never
 	switch {
@@ -240,9 +280,9 @@ func (p *payer) judge(ctx actor.Context) {
 }
 
 // decide asks the rules.
-func (p *payer) decide() (deal.Plan, error) {
+func (p *payer) decide(request *talkwire.Pay) (deal.Plan, error) {
 	q := deal.Wanted{
-		Federation: p.seat.ID, Key: p.seat.Key(), Network: p.w.Network, Request: p.request,
+		Federation: p.seat.ID, Key: p.seat.Key(), Network: p.w.Network, Request: request,
 		Contract: p.looked.Status, Agreed: p.looked.Height, Node: p.info.Info, Now: p.w.Time(), Costs: p.seat.Costs,
 	}
 	p.w.View(func(r storage.Reader) {
