@@ -7,7 +7,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/client/clientwire"
-	"minimint/actors/gateway/caller"
 	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/ledger"
 	"minimint/actors/gateway/ledger/ledgerwire"
@@ -20,11 +19,11 @@ import (
 
 // fund buys the offer.
 func (b *buyer) fund(ctx actor.Context) {
-	op := &clientwire.Operation{Kind: clientwire.Kind_KIND_FUND, Reference: b.reference("buy"), AmountMsat: uint64(b.offer.Amount), Fund: &clientwire.Fund{}}
+	op := &clientwire.Operation{Kind: clientwire.Kind_KIND_FUND, Reference: reference("buy", b.offer.ID(b.seat.ID), b.rec), AmountMsat: uint64(b.offer.Amount), Fund: &clientwire.Fund{}}
 	if b.rec.GetAnnounce() {
 		op.Fund.Outputs = append(op.Fund.Outputs, &clientwire.Piece{Body: terms.Output{Offer: b.offer}.Encode()})
 	}
-	purchase := terms.Output{Purchase: &terms.Purchase{Offer: b.offer.ID(b.seat.ID), RefundKey: b.refundKey()}}
+	purchase := terms.Output{Purchase: &terms.Purchase{Offer: b.offer.ID(b.seat.ID), RefundKey: refundKey(b.seat.Ring, b.rec)}}
 	op.Fund.Outputs = append(op.Fund.Outputs, &clientwire.Piece{Body: purchase.Encode(), AmountMsat: uint64(b.offer.Amount)})
 	ctx.Request(b.seat.Client, seat.Order{Op: op})
 }
@@ -35,7 +34,7 @@ func (b *buyer) ended(ctx actor.Context, m seat.Ended) {
 	switch {
 	case m.Err != nil:
 		b.w.Log.Warn("the client refuses an order", slog.String("order", m.Reference), slog.Any("error", m.Err))
-	case m.Reference == b.reference("buy") && b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_BUYING:
+	case m.Reference == reference("buy", b.offer.ID(b.seat.ID), b.rec) && b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_BUYING:
 		b.failed = !done
 		if done {
 			b.rec.CostMsat = m.Op.GetFeeMsat()
@@ -43,7 +42,7 @@ func (b *buyer) ended(ctx actor.Context, m seat.Ended) {
 			b.rec.Reason = ledger.Reason(m.Op.GetText())
 		}
 		b.look(ctx, nil)
-	case m.Reference == b.reference("fetch") && b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_INVALID:
+	case m.Reference == reference("fetch", b.offer.ID(b.seat.ID), b.rec) && b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_INVALID:
 		b.rec.CostMsat += m.Op.GetFeeMsat()
 		if !done {
 			b.w.Log.Error("the price of a worthless offer cannot be fetched", slog.String("reason", m.Op.GetText()))
@@ -55,7 +54,7 @@ func (b *buyer) ended(ctx actor.Context, m seat.Ended) {
 
 // follow takes the state of an offer that may be bought, until it tells how that ended.
 func (b *buyer) follow(ctx actor.Context, m seat.Looked) {
-	mine := !b.rec.GetFree() && !b.failed && m.Status.RefundKey == b.refundKey()
+	mine := !b.rec.GetFree() && !b.failed && m.Status.RefundKey == refundKey(b.seat.Ring, b.rec)
 	switch m.Status.State {
 	case lightningwire.State_STATE_VALID, lightningwire.State_STATE_CLAIMED:
 		if m.Status.Preimage == nil {
@@ -115,7 +114,7 @@ func (b *buyer) over(ctx actor.Context, state ledgerwire.PurchaseState) {
 func (b *buyer) settle(ctx actor.Context) {
 	state := b.rec.GetState()
 	if state == ledgerwire.PurchaseState_PURCHASE_UNKNOWN || state == ledgerwire.PurchaseState_PURCHASE_BUYING {
-		b.held = slices.DeleteFunc(b.held, func(f lnnode.Forward) bool { return b.giveBack(ctx, f) })
+		b.giveBack(ctx)
 		return
 	}
 	var preimage *lnnode.Preimage
@@ -130,7 +129,7 @@ func (b *buyer) settle(ctx actor.Context) {
 	b.closed = true
 	rest := b.held[:0]
 	for _, f := range b.held {
-		switch named := b.names(f.Circuit); {
+		switch named := names(b.rec, f.Circuit); {
 		case named:
 			b.reply(ctx, f.Circuit, preimage)
 		case state != ledgerwire.PurchaseState_PURCHASE_FAILED || slices.Contains(b.spent, f.Circuit):
@@ -147,51 +146,26 @@ func (b *buyer) settle(ctx actor.Context) {
 	case preimage != nil && mine:
 		ctx.Send(b.wisher, Bought{Preimage: preimage})
 	case mine || state != ledgerwire.PurchaseState_PURCHASE_FAILED:
-		ctx.Send(b.wisher, Bought{Reason: b.why()})
+		ctx.Send(b.wisher, Bought{Reason: why(b.rec)})
 	default:
 		return
 	}
 	b.wish, b.wisher = nil, nil
 }
 
-// names reports whether a forward is one that the record is about.
-func (b *buyer) names(at lnnode.Circuit) bool {
-	return slices.ContainsFunc(b.rec.GetCircuits(), func(c *ledgerwire.Circuit) bool { return c.GetChannel() == at.Channel && c.GetHtlc() == at.HTLC })
-}
-
-// giveBack gives back again what was given back, and reports whether it was.
-func (b *buyer) giveBack(ctx actor.Context, f lnnode.Forward) bool {
-	if !slices.Contains(b.spent, f.Circuit) {
-		return false
-	}
-	b.reply(ctx, f.Circuit, nil)
-	return true
-}
-
 // why tells a payer why the offer is not bought for it.
-func (b *buyer) why() string {
-	if r := b.rec.GetReason(); r != "" {
+func why(rec *ledgerwire.Purchase) string {
+	if r := rec.GetReason(); r != "" {
 		return r
 	}
 	return "the recipient was paid by somebody else"
 }
 
-// reply answers a forward. What the node did not write down it holds again.
-func (b *buyer) reply(ctx actor.Context, at lnnode.Circuit, preimage *lnnode.Preimage) {
-	if preimage == nil && !slices.Contains(b.spent, at) {
-		b.spent = append(b.spent, at)
-	}
-	if !slices.Contains(b.answer, at) {
-		b.answer = append(b.answer, at)
-		ctx.Request(b.node, caller.AnswerCall{At: at, Preimage: preimage})
-	}
-}
-
 // fetch takes the price of a worthless offer back.
 func (b *buyer) fetch(ctx actor.Context) {
-	in := terms.Input{Contract: b.offer.ID(b.seat.ID), Way: terms.Return, Key: b.refundKey()}
+	in := terms.Input{Contract: b.offer.ID(b.seat.ID), Way: terms.Return, Key: refundKey(b.seat.Ring, b.rec)}
 	ctx.Request(b.seat.Client, seat.Order{Op: &clientwire.Operation{
-		Kind: clientwire.Kind_KIND_REDEEM, Reference: b.reference("fetch"), AmountMsat: uint64(b.offer.Amount),
+		Kind: clientwire.Kind_KIND_REDEEM, Reference: reference("fetch", b.offer.ID(b.seat.ID), b.rec), AmountMsat: uint64(b.offer.Amount),
 		Redeem: &clientwire.Redeem{Input: in.Encode(), AmountMsat: uint64(b.offer.Amount), KeyIndex: b.rec.GetKeyIndex()},
 	}})
 }

@@ -49,27 +49,33 @@ type buyer struct {
 	hash messages.Digest
 
 	rec     *ledgerwire.Purchase // nil: nothing was begun
-	offer   *terms.Offer
-	virtual uint64 // channel by which forwards come
-	node    *actor.PID
+	offer   *terms.Offer         // nil: none is registered
+	virtual uint64               // channel by which forwards come
 	tick    int
-	height  uint32 // of the node, when it was last asked
-	agreed  uint32
-	news    bool // there was some during a step
-	step    step // towards a purchase, before anything is begun
-	stepped int  // tick of the last one
-	looking bool // for the contract
-	failed  bool // the transaction of this attempt will never be accepted
-	closed  bool // the forwards of the record were answered
+	told    int // tick of the last message about the record
+	idle    int // tick since which there is nothing to do
 
-	held   []lnnode.Forward // that are not answered
-	since  int              // tick of the first of them
-	answer []lnnode.Circuit // that are being answered
-	spent  []lnnode.Circuit // that were given back, and buy nothing any more
+	approach
+	attempt
+	forwards
 	wish   *Buy
 	wisher *actor.PID
-	told   int
-	idle   int // tick since which there is nothing to do
+}
+
+// approach is what is known before anything is begun.
+type approach struct {
+	step    step
+	stepped int    // tick of the last one
+	news    bool   // there was some during a step
+	height  uint32 // of the node, when it was last asked
+	agreed  uint32 // of the federation
+}
+
+// attempt is what is known of the present attempt beyond its record.
+type attempt struct {
+	looking bool // for the contract
+	failed  bool // its transaction will never be accepted
+	closed  bool // its forwards were answered
 }
 
 // A step towards a purchase: the node is asked what it holds now, then how high the chain
@@ -141,12 +147,12 @@ func (b *buyer) Receive(ctx actor.Context) {
 	case seat.Ended:
 		b.ended(ctx, m)
 	case caller.AnswerResult:
-		b.answer = slices.DeleteFunc(b.answer, func(c lnnode.Circuit) bool { return c == m.At })
+		b.replied(m.At)
 	}
 }
 
 func (b *buyer) start(ctx actor.Context) {
-	b.node = b.w.Caller(ctx)
+	b.forwards.node = b.w.Caller(ctx)
 	ctx.Send(b.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: buyTick})
 	b.w.View(func(r storage.Reader) {
 		b.rec = ledger.Purchase(r, b.seat.ID, b.hash)
@@ -233,15 +239,15 @@ func (b *buyer) holds(ctx actor.Context, m caller.HeldResult) {
 		b.refuse(ctx, "nobody waits for this payment")
 		return
 	}
-	if b.startable() && (b.wish != nil || len(b.held) > 0) {
+	if startable(b.rec) && (b.wish != nil || len(b.held) > 0) {
 		b.step, b.stepped = stepHeight, b.tick
 		ctx.Request(b.node, caller.InfoCall{})
 	}
 }
 
 // startable reports whether a purchase could be begun.
-func (b *buyer) startable() bool {
-	return b.rec == nil || b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_FAILED
+func startable(rec *ledgerwire.Purchase) bool {
+	return rec == nil || rec.GetState() == ledgerwire.PurchaseState_PURCHASE_FAILED
 }
 
 // informed learns the height: before anything is begun, and later to see whether the
@@ -257,7 +263,7 @@ func (b *buyer) informed(ctx actor.Context, m caller.InfoResult) {
 		b.step = stepLook
 		b.look(ctx, nil)
 	case b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_BUYING && m.Err == nil && deal.Urgent(b.rec.GetFailHeight(), max(b.height, b.agreed)):
-		ctx.Send(b.seat.Client, seat.Recall{Reference: b.reference("buy")})
+		ctx.Send(b.seat.Client, seat.Recall{Reference: reference("buy", b.offer.ID(b.seat.ID), b.rec)})
 	}
 }
 
@@ -281,9 +287,9 @@ func (b *buyer) looked(ctx actor.Context, m seat.Looked) {
 	switch {
 	case m.Err != nil || m.Raw.Code != 0 && m.Raw.Code != messages.RejectContractUnknown:
 		b.w.Log.Warn("an offer cannot be looked at", slog.Any("error", m.Err), slog.String("text", m.Raw.Text))
-	case first && b.startable():
+	case first && startable(b.rec):
 		b.begin(ctx, m)
-		if b.news && b.startable() {
+		if b.news && startable(b.rec) {
 			b.consider(ctx)
 		}
 	case b.rec.GetState() == ledgerwire.PurchaseState_PURCHASE_BUYING:
@@ -384,9 +390,11 @@ func (b *buyer) refuse(ctx actor.Context, reason string) {
 }
 
 // reference names what the client does for the record.
-func (b *buyer) reference(what string) string {
-	return fmt.Sprintf("gateway/%s/%s/%d", what, b.offer.ID(b.seat.ID), b.rec.GetAttempt())
+func reference(what string, offer terms.ID, rec *ledgerwire.Purchase) string {
+	return fmt.Sprintf("gateway/%s/%s/%d", what, offer, rec.GetAttempt())
 }
 
 // refundKey takes the money back if there is no preimage.
-func (b *buyer) refundKey() [32]byte { return keys.XOnly(b.seat.Ring.Contract(b.rec.GetKeyIndex())) }
+func refundKey(ring *keys.Ring, rec *ledgerwire.Purchase) [32]byte {
+	return keys.XOnly(ring.Contract(rec.GetKeyIndex()))
+}

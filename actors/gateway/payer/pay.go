@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/client/clientwire"
 	"minimint/actors/gateway/buyer"
@@ -49,17 +50,17 @@ func (p *payer) agree(ctx actor.Context, plan deal.Plan) {
 }
 
 // call asks the node something, unless it is being asked.
-func (p *payer) call(ctx actor.Context, what ask, message any) {
-	if p.ask == askNothing {
-		p.ask = what
-		ctx.Request(p.node, message)
+func (a *asking) call(ctx actor.Context, what ask, message any) {
+	if a.ask == askNothing {
+		a.ask = what
+		ctx.Request(a.node, message)
 	}
 }
 
 // again asks the node to pay, as long as it can be paid in time. The node takes a hash
 // once, so asking again can do no harm.
 func (p *payer) again(ctx actor.Context, m caller.InfoResult) {
-	plan, err := p.plan()
+	plan, err := planOf(p.rec, p.w.Network)
 	if err != nil {
 		panic(fmt.Sprintf("gateway: stored invoice: %v", err))
 	}
@@ -68,7 +69,10 @@ func (p *payer) again(ctx actor.Context, m caller.InfoResult) {
 	}
 	delay, err := plan.MaxDelay(m.Info.Height)
 	if err != nil || !p.w.Time().Before(plan.Invoice.Until) || p.tick-p.started > patience {
-		p.never(ctx)
+		// It can no longer be begun. Until it is certain that it was not, it is under way.
+		if p.vanished(p.tick) {
+			p.forfeit(ctx, "the gateway's Lightning node did not begin the payment in time")
+		}
 		return
 	}
 	p.tried = p.tick
@@ -78,10 +82,10 @@ func (p *payer) again(ctx actor.Context, m caller.InfoResult) {
 	}})
 }
 
-// plan is that of the record.
-func (p *payer) plan() (deal.Plan, error) {
-	inv, err := bolt11.Read(p.rec.GetInvoice(), p.w.Network)
-	return deal.Plan{Invoice: inv, Deadline: p.rec.GetDeadline()}, err
+// planOf is the plan of a record.
+func planOf(rec *ledgerwire.Payment, network *chaincfg.Params) (deal.Plan, error) {
+	inv, err := bolt11.Read(rec.GetInvoice(), network)
+	return deal.Plan{Invoice: inv, Deadline: rec.GetDeadline()}, err
 }
 
 // paid takes the answer to Pay: only a refusal says anything.
@@ -116,9 +120,11 @@ func (p *payer) found(ctx actor.Context, m caller.LookResult) {
 	}
 	switch {
 	case m.Err != nil: // at a tick again
-	case m.Payment.State == lnnode.Succeeded:
-		p.succeeded(ctx, m.Payment)
+	case m.Payment.State == lnnode.Succeeded && terms.Reveals(m.Payment.Preimage[:], messages.Digest(p.rec.GetPaymentHash())):
+		p.reveal(ctx, m.Payment.Preimage, m.Payment.Fee)
 		return
+	case m.Payment.State == lnnode.Succeeded:
+		p.w.Log.Error("the Lightning node calls a payment paid and has no preimage of it", slog.String("payment", hex.EncodeToString(p.rec.GetPaymentHash())))
 	case m.Payment.State == lnnode.Failed:
 		p.forfeit(ctx, m.Payment.Reason)
 		return
@@ -130,24 +136,13 @@ func (p *payer) found(ctx actor.Context, m caller.LookResult) {
 	}
 }
 
-// never gives up a payment that can no longer be begun, when two looks that lie apart
-// have shown that the node knows nothing of it.
-func (p *payer) never(ctx actor.Context) {
-	switch {
-	case p.missing == 0:
-		p.missing = p.tick
-	case p.tick-p.missing >= apartTicks && p.tick-p.tried >= apartTicks:
-		p.forfeit(ctx, "the gateway's Lightning node did not begin the payment in time")
+// vanished reports, at a look by which the node knows nothing of the payment, whether two
+// such looks lie apart, and the last call to pay too.
+func (a *asking) vanished(tick int) bool {
+	if a.missing == 0 {
+		a.missing = tick
 	}
-}
-
-// succeeded writes the preimage, and claims.
-func (p *payer) succeeded(ctx actor.Context, m lnnode.Payment) {
-	if !terms.Reveals(m.Preimage[:], messages.Digest(p.rec.GetPaymentHash())) {
-		p.w.Log.Error("the Lightning node calls a payment paid and has no preimage of it", slog.String("payment", hex.EncodeToString(p.rec.GetPaymentHash())))
-		return
-	}
-	p.reveal(ctx, m.Preimage, m.Fee)
+	return tick-a.missing >= apartTicks && tick-a.tried >= apartTicks
 }
 
 // reveal takes the preimage, from wherever it came.

@@ -21,7 +21,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/client/orders"
 	"minimint/actors/gateway/buyer"
 	"minimint/actors/gateway/caller"
 	"minimint/actors/gateway/deal"
@@ -43,21 +42,30 @@ type payer struct {
 	contract terms.ID
 
 	rec  *ledgerwire.Payment // nil: nothing is agreed
-	node *actor.PID
 	tick int
+	told int // tick of the last message about a purchase or claim
 
+	hearing
+	asking
+}
+
+// hearing is what is known before anything is agreed.
+type hearing struct {
 	// requests are those that may be the user's, the first of which is looked at.
 	requests []*talkwire.Pay
 	looked   *seat.Looked
 	info     *caller.InfoResult
-	since    int // tick of the last step before anything was agreed
+	since    int // tick of the last step
+}
 
-	ask     ask // what the node is being asked, none
+// asking is what the node is asked.
+type asking struct {
+	node    *actor.PID // caller
+	ask     ask        // what it is being asked, nothing
 	news    bool
-	started int // tick at which the node was first asked
-	tried   int // tick at which the node was asked to pay
+	started int // tick at which it was first to pay
+	tried   int // tick at which it was asked to pay
 	missing int // tick at which it first knew nothing of a payment that was sent; 0: not so
-	told    int // tick of the last message about a purchase or claim
 }
 
 // ask is a call to the node that is under way.
@@ -184,29 +192,25 @@ func (p *payer) wanted(ctx actor.Context, request *talkwire.Pay) {
 	p.requests = append(p.requests, request)
 	if len(p.requests) == 1 {
 		p.since = p.tick
-		p.prepare(ctx, nil)
+		p.prepare(ctx)
 	}
 }
 
-// request returns the first one that the contract's user has signed, nil if there is
-// none; the others are refused. For a contract that is not with this gateway it makes no
-// difference.
-func (p *payer) request(ctx actor.Context) *talkwire.Pay {
-	for len(p.requests) > 0 {
-		r, o := p.requests[0], p.looked.Status.Outgoing
-		if o == nil || o.GatewayKey != p.seat.Key() || talk.VerifyPay(p.seat.ID, r, o.UserKey) == nil {
-			return r
-		}
-		p.requests = p.requests[1:]
-		ctx.Send(p.w.Top, Refused{p.contract, messages.Reject(messages.RejectUnauthorized, "the request is not signed with the contract's user key"), r})
+// sift drops requests until the first is one that the contract's user has signed, and
+// returns what it drops. For a contract that is not with this gateway it makes no
+// difference who asks.
+func (h *hearing) sift(s *seat.Seat) (forged []*talkwire.Pay) {
+	o := h.looked.Status.Outgoing
+	for len(h.requests) > 0 && o != nil && o.GatewayKey == s.Key() && talk.VerifyPay(s.ID, h.requests[0], o.UserKey) != nil {
+		forged = append(forged, h.requests[0])
+		h.requests = h.requests[1:]
 	}
-	return nil
+	return forged
 }
 
-// prepare asks federation and node for what decides; known is an answer of the former
-// that is of no use.
-func (p *payer) prepare(ctx actor.Context, known *orders.Answer) {
-	ctx.Request(p.seat.Client, seat.LookFor{Contract: p.contract, Known: known})
+// prepare asks federation and node for what decides.
+func (p *payer) prepare(ctx actor.Context) {
+	ctx.Request(p.seat.Client, seat.LookFor{Contract: p.contract})
 	p.call(ctx, askInfo, caller.InfoCall{})
 }
 
@@ -222,7 +226,7 @@ func (p *payer) waited(ctx actor.Context) {
 	case p.looked == nil || p.looked.Status.State == 0:
 		p.refuse(ctx, messages.RejectForNow(messages.RejectContractUnknown, "the federation does not show contract %s", p.contract))
 	case waited%2 == 0:
-		p.prepare(ctx, nil) // node and federation may have come to an agreement
+		p.prepare(ctx) // node and federation may have come to an agreement
 	}
 }
 
@@ -261,12 +265,15 @@ func (p *payer) judge(ctx actor.Context) {
 	if p.info == nil {
 		return
 	}
-	request := p.request(ctx)
-	if request == nil {
+	for _, forged := range p.sift(p.seat) {
+		rejection := messages.Reject(messages.RejectUnauthorized, "the request is not signed with the contract's user key")
+		ctx.Send(p.w.Top, Refused{p.contract, rejection, forged})
+	}
+	if len(p.requests) == 0 {
 		ctx.Stop(ctx.Self())
 		return
 	}
-	plan, err := p.decide(request)
+	plan, err := p.decide(p.w, p.seat)
 	var rejection *messages.Rejection
 	var never *deal.Never
 	switch {
@@ -279,28 +286,28 @@ func (p *payer) judge(ctx actor.Context) {
 	}
 }
 
-// decide asks the rules.
-func (p *payer) decide(request *talkwire.Pay) (deal.Plan, error) {
+// decide asks the rules about the first request.
+func (h *hearing) decide(w *seat.World, s *seat.Seat) (deal.Plan, error) {
 	q := deal.Wanted{
-		Federation: p.seat.ID, Key: p.seat.Key(), Network: p.w.Network, Request: request,
-		Contract: p.looked.Status, Agreed: p.looked.Height, Node: p.info.Info, Now: p.w.Time(), Costs: p.seat.Costs,
+		Federation: s.ID, Key: s.Key(), Network: w.Network, Request: h.requests[0],
+		Contract: h.looked.Status, Agreed: h.looked.Height, Node: h.info.Info, Now: w.Time(), Costs: s.Costs,
 	}
-	p.w.View(func(r storage.Reader) {
-		q.Terms, q.Exposure = seat.Terms(ledger.Federation(r, p.seat.ID)), ledger.AtStake(r, p.seat.ID)
+	w.View(func(r storage.Reader) {
+		q.Terms, q.Exposure = seat.Terms(ledger.Federation(r, s.ID)), ledger.AtStake(r, s.ID)
 	})
 	if q.Terms.Exposure > 0 {
-		free, reserved, err := p.seat.Purse.Balance()
+		free, reserved, err := s.Purse.Balance()
 		if err != nil {
 			return deal.Plan{}, &deal.Later{Reason: "the gateway's e-cash cannot be counted"}
 		}
 		q.Exposure += free + reserved
 	}
-	if p.info.Err != nil {
+	if h.info.Err != nil {
 		// Without a node there is no plan, but whoever is no user of ours learns that first.
 		q.Node.Synced = false
 	}
 	plan, err := deal.Outgoing(q)
-	if later := new(deal.Later); p.info.Err != nil && errors.As(err, &later) {
+	if later := new(deal.Later); h.info.Err != nil && errors.As(err, &later) {
 		err = &deal.Later{Reason: "the gateway's Lightning node cannot be reached"}
 	}
 	return plan, err
