@@ -8,12 +8,14 @@ import (
 
 	"minimint/actors/client/clientwire"
 	"minimint/actors/gateway/deal"
+	"minimint/actors/gateway/ledger"
 	"minimint/actors/gateway/ledger/ledgerwire"
 	"minimint/actors/gateway/lnnode"
 	"minimint/actors/gateway/lnnode/fake"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
+	"minimint/storage"
 )
 
 // H80: the contract is for another payment than the invoice.
@@ -291,6 +293,35 @@ func TestOnePaymentForAHash(t *testing.T) {
 	if poor.refunded != true || again.refunded != true {
 		t.Error("no refund")
 	}
+	u.check()
+	r.balanced()
+}
+
+// V10: a record over which a payer fails again and again stops that payer alone; and once
+// it can be worked with, nobody has to ask for it.
+func TestV10PoisonedRecord(t *testing.T) {
+	r := newRig(t, 1, 1)
+	u, v := r.payer("alice", r.shop.Invoice(250_000, secret("poison"), epoch), nil), r.payer("bob", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+	id := r.bank().id()
+	rec := &ledgerwire.Payment{
+		Federation: id[:], Contract: u.id[:], PaymentHash: u.invoice.Hash[:], Invoice: "nonsense", State: ledgerwire.PaymentState_PAYMENT_PAYING,
+		AmountMsat: 250_000, HeldMsat: uint64(u.contract.Amount), MaxFeeMsat: 3_000, Deadline: 260, Tried: true,
+	}
+	if err := r.store.Update(func(tx storage.Tx) error { return ledger.Begin(tx, rec) }); err != nil {
+		t.Fatal(err)
+	}
+	r.crash()
+	r.run(20 * time.Second)
+	if r.panics < 4 {
+		t.Fatalf("%d failures", r.panics)
+	}
+	v.insist()
+	r.claimed(v)
+	rec.Invoice = u.invoice.Text
+	if err := r.store.Update(func(tx storage.Tx) error { ledger.PutPayment(tx, rec); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	r.until("tried again", 3*time.Minute, func() bool { return r.payment(u.id).GetState() == ledgerwire.PaymentState_PAYMENT_CLAIMED })
 	u.check()
 	r.balanced()
 }
