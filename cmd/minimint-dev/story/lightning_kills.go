@@ -30,7 +30,7 @@ type target struct {
 func (t *lightningStory) targets() []target {
 	return []target{
 		{"the gateway", t.killGateway, func(ctx context.Context) error { return t.ln.StartGateway(ctx) }},
-		{"its lnd", t.killNode, t.reviveNode},
+		{"the gateway's lnd", t.killNode, t.reviveNode},
 		{fmt.Sprintf("member %d", victim), t.killMember, t.reviveMember},
 	}
 }
@@ -45,7 +45,7 @@ func (t *lightningStory) kills(n int, seed uint64) []step {
 		at, delay := targets[i%len(targets)], time.Duration(draw.Int64N(int64(killSpan)))
 		disturb, whose := t.sendDisturbed, "Alice begins to pay an invoice of the far node"
 		if i/len(targets)%2 == 1 {
-			disturb, whose = t.receiveDisturbed, "the far node begins to pay an invoice of Bob"
+			disturb, whose = t.receiveDisturbed, "The far node begins to pay an invoice of Bob"
 		}
 		title := fmt.Sprintf("%s, and %s is killed with -9 after %d ms", whose, at.name, delay.Milliseconds())
 		steps = append(steps, step{title, func(ctx context.Context) ([]string, error) { return disturb(ctx, at, delay) }})
