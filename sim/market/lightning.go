@@ -21,6 +21,8 @@ type lightningNet struct {
 	held   []heldPayment
 	visits []bolt11.Invoice // that the shop pays
 	calm   bool
+	// latecomers are invoices that the shop will pay.
+	latecomers []latecomer
 }
 
 // heldPayment is one that is in flight until somebody resolves it.

@@ -224,6 +224,7 @@ func (m *Market) look() {
 	for _, s := range m.swindles {
 		s.look()
 	}
+	m.network.hurry()
 	m.world.After(look, m.look)
 }
 
@@ -334,6 +335,7 @@ func (m *Market) mine(rest int) {
 		}
 		m.world.Chain().Mine(blocks)
 		m.network.Mine(uint32(blocks))
+		m.network.hurry()
 		if rest > 0 {
 			m.mine(rest)
 		}

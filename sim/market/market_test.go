@@ -13,14 +13,14 @@ import (
 )
 
 func habits() market.Habits {
-	return market.Habits{Pause: 500 * time.Millisecond, Deposits: 2, Sats: 60_000, Regrets: 0.2, Swindles: 0.5}
+	return market.Habits{Pause: 500 * time.Millisecond, Deposits: 2, Sats: 60_000, Regrets: 0.2, Lightning: 0.5, Swindles: 0.2}
 }
 
 // story is a market in trouble, and healed.
 func story(trace *sched.Trace) (*world.World, *market.Market) {
-	w := world.New(world.Config{Nodes: 4, Seed: 1, Market: true, Watch: check.All(), Trace: trace})
-	m := market.New(w, market.Config{People: 3, Habits: habits()})
-	w.Run(4 * time.Second)
+	w := world.New(world.Config{Nodes: 1, Seed: 1, Market: true, Watch: check.All(), Trace: trace})
+	m := market.New(w, market.Config{People: 3, Habits: habits(), Gateways: 1, NodeTrouble: 0.1, Loss: 0.1})
+	w.Run(12 * time.Second)
 	m.Person(1).PowerFailure()
 	m.Person(2).Kill()
 	w.Run(time.Second)

@@ -8,8 +8,10 @@ import (
 
 	"minimint/actors/client"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/module/lightning/lightningwire"
 	"minimint/messages"
 	"minimint/messages/bolt11"
+	"minimint/messages/canonical"
 )
 
 // A bill is an invoice that a person wants to pay.
@@ -55,8 +57,10 @@ func (x *Person) shows(op *client.Operation) {
 	x.given[op.GetId()] = true
 	others := x.market.others(x)
 	switch dice := x.random.IntN(10); {
-	case dice < 4:
+	case dice < 3:
 		x.market.network.visit(text)
+	case dice < 5:
+		x.market.network.late(text, op)
 	case dice < 9 && len(others) > 0:
 		y := others[x.random.IntN(len(others))]
 		y.bill(text)
@@ -72,6 +76,35 @@ func (x *Person) pays(ops []*client.Operation) {
 	for _, b := range x.bills {
 		x.order(&client.Operation{Kind: clientwire.Kind_KIND_PAY, Reference: b.name, Pay: &clientwire.Pay{Invoice: b.text}})
 	}
+}
+
+// A latecomer is an invoice that the shop pays when its offer is about to end.
+type latecomer struct {
+	text   string
+	height uint32
+}
+
+// late has the shop pay an invoice at the last moment, or a little after it.
+func (n *lightningNet) late(text string, op *client.Operation) {
+	offer := new(lightningwire.Offer)
+	if err := canonical.Unmarshal(op.GetInvoice().GetOffer(), offer, maxOffer); err != nil {
+		panic(fmt.Sprintf("market: offer: %v", err))
+	}
+	n.latecomers = append(n.latecomers, latecomer{text, offer.GetExpiry() + 2 - n.market.random.Uint32N(8)})
+}
+
+// maxOffer bounds an encoded offer.
+const maxOffer = 1024
+
+// hurry pays what must be paid now.
+func (n *lightningNet) hurry() {
+	n.latecomers = slices.DeleteFunc(n.latecomers, func(l latecomer) bool {
+		if n.market.height() < l.height {
+			return false
+		}
+		n.visit(l.text)
+		return true
+	})
 }
 
 // visit has the shop pay an invoice.
