@@ -107,7 +107,11 @@ func (c *Client) Quote(ctx context.Context, invoice string, o PayOptions) (PayQu
 		return q, err
 	}
 	var refusal error
-	err = c.view(func(r storage.Reader) { q.Operation, refusal = c.world.payments.Admit(r, op) })
+	var tried [][]byte
+	err = c.view(func(r storage.Reader) {
+		q.Operation, refusal = c.world.payments.Admit(r, op)
+		tried, _ = payments.Tried(r, op)
+	})
 	if err = errors.Join(err, refusal); err != nil || q.Operation != 0 {
 		return q, err
 	}
@@ -117,7 +121,7 @@ func (c *Client) Quote(ctx context.Context, invoice string, o PayOptions) (PayQu
 	}
 	_, q.Internal = bargain.Behind(q.Invoice, a.list.Gateways)
 	choice, err := bargain.ToSend(a.list.Gateways, bargain.Wish{
-		Amount: q.Invoice.Amount, MaxFee: o.MaxFee, Only: o.Gateway, Claim: c.world.Lightning.Fees.Claim,
+		Amount: q.Invoice.Amount, MaxFee: o.MaxFee, Only: o.Gateway, Avoid: tried, Claim: c.world.Lightning.Fees.Claim,
 	})
 	if err == nil && c.world.payments.Gateways == nil && !q.Internal {
 		err = fmt.Errorf("%w: this program cannot reach any", ErrGateway)

@@ -233,6 +233,28 @@ func TestH86ForfeitRefundsAtOnce(t *testing.T) {
 	}
 }
 
+// A retry goes to another gateway, whose fee may be higher, and the quote says so.
+func TestRetryAvoidsWhoFailed(t *testing.T) {
+	h := newHouse(t)
+	alice, carol := h.user(), h.user()
+	h.fund(carol, 20_000)
+	had := h.fund(alice, 120_000)
+	h.set(func(m *talkwire.Pay) (*talk.Reply, error) { return h.forgo(m, "no route"), nil })
+	dear := h.listing.Gateway
+	dear.API, dear.Send.Base, dear.Channel = "https://carol.example", 2000, 78
+	carols := h.list(carol, dear)
+	h.rig.Gateways.Serve(dear.API, func(*talk.Request) (*talk.Reply, error) { return paidWith(preimage), nil })
+	id, err := alice.Pay(h.ctx, invoiceOf(price).Text, client.PayOptions{})
+	h.refunded(alice, id, err, had, "no route")
+	if q, err := alice.Quote(h.ctx, invoiceOf(price).Text, client.PayOptions{}); err != nil || q.Fee != 2500 || q.Gateway.Key != carols.Key {
+		t.Errorf("quote %+v, %v", q, err)
+	}
+	id, err = alice.Pay(h.ctx, invoiceOf(price).Text, client.PayOptions{})
+	if op := h.done(alice, id, err); op.GetPay().GetGatewayFeeMsat() != 2500 {
+		t.Errorf("%v", op)
+	}
+}
+
 // refunded waits for a payment that must fail, and checks that its money came back,
 // once.
 func (h *house) refunded(c *client.Client, id uint64, err error, had messages.Amount, reason string) {

@@ -79,7 +79,8 @@ type Wish struct {
 	MaxFee messages.Amount
 	// Only, if set, is the key of the one gateway to use.
 	Only []byte
-	// Avoid are keys of gateways that are not to be used.
+	// Avoid are keys of gateways that are not to be used; for sending, unless there is no
+	// other.
 	Avoid [][]byte
 	// Claim is what the federation takes for emptying a contract.
 	Claim messages.Amount
@@ -105,7 +106,13 @@ func ToSend(list []Candidate, w Wish) (Choice, error) {
 	if err := payable(w); err != nil {
 		return Choice{}, err
 	}
-	return choose(list, w, func(c Candidate) (messages.Amount, error) { return c.Send.Of(w.Amount) })
+	price := func(c Candidate) (messages.Amount, error) { return c.Send.Of(w.Amount) }
+	choice, err := choose(list, w, price)
+	if errors.Is(err, ErrGateway) && len(w.Avoid) > 0 {
+		w.Avoid = nil
+		return choose(list, w, price)
+	}
+	return choice, err
 }
 
 // ToReceive returns the gateway through which a payment shall come. Its fee is paid by

@@ -97,7 +97,6 @@ func TestChoice(t *testing.T) {
 		"pinned, unknown":  {[]bargain.Candidate{vetted}, func(w *bargain.Wish) { w.Only = dear.Key[:] }, 0, bargain.ErrGateway},
 		"pinned, too dear": {[]bargain.Candidate{vetted, dear}, func(w *bargain.Wish) { w.Only, w.MaxFee = dear.Key[:], 1 }, 0, bargain.ErrFee},
 		"avoided":          {[]bargain.Candidate{cheap, dear}, func(w *bargain.Wish) { w.Avoid = [][]byte{cheap.Key[:]} }, 'd', nil},
-		"all avoided":      {[]bargain.Candidate{cheap}, func(w *bargain.Wish) { w.Avoid = [][]byte{cheap.Key[:]} }, 0, bargain.ErrGateway},
 		"nothing":          {[]bargain.Candidate{cheap}, func(w *bargain.Wish) { w.Amount = 0 }, 0, bargain.ErrAmount},
 		"too much":         {[]bargain.Candidate{cheap}, func(w *bargain.Wish) { w.Amount = messages.MaxAmount + 1 }, 0, bargain.ErrAmount},
 		"not worth it":     {[]bargain.Candidate{cheap}, func(w *bargain.Wish) { w.Claim = 50_000 }, 0, bargain.ErrAmount},
@@ -112,6 +111,15 @@ func TestChoice(t *testing.T) {
 			}
 		}
 	}
+	// Who refuses to be paid through need not be asked again; for sending he may be the only one.
+	wish.Avoid = [][]byte{cheap.Key[:]}
+	if _, err := bargain.ToReceive([]bargain.Candidate{cheap}, wish); !errors.Is(err, bargain.ErrGateway) {
+		t.Errorf("receives through who is avoided: %v", err)
+	}
+	if got, err := bargain.ToSend([]bargain.Candidate{cheap}, wish); err != nil || got.Key != cheap.Key {
+		t.Errorf("sends through %c, %v", got.Key[0], err)
+	}
+	wish.Avoid = nil
 	vetted.Receive.Base = 1 << 32 // no invoice can ask for that
 	if got, err := bargain.ToReceive([]bargain.Candidate{vetted, cheap}, wish); err != nil || got.Key != cheap.Key {
 		t.Errorf("receives through %c, %v", got.Key[0], err)

@@ -57,3 +57,17 @@ func (w *World) Admit(r storage.Reader, op *clientwire.Operation) (known uint64,
 	_, err = bargain.Read(op.GetPay().GetInvoice(), w.Network, w.Now())
 	return 0, err
 }
+
+// Tried returns the gateways through which the invoice of a PAY could not be paid before,
+// and whether an offer for it was bought that was worthless.
+func Tried(r storage.Reader, op *clientwire.Operation) (gateways [][]byte, bought bool) {
+	for op = book.Operation(r, op.GetPay().GetPrevious()); op != nil; op = book.Operation(r, op.GetPay().GetPrevious()) {
+		old := op.GetPay()
+		bought = bought || old.GetOffer() != nil && old.GetRefund() != 0
+		if old.GetListing() != nil && old.GetRefund() != 0 {
+			key := readListing(old.GetListing()).Key
+			gateways = append(gateways, key[:])
+		}
+	}
+	return gateways, bought
+}

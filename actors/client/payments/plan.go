@@ -30,7 +30,9 @@ func (p *payer) plan(ctx actor.Context, l List) {
 		p.say(ctx, "%v", l.Err)
 		return
 	}
-	tried, bought := p.before()
+	var tried [][]byte
+	bought := false
+	p.w.View(func(r storage.Reader) { tried, bought = Tried(r, p.op) })
 	if c, ok := bargain.Behind(p.invoice, l.Gateways); ok && !bought {
 		p.search = &search{gateway: c, list: l, avoid: tried}
 		p.seek(ctx)
@@ -39,32 +41,12 @@ func (p *payer) plan(ctx actor.Context, l List) {
 	p.agree(ctx, l, tried)
 }
 
-// before returns the gateways through which this invoice could not be paid before, and
-// whether an offer for it was bought that was worthless.
-func (p *payer) before() (gateways [][]byte, bought bool) {
-	p.w.View(func(r storage.Reader) {
-		for op := book.Operation(r, p.pay().GetPrevious()); op != nil; op = book.Operation(r, op.GetPay().GetPrevious()) {
-			old := op.GetPay()
-			bought = bought || old.GetOffer() != nil && old.GetRefund() != 0
-			if old.GetListing() != nil && old.GetRefund() != 0 {
-				key := readListing(old.GetListing()).Key
-				gateways = append(gateways, key[:])
-			}
-		}
-	})
-	return gateways, bought
-}
-
 // agree chooses a gateway and writes down the contract with it.
 func (p *payer) agree(ctx actor.Context, l List, avoid [][]byte) {
 	wish := bargain.Wish{
 		Amount: p.invoice.Amount, MaxFee: messages.Amount(p.pay().GetMaxFeeMsat()), Only: p.pay().GetGateway(), Avoid: avoid, Claim: p.w.Lightning.Fees.Claim,
 	}
 	choice, err := bargain.ToSend(l.Gateways, wish)
-	if errors.Is(err, bargain.ErrGateway) && len(avoid) > 0 {
-		wish.Avoid = nil // better than none
-		choice, err = bargain.ToSend(l.Gateways, wish)
-	}
 	if err == nil && p.w.Gateways == nil {
 		err = fmt.Errorf("%w: this program cannot reach any", bargain.ErrGateway)
 	}
