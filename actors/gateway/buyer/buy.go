@@ -17,7 +17,8 @@ import (
 	"minimint/storage"
 )
 
-// fund buys the offer.
+// fund buys the offer, in one transaction with its announcement if nobody has announced
+// it. The operation is a function of the record: begun again, it is the same one.
 func (b *buyer) fund(ctx actor.Context) {
 	op := &clientwire.Operation{Kind: clientwire.Kind_KIND_FUND, Reference: reference("buy", b.offer.ID(b.seat.ID), b.rec), AmountMsat: uint64(b.offer.Amount), Fund: &clientwire.Fund{}}
 	if b.rec.GetAnnounce() {
@@ -54,9 +55,12 @@ func (b *buyer) ended(ctx actor.Context, m seat.Ended) {
 
 // follow takes the state of an offer that may be bought, until it tells how that ended.
 func (b *buyer) follow(ctx actor.Context, m seat.Looked) {
+	// A key of ours in the contract means that our transaction was accepted, unless the
+	// client has said that it never will be.
 	mine := !b.rec.GetFree() && !b.failed && m.Status.RefundKey == refundKey(b.seat.Ring, b.rec)
 	switch m.Status.State {
 	case lightningwire.State_STATE_VALID, lightningwire.State_STATE_CLAIMED:
+		// The reader of the answer has checked that a preimage is that of the hash.
 		if m.Status.Preimage == nil {
 			b.look(ctx, &m.Raw)
 			return
@@ -110,7 +114,8 @@ func (b *buyer) over(ctx actor.Context, state ledgerwire.PurchaseState) {
 	b.settle(ctx)
 }
 
-// settle answers forwards and payers as the record says.
+// settle answers forwards and payers as the record says. It may be called at any time and
+// as often as one likes: a final record has one answer for each of them.
 func (b *buyer) settle(ctx actor.Context) {
 	state := b.rec.GetState()
 	if state == ledgerwire.PurchaseState_PURCHASE_UNKNOWN || state == ledgerwire.PurchaseState_PURCHASE_BUYING {
@@ -161,7 +166,8 @@ func why(rec *ledgerwire.Purchase) string {
 	return "the recipient was paid by somebody else"
 }
 
-// fetch takes the price of a worthless offer back.
+// fetch takes the price of a worthless offer back, once (V11): the operation's name is that
+// of the attempt.
 func (b *buyer) fetch(ctx actor.Context) {
 	in := terms.Input{Contract: b.offer.ID(b.seat.ID), Way: terms.Return, Key: refundKey(b.seat.Ring, b.rec)}
 	ctx.Request(b.seat.Client, seat.Order{Op: &clientwire.Operation{

@@ -135,7 +135,7 @@ func (b *buyer) Receive(ctx actor.Context) {
 		b.ticked(ctx)
 	case Holds:
 		b.consider(ctx)
-	case Buy:
+	case Buy: // a payer asks again and again, so the newest wish is enough
 		b.wish, b.wisher = &m, ctx.Sender()
 		b.consider(ctx)
 	case caller.HeldResult:
@@ -151,6 +151,8 @@ func (b *buyer) Receive(ctx actor.Context) {
 	}
 }
 
+// start reads what a former incarnation has left. What that gave back is forgotten; but its
+// child has ended before this one begins, so no answer of it is still on its way.
 func (b *buyer) start(ctx actor.Context) {
 	b.forwards.node = b.w.Caller(ctx)
 	ctx.Send(b.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: buyTick})
@@ -186,6 +188,8 @@ func (b *buyer) goOn(ctx actor.Context) {
 	b.consider(ctx)
 }
 
+// ticked asks again for what may have been lost, looks whether an open purchase has become
+// dangerous, and ends the actor when there has been nothing to do for a while.
 func (b *buyer) ticked(ctx actor.Context) {
 	open := ledger.PurchaseOpen(b.rec)
 	switch {
@@ -275,7 +279,7 @@ func (b *buyer) look(ctx actor.Context, known *orders.Answer) {
 
 // looked takes what the federation says of the offer.
 func (b *buyer) looked(ctx actor.Context, m seat.Looked) {
-	if !b.looking {
+	if !b.looking { // a former question was answered after all
 		return
 	}
 	b.looking = false
@@ -286,6 +290,7 @@ func (b *buyer) looked(ctx actor.Context, m seat.Looked) {
 	}
 	switch {
 	case m.Err != nil || m.Raw.Code != 0 && m.Raw.Code != messages.RejectContractUnknown:
+		// Members that give no sensible answer alike are more than F; at a tick again.
 		b.w.Log.Warn("an offer cannot be looked at", slog.Any("error", m.Err), slog.String("text", m.Raw.Text))
 	case first && startable(b.rec):
 		b.begin(ctx, m)
@@ -299,6 +304,8 @@ func (b *buyer) looked(ctx actor.Context, m seat.Looked) {
 
 // begin decides over the purchase, with the contract as it is.
 func (b *buyer) begin(ctx actor.Context, m seat.Looked) {
+	// The forwards are those that the node held a moment ago, after all of this actor's
+	// answers. They cannot have gone since: a payer can take none back before its end.
 	err := b.worth()
 	var later *deal.Later
 	switch {
@@ -310,7 +317,7 @@ func (b *buyer) begin(ctx actor.Context, m seat.Looked) {
 	}
 	rec := b.fresh()
 	switch m.Status.State {
-	case lightningwire.State_STATE_UNKNOWN:
+	case lightningwire.State_STATE_UNKNOWN: // the usual case: users announce nothing
 		rec.Announce = true
 	case lightningwire.State_STATE_OFFERED:
 	case lightningwire.State_STATE_INVALID, lightningwire.State_STATE_REFUNDED:
@@ -335,7 +342,7 @@ func (b *buyer) begin(ctx actor.Context, m seat.Looked) {
 
 // worth decides whether what came is worth the offer.
 func (b *buyer) worth() error {
-	if b.wish != nil {
+	if b.wish != nil { // the payer has seen to it that its contract pays for the offer
 		switch {
 		case b.wish.Amount < b.offer.Amount:
 			return &deal.Never{Reason: "the invoice asks for less than its offer"}

@@ -24,7 +24,8 @@ import (
 	"minimint/storage"
 )
 
-// agree writes what will be done, and does it.
+// agree writes what will be done, and does it. From the commit on the payment hash is
+// this contract's, and only the node can end the payment.
 func (p *payer) agree(ctx actor.Context, plan deal.Plan) {
 	hash := plan.Invoice.Hash
 	rec := &ledgerwire.Payment{
@@ -88,7 +89,8 @@ func planOf(rec *ledgerwire.Payment, network *chaincfg.Params) (deal.Plan, error
 	return deal.Plan{Invoice: inv, Deadline: rec.GetDeadline()}, err
 }
 
-// paid takes the answer to Pay: only a refusal says anything.
+// paid takes the answer to Pay: only a refusal says anything. After any other error the
+// payment may be under way, so it is looked for at a tick (H82).
 func (p *payer) paid(ctx actor.Context, err error) {
 	p.ask = askNothing
 	refused := errors.Is(err, lnnode.ErrRefused) || err != nil && mutant.Removed(mutant.OnlyNodeEnds)
@@ -109,7 +111,8 @@ func (p *payer) look(ctx actor.Context) {
 	}
 }
 
-// found takes what the node says of the payment.
+// found takes what the node says of the payment. Its word is final for Failed and, with
+// the preimage, for Succeeded; all else means that it is under way.
 func (p *payer) found(ctx actor.Context, m caller.LookResult) {
 	p.ask = askNothing
 	if p.rec.GetState() != ledgerwire.PaymentState_PAYMENT_PAYING {
@@ -201,7 +204,8 @@ func (p *payer) bought(ctx actor.Context, m buyer.Bought) {
 	}
 }
 
-// claim takes the contract's money.
+// claim takes the contract's money, at once: the contract's margin is for a federation
+// that is slow, and not for us.
 func (p *payer) claim(ctx actor.Context) {
 	p.told = p.tick
 	in := terms.Input{Contract: p.contract, Way: terms.Preimage, Key: p.seat.Key(), Preimage: [32]byte(p.rec.GetPreimage())}
@@ -211,7 +215,8 @@ func (p *payer) claim(ctx actor.Context) {
 	}})
 }
 
-// ended takes the end of the claim.
+// ended takes the end of the claim. One that has failed for ever means that the money is
+// gone, for whatever reason: that is a loss, which the operator has to see.
 func (p *payer) ended(ctx actor.Context, m seat.Ended) {
 	if p.rec.GetState() != ledgerwire.PaymentState_PAYMENT_PAID || m.Err != nil {
 		return // at a tick it is tried again

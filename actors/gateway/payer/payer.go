@@ -133,7 +133,7 @@ func (p *payer) Receive(ctx actor.Context) {
 		p.paid(ctx, m.Err)
 	case caller.LookResult:
 		p.found(ctx, m)
-	case caller.News:
+	case caller.News: // whose payment has ended the node does not say
 		p.news = true
 		p.look(ctx)
 	case buyer.Bought:
@@ -214,7 +214,9 @@ func (p *payer) prepare(ctx actor.Context) {
 	p.call(ctx, askInfo, caller.InfoCall{})
 }
 
-// waited ends what takes too long before anything is agreed.
+// waited ends what takes too long before anything is agreed: a contract that the
+// federation does not show is refused for now, and one that cannot be paid for a reason
+// that should have passed is forfeited by judge.
 func (p *payer) waited(ctx actor.Context) {
 	waited := p.tick - p.since
 	switch {
@@ -230,7 +232,8 @@ func (p *payer) waited(ctx actor.Context) {
 	}
 }
 
-// refuse changes nothing.
+// refuse changes nothing, and tells all who ask. Nothing was written, so a later request
+// is looked at anew.
 func (p *payer) refuse(ctx actor.Context, r *messages.Rejection) {
 	p.requests = nil
 	ctx.Send(p.w.Top, Refused{Contract: p.contract, Rejection: r})
@@ -248,7 +251,9 @@ func (p *payer) informed(ctx actor.Context, m caller.InfoResult) {
 	p.judge(ctx)
 }
 
-// judge decides over the request once all is known.
+// judge decides over the request once all is known. An older answer of one side may meet
+// a newer one of the other: each was true a few seconds ago, which is all that can be
+// known of either.
 func (p *payer) judge(ctx actor.Context) {
 	if p.rec != nil || len(p.requests) == 0 || p.looked == nil {
 		return

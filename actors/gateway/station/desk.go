@@ -48,7 +48,8 @@ func (s *Station) answered(number uint64, m any) {
 	}
 }
 
-// call sends LnGateway what ask makes of a number, and waits for the answer.
+// call sends LnGateway what ask makes of a number, and waits for the answer. Whoever gives
+// up leaves nothing behind: an answer that comes later finds nobody (H84).
 func call[A any](ctx context.Context, s *Station, ask func(number uint64) any) (A, error) {
 	var none A
 	ch := make(chan any, 1)
@@ -116,7 +117,8 @@ func (s *Station) Info(ctx context.Context) (operator.Info, error) {
 	return out, err
 }
 
-// federation is how the gateway stands in one.
+// federation is how the gateway stands in one: settings and totals from the ledger, the
+// balance from its client's store, height and listing from what LnGateway has seen.
 func (s *Station) federation(r storage.Reader, f *ledgerwire.Federation, seen gateway.Seen) (operator.Federation, error) {
 	id := messages.FederationID(f.GetId())
 	t := f.GetTotals()
@@ -160,7 +162,8 @@ func (s *Station) view(fn func(storage.Reader) error) error {
 	return fn(snap)
 }
 
-// one is how the gateway stands in a federation now.
+// one is how the gateway stands in a federation now. A listing that was asked for a moment
+// ago is not in it yet.
 func (s *Station) one(ctx context.Context, id messages.FederationID) (operator.Federation, error) {
 	info, err := s.Info(ctx)
 	if err != nil {

@@ -24,7 +24,8 @@ import (
 	"minimint/messages/federation"
 )
 
-// member is the gateway's client in one federation.
+// member is the gateway's client in one federation. Each has an actor system of its own,
+// as every client has, since its links are those of one federation.
 type member struct {
 	id   messages.FederationID
 	ring *keys.Ring
@@ -58,7 +59,8 @@ func (s *Station) resume() error {
 	return nil
 }
 
-// open starts the client of a federation, and has the gateway work there.
+// open starts the client of a federation, and has the gateway work there: what is open is
+// carried on from then.
 func (s *Station) open(id messages.FederationID) error {
 	u, err := user.Open(s.config(id))
 	if err != nil {
@@ -103,7 +105,8 @@ func (s *Station) serves(c *federation.Config) error {
 	return nil
 }
 
-// join makes the client of a federation.
+// join makes the client of a federation, and opens it. One that was joined before, or
+// half joined when the process ended, is opened. Connections are made one at a time.
 func (s *Station) join(ctx context.Context, c operator.Connect) (messages.FederationID, error) {
 	invite, err := federation.ParseInvite(c.Invite)
 	if err != nil {
@@ -139,7 +142,8 @@ func (s *Station) member(id messages.FederationID) *member {
 }
 
 // purse lets the gateway's actors give orders to a client that lives in an actor system
-// of its own.
+// of its own: PIDs mean nothing across systems, so a relay in the client's stands for
+// GatewayClient in the gateway's. Messages are values, and cross by a function call.
 type purse struct {
 	user  *user.User
 	relay *actor.PID // in the client's system
@@ -168,6 +172,7 @@ func (p *purse) Balance() (free, reserved messages.Amount, err error) {
 	return b.Free, b.Reserved, err
 }
 
+// relay is the actor that stands for the gateway's in the client's system.
 type relay struct {
 	root *actor.RootContext
 	to   *atomic.Pointer[actor.PID]

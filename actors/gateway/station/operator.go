@@ -39,6 +39,8 @@ func (s *Station) Payments(_ context.Context, page operator.Page) ([]operator.Pa
 	return out, err
 }
 
+// sent is what an operator sees of an outgoing contract. Its fee is known if the invoice
+// was read.
 func sent(p *ledgerwire.Payment) operator.Payment {
 	out := operator.Payment{
 		Number: p.GetNumber(), Direction: "send", Internal: p.GetVirtual() != 0, Federation: hex.EncodeToString(p.GetFederation()),
@@ -51,6 +53,7 @@ func sent(p *ledgerwire.Payment) operator.Payment {
 	return out
 }
 
+// received is what an operator sees of an offer that was bought, or nearly.
 func received(p *ledgerwire.Purchase) operator.Payment {
 	out := operator.Payment{
 		Number: p.GetNumber(), Direction: "receive", Internal: len(p.GetContract()) > 0, Federation: hex.EncodeToString(p.GetFederation()),
@@ -69,7 +72,8 @@ func word(state string) string {
 	return strings.ToLower(w)
 }
 
-// Connect implements operator.Operator.
+// Connect implements operator.Operator. It asks members over the network, so it lasts as
+// long as ctx lets it.
 func (s *Station) Connect(ctx context.Context, c operator.Connect) (operator.Federation, error) {
 	id, err := s.join(ctx, c)
 	if err != nil {
@@ -101,6 +105,7 @@ func (s *Station) Set(ctx context.Context, set operator.Settings) (operator.Fede
 	return s.one(ctx, m.id)
 }
 
+// change sets what is given, and leaves the rest.
 func change(f *ledgerwire.Federation, set operator.Settings) {
 	if fee := set.Send; fee != nil {
 		f.SendBaseMsat, f.SendPpm = uint64(fee.BaseMsat), fee.PPM

@@ -154,7 +154,8 @@ func (s *Station) deafen() {
 	}
 }
 
-// start makes the actors.
+// start makes the actors. A store that fails ends the process (see package gateway), as
+// it does a client's.
 func (s *Station) start() {
 	s.system = actor.NewActorSystem(spawn.Logger(s.cfg.Log))
 	run := spawn.Config{
@@ -175,7 +176,7 @@ func (s *Station) start() {
 	})))
 }
 
-// serve answers on a listener until Close.
+// serve answers on a listener until Close, on a goroutine of its own.
 func (s *Station) serve(l net.Listener, h http.Handler) {
 	server := door.Server(h)
 	s.servers = append(s.servers, server)
@@ -218,6 +219,8 @@ func (s *Station) Close() error {
 	if again {
 		return nil
 	}
+	// First nobody is let in, then those inside are served, then the actors end; the
+	// clients last, so that nothing is ordered of one that is closed.
 	s.deafen()
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
@@ -227,7 +230,7 @@ func (s *Station) Close() error {
 		}
 	}
 	s.serving.Wait()
-	s.cfg.Node.Watch(func() {})
+	s.cfg.Node.Watch(func() {}) // it outlives the actors that it would wake
 	for _, pid := range []*actor.PID{s.top, s.ear, s.clock} {
 		_ = s.system.Root.StopFuture(pid).Wait() // it says only that it took long
 	}
