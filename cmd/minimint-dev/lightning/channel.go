@@ -40,14 +40,18 @@ func (n *Node) Connect(ctx context.Context, to *Node) error {
 	return err
 }
 
-// redial is how many looks a node has to find a peer again by itself. To dial at the
-// same moment as lnd can make both sides drop both connections.
-const redial = 30
+// redial is how many looks a node has to find a peer again by itself: to dial at the
+// same moment as lnd can make both sides drop both connections. steady is for how many
+// looks a channel is active before it is believed.
+const (
+	redial = 100
+	steady = 5
+)
 
 // Rejoin waits until the node has an active channel with another again, after one of
 // them was restarted, and connects them where they do not do so themselves.
 func (n *Node) Rejoin(ctx context.Context, to *Node) error {
-	looks := 0
+	looks, active := 0, 0
 	return n.await(ctx, "its channel is active again", func() (bool, error) {
 		if looks++; looks%redial == 0 {
 			if err := n.Connect(ctx, to); err != nil {
@@ -56,7 +60,10 @@ func (n *Node) Rejoin(ctx context.Context, to *Node) error {
 		}
 		var list lndwire.ListChannelsResponse
 		err := n.call(ctx, "/lnrpc.Lightning/ListChannels", &lndwire.ListChannelsRequest{ActiveOnly: true}, &list)
-		return len(list.GetChannels()) > 0, err
+		if active++; len(list.GetChannels()) == 0 {
+			active = 0
+		}
+		return active == steady, err
 	})
 }
 

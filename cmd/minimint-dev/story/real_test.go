@@ -37,8 +37,12 @@ func program(t *testing.T, variable string) string {
 func TestLightning(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
+	dir, err := os.MkdirTemp("", "minimint-story-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := stage.New(stage.Config{
-		Dir: t.TempDir(), Btcd: program(t, "MINIMINT_BTCD"), Lnd: program(t, "MINIMINT_LND"), Programs: program(t, "MINIMINT_PROGRAMS"),
+		Dir: dir, Btcd: program(t, "MINIMINT_BTCD"), Lnd: program(t, "MINIMINT_LND"), Programs: program(t, "MINIMINT_PROGRAMS"),
 		Members: 4, Names: []string{"ada", "blaise", "charles", "dorothy"},
 	})
 	if err != nil {
@@ -46,6 +50,11 @@ func TestLightning(t *testing.T) {
 	}
 	defer func() {
 		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("logs and data are kept in %s", dir)
+		} else if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	}()
