@@ -162,7 +162,7 @@ func (f *Federation) configure(cfg Config, preimages federation.ThresholdKey, mo
 
 // Fresh returns a federation with the same keys and terms and without a past.
 func (f *Federation) Fresh() *Federation {
-	out := &Federation{Config: f.Config, Chain: fake.New(&chaincfg.SimNetParams), rng: f.rng}
+	out := &Federation{Config: f.Config, Chain: fake.New(&chaincfg.SimNetParams), rng: f.branch()}
 	out.Chain.Mine(blocks)
 	for _, m := range f.Members {
 		out.Members = append(out.Members, &Member{

@@ -3,6 +3,7 @@ package clienttest
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/lightning"
@@ -94,4 +95,16 @@ func (f *Federation) Audit() (assets, liabilities messages.Amount) {
 		assets, liabilities = messages.Amount(total.Assets), messages.Amount(total.Liabilities)
 	})
 	return assets, liabilities
+}
+
+// branching guards the randomness of federations of which others are made at once.
+var branching sync.Mutex
+
+// branch is randomness of a federation's own.
+func (f *Federation) branch() *rand.ChaCha8 {
+	branching.Lock()
+	defer branching.Unlock()
+	var seed [32]byte
+	_, _ = f.rng.Read(seed[:]) // it never fails
+	return rand.NewChaCha8(seed)
 }
