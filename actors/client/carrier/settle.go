@@ -101,6 +101,9 @@ func (c *carrier) settle(ctx actor.Context) {
 func (c *carrier) settled(ctx actor.Context, op *clientwire.Operation) {
 	c.takeBack(ctx, op)
 	c.over = true
+	if c.harvest != nil && c.reveal() { // somebody has answered meanwhile
+		c.commit(ctx)
+	}
 	c.leave(ctx)
 }
 
