@@ -66,7 +66,9 @@ func (p *payee) Receive(ctx actor.Context) {
 	case orders.Ended:
 		p.ended(ctx, m)
 	case orders.Answer:
-		if s, ok := p.watched(ctx, m); ok {
+		if m.Key == lastQuestion {
+			p.last(ctx, m)
+		} else if s, ok := p.watched(ctx, m); ok {
 			p.state(ctx, s)
 		}
 	case Heard:
@@ -127,10 +129,33 @@ func (p *payee) listed(ctx actor.Context, l List) {
 		p.plan(ctx, l)
 	case clientwire.InvoiceStep_INVOICE_STEP_WAIT:
 		// One that was bought in time is not over, and members may lag.
-		if (p.status == nil || p.status.State == stateOffered) && uint64(p.height) >= uint64(p.offer().Expiry)+graceBlocks {
-			p.fail(ctx, clientwire.Cause_CAUSE_EXPIRED, "nobody has paid it in time")
+		if p.waits() && uint64(p.height) >= uint64(p.offer().Expiry)+graceBlocks {
+			ctx.Request(p.w.User, orders.Ask{
+				Key: lastQuestion, Module: lightning.Kind, Method: "contract", Body: lightning.ContractRequest(p.contract),
+			})
 		}
 	default:
+	}
+}
+
+// lastQuestion asks for the contract once more when its offer has ended: that no news of
+// a purchase has come, over links of its own, does not mean that there is none.
+const lastQuestion = "last"
+
+// waits reports whether nothing is known of a purchase.
+func (p *payee) waits() bool {
+	return p.bill().GetStep() == clientwire.InvoiceStep_INVOICE_STEP_WAIT && (p.status == nil || p.status.State == stateOffered)
+}
+
+// last ends the operation if the offer was not bought before its end.
+func (p *payee) last(ctx actor.Context, m orders.Answer) {
+	unsold := m.Code == messages.RejectContractUnknown
+	if m.Code == 0 {
+		s, err := lightning.ReadStatus(p.w.Federation.ID(), p.contract, []byte(m.Body))
+		unsold = err == nil && s.State == stateOffered
+	}
+	if unsold && p.waits() {
+		p.fail(ctx, clientwire.Cause_CAUSE_EXPIRED, "nobody has paid it in time")
 	}
 }
 
