@@ -52,6 +52,7 @@ func (g *registrar) register(s *seat.Seat, height uint32, m *talkwire.Register) 
 		return refusal(messages.Reject(messages.RejectMalformed, "offer: %v", err))
 	}
 	q := deal.Registration{Offer: offer, Seal: s.Seal, Agreed: height}
+	g.tidy(s, height)
 	g.w.View(func(r storage.Reader) {
 		q.Terms = seat.Terms(ledger.Federation(r, s.ID))
 		q.Stored, q.Count = ledger.Offer(r, s.ID, offer.PaymentHash), ledger.Offers(r, s.ID)
@@ -61,7 +62,6 @@ func (g *registrar) register(s *seat.Seat, height uint32, m *talkwire.Register) 
 	}
 	if q.Stored == nil {
 		g.w.Write(func(tx storage.Tx) {
-			ledger.Expire(tx, s.ID, q.Agreed, expireAtOnce)
 			ledger.Register(tx, s.ID, offer)
 		})
 	}
@@ -69,7 +69,17 @@ func (g *registrar) register(s *seat.Seat, height uint32, m *talkwire.Register) 
 }
 
 // expireAtOnce bounds the offers that are forgotten when one comes in.
-const expireAtOnce = 16
+const expireAtOnce = 1024
+
+// tidy forgets offers that have expired, before anything is decided: also a table that is
+// full empties this way.
+func (g *registrar) tidy(s *seat.Seat, height uint32) {
+	due := false
+	g.w.View(func(r storage.Reader) { due = ledger.Due(r, s.ID, height) })
+	if due {
+		g.w.Write(func(tx storage.Tx) { ledger.Expire(tx, s.ID, height, expireAtOnce) })
+	}
+}
 
 // find tells an offer that is registered.
 func (g *registrar) find(s *seat.Seat, m *talkwire.Find) *talk.Reply {

@@ -78,6 +78,20 @@ const (
 	maxLife   = 4032    // blocks; the federation takes nothing that lives longer
 )
 
+// life is for how many blocks an offer may last when so many are registered. To register
+// costs nothing, so whoever fills the table with offers that last keeps others out for as
+// long: half of it is for those of two days, a quarter for invoices of an hour alone.
+func life(count int) uint32 {
+	switch {
+	case count < maxOffers/2:
+		return maxLife
+	case count < maxOffers*3/4:
+		return 288
+	default:
+		return 72
+	}
+}
+
 // Register decides over an offer; nil takes it. The first for a payment hash stands, and
 // the same one again is as good as the first time.
 func Register(r Registration) *messages.Rejection {
@@ -96,6 +110,8 @@ func Register(r Registration) *messages.Rejection {
 		return messages.Reject(messages.RejectExpiry, "an offer has to expire within %d blocks from height %d, not at %d", maxLife, r.Agreed, r.Offer.Expiry)
 	case r.Count >= maxOffers:
 		return messages.RejectForNow(messages.RejectBusy, "%d offers are registered; try again when some have expired", maxOffers)
+	case r.Offer.Expiry > r.Agreed+life(r.Count):
+		return messages.RejectForNow(messages.RejectBusy, "%d offers are registered: one more has to expire within %d blocks", r.Count, life(r.Count))
 	}
 	if _, err := r.Offer.Verify(r.Seal); err != nil {
 		return messages.Reject(messages.RejectCiphertext, "offer: %v", err)

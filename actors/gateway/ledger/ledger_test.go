@@ -110,6 +110,9 @@ func TestFederationsAndOffers(t *testing.T) {
 		for i, expiry := range []uint32{300, 20, 7} {
 			ledger.Register(tx, federation, terms.Offer{PaymentHash: messages.Digest{byte(i)}, Amount: 40, Expiry: expiry, Ciphertext: make([]byte, 208)})
 		}
+		if ledger.Due(tx, federation, 6) || !ledger.Due(tx, federation, 7) || ledger.Due(tx, messages.FederationID{9}, 7) {
+			t.Error("what is due")
+		}
 		ledger.Expire(tx, federation, 6, 10)
 		if n := ledger.Offers(tx, federation); n != 3 {
 			t.Errorf("%d offers", n)

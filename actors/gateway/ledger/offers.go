@@ -50,6 +50,14 @@ func Expire(tx storage.Tx, id messages.FederationID, height uint32, limit int) {
 	}
 }
 
+// Due reports whether there is an offer that Expire would forget.
+func Due(r storage.Reader, id messages.FederationID, height uint32) bool {
+	for k := range storage.ScopedReader(r, expiries).Scan(id[:]) {
+		return binary.BigEndian.Uint32(k[len(id):]) <= height
+	}
+	return false
+}
+
 // Offers counts the offers that are registered.
 func Offers(r storage.Reader, id messages.FederationID) int {
 	return int(binaryNumber(storage.ScopedReader(r, counters).Get(offersKey(id))))
