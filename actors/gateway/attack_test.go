@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"minimint/actors/gateway/ledger"
+	"minimint/actors/gateway/ledger/ledgerwire"
+	"minimint/actors/gateway/lnnode"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/storage"
@@ -38,4 +40,51 @@ func TestFloodOfOffersExpires(t *testing.T) {
 	if reply := r.register(b, o); reply.GetRegistered() == nil {
 		t.Errorf("reply %v", reply)
 	}
+}
+
+// H27: members whose shares never get into an outcome keep the federation from opening what
+// was bought. The gateway opens it itself, with the shares that they tell it, at once or as
+// soon as there are enough.
+func TestH27BuyerOpensTheOffer(t *testing.T) {
+	for name, late := range map[string]bool{"at once": false, "late": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 1, 1)
+			b := r.bank()
+			b.hold, b.shares = true, !late
+			o, inv := r.offer(b, "bob", 300_000, nil)
+			r.register(b, o)
+			r.shop.Send(inv)
+			if late {
+				r.run(5 * time.Second)
+				if p := r.purchase(b, o.PaymentHash); p.GetState() != ledgerwire.PurchaseState_PURCHASE_BUYING {
+					t.Fatalf("purchase %v", p)
+				}
+				b.shares = true
+			}
+			r.until("received", time.Minute, func() bool { return r.received(inv.Hash) == lnnode.Succeeded })
+			if p := r.purchase(b, o.PaymentHash); p.GetState() != ledgerwire.PurchaseState_PURCHASE_VALID || p.GetFree() {
+				t.Errorf("purchase %v", p)
+			}
+			r.balanced()
+		})
+	}
+}
+
+// What is no preimage of the payment hash opens nothing, whoever says it.
+func TestH27WrongPreimage(t *testing.T) {
+	r := newRig(t, 1, 1)
+	b := r.bank()
+	b.hold, b.shares = true, true
+	o, inv := r.offer(b, "bob", 300_000, nil)
+	r.register(b, o)
+	b.secrets[o.PaymentHash] = secret("mallory")
+	r.shop.Send(inv)
+	r.run(30 * time.Second)
+	if p := r.purchase(b, o.PaymentHash); p.GetState() != ledgerwire.PurchaseState_PURCHASE_BUYING || len(p.GetPreimage()) > 0 {
+		t.Errorf("purchase %v", p)
+	}
+	b.hold = false
+	r.until("given back", time.Minute, func() bool { return r.received(inv.Hash) == lnnode.Failed })
+	r.until("fetched", time.Minute, func() bool { return r.purchase(b, o.PaymentHash).GetState() == ledgerwire.PurchaseState_PURCHASE_RETURNED })
+	r.balanced()
 }

@@ -41,6 +41,8 @@ type bank struct {
 	refuse func(*clientwire.Operation) string
 	// hold keeps preimages from being revealed.
 	hold bool
+	// shares has members tell their shares to whoever bought, before and beside that.
+	shares bool
 	// twice are contracts of which money was wanted that had none.
 	twice []string
 }
@@ -268,6 +270,14 @@ func (c *clerk) begin(ctx actor.Context, op *clientwire.Operation) uint64 {
 func (c *clerk) tell(ctx actor.Context, op *clientwire.Operation) {
 	if op.GetState() == clientwire.State_STATE_PENDING {
 		return
+	}
+	if c.bank.shares && op.GetState() == clientwire.State_STATE_DONE {
+		for _, p := range op.GetFund().GetOutputs() {
+			if out, _ := terms.DecodeOutput(p.GetBody()); out.Offer != nil {
+				secret := c.bank.secrets[out.Offer.PaymentHash]
+				op.Fund.Preimage = secret[:]
+			}
+		}
 	}
 	for _, who := range c.follow[op.GetId()] {
 		ctx.Request(who, orders.Ended{ID: op.GetId(), Op: proto.CloneOf(op)})

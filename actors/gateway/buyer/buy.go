@@ -39,6 +39,13 @@ func (b *buyer) ended(ctx actor.Context, m seat.Ended) {
 		b.failed = !done
 		if done {
 			b.rec.CostMsat = m.Op.GetFeeMsat()
+			// What members' shares open is what consensus will find, if it ever gets that
+			// far before the forwards end (H27).
+			if p := m.Op.GetFund().GetPreimage(); terms.Reveals(p, b.hash) {
+				b.rec.Preimage, b.rec.Reason, b.looking = p, "", false
+				b.over(ctx, ledgerwire.PurchaseState_PURCHASE_VALID)
+				return
+			}
 		} else { // nothing was bought by it, and never will be; perhaps somebody else was faster
 			b.rec.Reason = ledger.Reason(m.Op.GetText())
 		}
