@@ -85,6 +85,39 @@ func TestH27WrongPreimage(t *testing.T) {
 	}
 	b.hold = false
 	r.until("given back", time.Minute, func() bool { return r.received(inv.Hash) == lnnode.Failed })
-	r.until("fetched", time.Minute, func() bool { return r.purchase(b, o.PaymentHash).GetState() == ledgerwire.PurchaseState_PURCHASE_RETURNED })
+	r.until("fetched", time.Minute, func() bool {
+		return r.purchase(b, o.PaymentHash).GetState() == ledgerwire.PurchaseState_PURCHASE_RETURNED
+	})
 	r.balanced()
+}
+
+// Two contracts, each of which is within the limit: whoever writes second sees what the
+// first has bound, though nothing was bound when it began to decide.
+func TestExposureOfContractsAtOnce(t *testing.T) {
+	r := newRig(t, 1, 1)
+	b, id := r.bank(), r.bank().id()
+	r.run(10 * time.Second) // it is listed
+	u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+	err := r.store.Update(func(tx storage.Tx) error {
+		f := ledger.Federation(tx, id)
+		f.ExposureLimitMsat = uint64(b.cash + u.contract.Amount)
+		ledger.PutFederation(tx, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &ledgerwire.Payment{
+		Federation: id[:], Contract: make([]byte, 32), PaymentHash: make([]byte, 32), State: ledgerwire.PaymentState_PAYMENT_BUYING, HeldMsat: 1, Tried: true,
+	}
+	b.counted = func() {
+		b.counted = nil
+		if err := r.store.Update(func(tx storage.Tx) error { return ledger.Begin(tx, other) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u.wantForfeit("at stake")
+	if b.counted != nil || r.shop.Paid(u.invoice.Hash) {
+		t.Errorf("paid: %v", r.shop.Paid(u.invoice.Hash))
+	}
 }

@@ -43,6 +43,8 @@ type bank struct {
 	hold bool
 	// shares has members tell their shares to whoever bought, before and beside that.
 	shares bool
+	// counted is called when the gateway counts its e-cash.
+	counted func()
 	// twice are contracts of which money was wanted that had none.
 	twice []string
 }
@@ -330,4 +332,9 @@ func (p purse) Tell(to *actor.PID, order any) {
 }
 
 // Balance implements gateway.Purse.
-func (p purse) Balance() (free, reserved messages.Amount, err error) { return p.bank.cash, 0, nil }
+func (p purse) Balance() (free, reserved messages.Amount, err error) {
+	if p.bank.counted != nil {
+		p.bank.counted()
+	}
+	return p.bank.cash, 0, nil
+}

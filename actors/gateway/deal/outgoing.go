@@ -117,10 +117,20 @@ func (w Wanted) afford(amount, held messages.Amount) (messages.Amount, error) {
 	if err != nil {
 		return 0, never("the contract holds %s, which does not pay for claiming it", held)
 	}
-	if at, err := w.Exposure.Add(held); err != nil || w.Terms.Exposure > 0 && at > w.Terms.Exposure {
-		return 0, never("the gateway has as much at stake in this federation as it wants")
+	if !Bearable(w.Terms, w.Exposure, held) {
+		return 0, ErrExposed
 	}
 	return budget, nil
+}
+
+// ErrExposed says that the gateway would have more at stake than the operator allows.
+var ErrExposed error = &Never{"the gateway has as much at stake in this federation as it wants"}
+
+// Bearable reports whether a contract may be added to what is at stake in a federation. It
+// is to be asked again in the transaction that writes the contract down.
+func Bearable(t Terms, exposure, held messages.Amount) bool {
+	at, err := exposure.Add(held)
+	return err == nil && (t.Exposure == 0 || at <= t.Exposure)
 }
 
 // own returns the virtual channel of the gateway that an invoice leads to, 0 if it

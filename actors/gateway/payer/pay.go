@@ -37,7 +37,14 @@ func (p *payer) agree(ctx actor.Context, plan deal.Plan) {
 	if plan.Virtual != 0 {
 		rec.State = ledgerwire.PaymentState_PAYMENT_BUYING
 	}
-	err := p.w.Update(func(tx storage.Tx) error { return ledger.Begin(tx, rec) })
+	cash := p.cash
+	err := p.w.Update(func(tx storage.Tx) error {
+		// Others may have begun since it was decided.
+		if !deal.Bearable(seat.Terms(ledger.Federation(tx, p.seat.ID)), ledger.AtStake(tx, p.seat.ID)+cash, p.looked.Status.Outgoing.Amount) {
+			return deal.ErrExposed
+		}
+		return ledger.Begin(tx, rec)
+	})
 	if err != nil {
 		p.forfeit(ctx, err.Error())
 		return

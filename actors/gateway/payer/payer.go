@@ -55,7 +55,8 @@ type hearing struct {
 	requests []*talkwire.Pay
 	looked   *seat.Looked
 	info     *caller.InfoResult
-	since    int // tick of the last step
+	since    int             // tick of the last step
+	cash     messages.Amount // in e-cash, when it was decided; 0 if there is no limit
 }
 
 // asking is what the node is asked.
@@ -305,7 +306,8 @@ func (h *hearing) decide(w *seat.World, s *seat.Seat) (deal.Plan, error) {
 		if err != nil {
 			return deal.Plan{}, &deal.Later{Reason: "the gateway's e-cash cannot be counted"}
 		}
-		q.Exposure += free + reserved
+		h.cash = free + reserved
+		q.Exposure += h.cash
 	}
 	if h.info.Err != nil {
 		// Without a node there is no plan, but whoever is no user of ours learns that first.
