@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,6 +160,31 @@ func TestInvoiceExpires(t *testing.T) {
 	now := h.f.Observe()
 	h.f.Pass(expiry - now + 3)
 	failed(h.world, alice, op.GetId(), clientwire.Cause_CAUSE_EXPIRED, 0)
+}
+
+// A device that wakes up learns the height before it learns that its offer was bought in
+// time: the receipt waits for that, and the money is taken.
+func TestInvoiceThatWasPaidWhileNobodyHeard(t *testing.T) {
+	h := newHouse(t)
+	alice := h.user()
+	op, i := h.invoice(alice, 30_000)
+	id := offerOf(t, op).ID(h.f.Config.ID())
+	var expired atomic.Bool
+	var refused atomic.Int32 // since then
+	for _, m := range h.f.Members {
+		m.SetTwist(func(r *wire.ClientReply) {
+			var c lightningwire.Contract
+			if a := r.GetAnswer(); a != nil && unmarshal(a.GetBody(), &c) == nil && bytes.Equal(c.GetId(), id[:]) && (!expired.Load() || refused.Add(1) < 200) {
+				r.Reply = &wire.ClientReply_Refusal{Refusal: &wire.Refusal{Code: uint32(messages.RejectBusy)}}
+			}
+		})
+	}
+	if h.buy(i.Hash, "buy").GetState() != clientwire.State_STATE_DONE {
+		t.Fatal("the gateway cannot buy the offer")
+	}
+	h.f.Pass(offerOf(t, op).Expiry - h.f.Observe() + 3)
+	expired.Store(true)
+	h.done(alice, op.GetId(), nil)
 }
 
 // Payer and payee in one federation: the payer buys the offer himself, wherever he finds
