@@ -101,6 +101,8 @@ func (p *Peer) Receive(ctx actor.Context) {
 		}
 	case *wire.PeerFrame:
 		p.frame(ctx, m)
+	case *frames.Frame: // of a link that takes frames apart itself, as a simulated one may
+		ctx.Send(p.cfg.HBBFT, tohbbft.PeerFrame{From: p.cfg.Peer, Frame: *m})
 	case proto.Message:
 		p.inbound(ctx, m)
 	}

@@ -6,12 +6,14 @@ import (
 	"io"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/remote"
 	"minimint/actors/remote/gate"
 	"minimint/actors/remote/identity"
 	"minimint/actors/spawn"
+	"minimint/messages/frames"
 	"minimint/messages/link"
 	"minimint/sim/sched"
 )
@@ -20,12 +22,25 @@ import (
 type Port interface {
 	// Deliver gives a message to the process; release returns its credit when it
 	// has been handled.
-	Deliver(in gate.Inbound, release func())
+	Deliver(in Inbound, release func())
 	// Tell gives an event to the owner of a link.
 	Tell(owner string, e link.Event)
 	// Up is called when a link comes up, with what it needs of the process.
 	Up(g *gate.Gate, number uint64)
 }
+
+// Inbound is a message that a gate let in.
+type Inbound struct {
+	gate.Inbound
+	// Frame is what Message holds, if it is a frame of HBBFT that somebody took apart
+	// before, for whom it was too; otherwise nil. Neither must be changed then.
+	Frame *frames.Frame
+	// Ends belong to the link: what the process keeps to find its actor again.
+	Ends *Ends
+}
+
+// Ends are the PIDs of the two actors that a link joined last.
+type Ends struct{ target, sender *actor.PID }
 
 // HostConfig is what a host is.
 type HostConfig struct {
@@ -34,6 +49,9 @@ type HostConfig struct {
 	Party   gate.Party
 	Port    Port
 	Rand    io.Reader // spreads the delays of dialling
+	// Reads says that the process changes nothing that it receives, so that others may
+	// receive the same.
+	Reads bool
 	// Distort changes what leaves and arrives. Only faulty nodes have one.
 	Distort Distorter
 }
@@ -63,6 +81,7 @@ type Host struct {
 	most    int // clients at once
 	writer  writer
 	sealed  sealed
+	told    broadcasts
 	owing   []*side // that have something to acknowledge
 	sending time.Duration
 	taking  time.Duration // until when the line towards this host is busy

@@ -25,10 +25,6 @@ type Hub struct {
 	log    *slog.Logger
 	socket string
 	self   *actor.PID
-	// locals are PIDs of this system by id, and senders those of actors behind links by
-	// address, which has one: to make one is dear. They are this hub's own, since a PID
-	// remembers the process of the first system that used it.
-	locals, senders map[string]*actor.PID
 }
 
 // HubConfig is what a hub needs beside what every hub is told.
@@ -41,12 +37,12 @@ type HubConfig struct {
 // NewHub makes the hub of an actor system and claims all addresses in it that
 // are not the system's own.
 func (n *Net) NewHub(cfg HubConfig, r remote.Config) *Hub {
-	h := &Hub{system: r.System, log: r.Log, socket: cfg.Socket, locals: map[string]*actor.PID{}, senders: map[string]*actor.PID{}}
+	h := &Hub{system: r.System, log: r.Log, socket: cfg.Socket}
 	var key identity.Pin
 	if !r.Identity.IsZero() {
 		key = r.Identity.Pin()
 	}
-	h.Host = n.Attach(HostConfig{Machine: cfg.Machine, Key: key, Party: r.Party, Port: h, Rand: r.Rand, Distort: cfg.Distort})
+	h.Host = n.Attach(HostConfig{Machine: cfg.Machine, Key: key, Party: r.Party, Port: h, Rand: r.Rand, Reads: true, Distort: cfg.Distort})
 	h.self, _ = h.system.ProcessRegistry.Add(follower{h}, "links")
 	h.system.ProcessRegistry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) {
 		for _, prefix := range []string{"peer/", "client/", "node/"} {
@@ -68,18 +64,19 @@ func (h *Hub) Listen(_ net.Listener, a remote.Admission) error {
 func (h *Hub) Close() { h.Vanish(true) }
 
 // Deliver implements Port.
-func (h *Hub) Deliver(in gate.Inbound, release func()) {
-	target, ok := h.locals[in.Target]
-	if !ok {
-		target = h.system.NewLocalPID(in.Target)
-		h.locals[in.Target] = target
+func (h *Hub) Deliver(in Inbound, release func()) {
+	ends := in.Ends
+	if ends.target == nil || ends.target.Id != in.Target {
+		ends.target = h.system.NewLocalPID(in.Target)
 	}
-	sender, ok := h.senders[in.SenderAddress]
-	if !ok || sender.Id != in.SenderID {
-		sender = actor.NewPID(in.SenderAddress, in.SenderID)
-		h.senders[in.SenderAddress] = sender
+	if ends.sender == nil || ends.sender.Id != in.SenderID {
+		ends.sender = actor.NewPID(in.SenderAddress, in.SenderID)
 	}
-	h.system.Root.RequestWithCustomSender(target, &spawn.Delivery{Message: in.Message, Release: release}, sender)
+	d := &spawn.Delivery{Message: in.Message, Release: release}
+	if in.Frame != nil {
+		d.Message = in.Frame
+	}
+	h.system.Root.RequestWithCustomSender(ends.target, d, ends.sender)
 }
 
 // Tell implements Port.

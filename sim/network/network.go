@@ -4,7 +4,8 @@
 // A link behaves as one of package remote does, because it obeys the same code:
 // gates decide what may pass, outboxes and inboxes number, bound and acknowledge
 // it (package gate), and every message is marshalled by its sender and decoded
-// afresh by its receiver. What TLS and TCP would do is modelled:
+// by its receiver; of the receivers of a broadcast by the first, see Inbound. What TLS and TCP
+// would do is modelled:
 //
 //   - A host is known by the pin of its key. Nobody can show another's.
 //   - Within a link nothing is lost or reordered. A lost packet is one that comes
@@ -24,6 +25,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/remote/identity"
+	"minimint/messages/frames"
 	"minimint/messages/link"
 	"minimint/sim/sched"
 )
@@ -90,6 +92,7 @@ type Packet struct {
 type Delivered struct {
 	From, To int
 	Message  proto.Message
+	Frame    *frames.Frame // what others receive too, see Inbound
 	Bytes    int
 }
 

@@ -81,7 +81,7 @@ func (f *federation) start(t rapid.TB, i int, distort network.Distorter) {
 }
 
 // Deliver implements network.Port.
-func (m *member) Deliver(in gate.Inbound, release func()) {
+func (m *member) Deliver(in network.Inbound, release func()) {
 	m.got = append(m.got, fmt.Sprintf("%v %s", m.f.loop.Now(), strings.TrimRight(string(in.Message.(*wire.PeerFrame).GetFrame()), "\x00")))
 	if m.hold {
 		m.holds = append(m.holds, release)

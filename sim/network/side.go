@@ -21,6 +21,7 @@ type side struct {
 	in     *gate.Inbox
 	other  *side // nil until the dialling side has the answer to its hello
 	done   func(*link.Refusal, bool)
+	ends   Ends
 
 	over   bool
 	sent   *uint64   // messages, counted for the network
@@ -241,14 +242,14 @@ func (s *side) accept(p *packet) *link.Refusal {
 		if refusal := s.in.Arrive(number, e); refusal != nil {
 			return refusal
 		}
-		in, refusal := s.gate.Admit(e)
+		in, refusal := s.open(e)
 		if refusal != nil {
 			return refusal
 		}
 		s.traceEnvelope(e)
 		n.stats.Messages++
 		if n.cfg.Watch != nil {
-			n.cfg.Watch(Delivered{From: s.other.host.number(), To: s.host.number(), Message: in.Message, Bytes: len(e.GetPayload())})
+			n.cfg.Watch(Delivered{From: s.other.host.number(), To: s.host.number(), Message: in.Message, Frame: in.Frame, Bytes: len(e.GetPayload())})
 		}
 		s.deliver(in, func() { s.processed(number) })
 		if s.over { // the process ended its link over it
@@ -258,13 +259,26 @@ func (s *side) accept(p *packet) *link.Refusal {
 	return nil
 }
 
-func (s *side) deliver(in gate.Inbound, release func()) {
+// open lets an envelope through the gate. What others received too may be decoded already.
+func (s *side) open(e *link.Envelope) (Inbound, *link.Refusal) {
+	if s.host.cfg.Reads && s.host.cfg.Distort == nil {
+		if b := s.other.host.told.find(e.GetPayload()); b != nil {
+			in, refusal := s.gate.AdmitBy(e, b.decode)
+			return Inbound{Inbound: in, Frame: b.frame, Ends: &s.ends}, refusal
+		}
+	}
+	in, refusal := s.gate.Admit(e)
+	return Inbound{Inbound: in, Ends: &s.ends}, refusal
+}
+
+func (s *side) deliver(in Inbound, release func()) {
 	if s.host.cfg.Distort == nil {
 		s.host.cfg.Port.Deliver(in, release)
 		return
 	}
 	for _, m := range s.host.cfg.Distort.Incoming(s.gate.Address(), in.Message) {
-		s.host.cfg.Port.Deliver(gate.Inbound{Target: in.Target, SenderAddress: in.SenderAddress, SenderID: in.SenderID, Message: m}, func() {})
+		in.Message = m
+		s.host.cfg.Port.Deliver(in, func() {})
 	}
 	release()
 }

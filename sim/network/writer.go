@@ -62,6 +62,7 @@ func (s *side) seal(route string, m any) (*link.Envelope, error) {
 	e, err := s.gate.Seal(route, m, s.out.MaxMessage())
 	if _, ok := m.(*wire.PeerFrame); ok && err == nil {
 		last.message, last.envelope = m, e
+		s.host.told.add(e.GetPayload())
 	}
 	return e, err
 }

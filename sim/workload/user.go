@@ -302,7 +302,7 @@ func nodeOf(owner string) int {
 type port struct{ *User }
 
 // Deliver implements network.Port.
-func (p port) Deliver(in gate.Inbound, release func()) {
+func (p port) Deliver(in network.Inbound, release func()) {
 	defer release()
 	p.hear(nodeOf(in.Target), in.Message.(*wire.ClientReply))
 }

@@ -152,7 +152,7 @@ func peerOf(address string) (messages.PeerID, bool) {
 type station struct{ Process }
 
 // Deliver implements network.Port.
-func (s station) Deliver(in gate.Inbound, release func()) {
+func (s station) Deliver(in network.Inbound, release func()) {
 	defer release()
 	if id, ok := peerOf(in.SenderAddress); ok {
 		s.Hear(id, in.Message)

@@ -83,6 +83,15 @@ type Inbound struct {
 
 // Admit opens an envelope from the other side, or says why it must not pass.
 func (g *Gate) Admit(e *link.Envelope) (Inbound, *link.Refusal) {
+	return g.AdmitBy(e, func(t protoreflect.MessageType, payload []byte) (proto.Message, error) {
+		m := t.New().Interface()
+		return m, proto.Unmarshal(payload, m)
+	})
+}
+
+// AdmitBy is Admit with a decoder of payloads of its caller's, which returns what Admit's
+// would. The simulator's remembers what others of its members received too.
+func (g *Gate) AdmitBy(e *link.Envelope, decode func(protoreflect.MessageType, []byte) (proto.Message, error)) (Inbound, *link.Refusal) {
 	if len(e.GetPayload()) > g.policy.Limits.MaxMessage {
 		return Inbound{}, link.Refuse(link.Code_CODE_SIZE, "payload of %d bytes", len(e.GetPayload()))
 	}
@@ -94,8 +103,8 @@ func (g *Gate) Admit(e *link.Envelope) (Inbound, *link.Refusal) {
 	if !ok {
 		return Inbound{}, link.Refuse(link.Code_CODE_TYPE, "type %.80q is not accepted", e.GetType())
 	}
-	m := mt.New().Interface()
-	if err := proto.Unmarshal(e.GetPayload(), m); err != nil {
+	m, err := decode(mt, e.GetPayload())
+	if err != nil {
 		return Inbound{}, link.Refuse(link.Code_CODE_PAYLOAD, "payload is not a %s", e.GetType())
 	}
 	return Inbound{Target: target, SenderAddress: g.address, SenderID: g.policy.Sender, Message: m}, nil
