@@ -33,8 +33,18 @@ func (b *byHand) expire() int {
 }
 
 // TestWhatCanWait: what can wait is held back until the timer runs out, is said then
-// though nothing else happens, and never holds up an epoch in which all take part.
+// though nothing else happens, and never holds up an epoch in which all take part. If
+// something else is to be said meanwhile it goes along, so one more try may be needed.
 func TestWhatCanWait(t *testing.T) {
+	for range 50 {
+		if heldBack(t) {
+			return
+		}
+	}
+	t.Error("member 0 told at once where it is, each time")
+}
+
+func heldBack(t *testing.T) bool {
 	f := newFederation(t, 4)
 	timer := &byHand{}
 	f.nodes[0].config.Timer = timer
@@ -45,8 +55,8 @@ func TestWhatCanWait(t *testing.T) {
 	f.await(all, "for all")
 	f.settle()
 	next := f.nodes[0].where().Next
-	if told := f.nodes[1].lastOf(0).Next; told >= next {
-		t.Errorf("member 0 told at once that it is at %d", told)
+	if f.nodes[1].lastOf(0).Next >= next {
+		return false
 	}
 	if n := timer.expire(); n != 1 {
 		t.Errorf("%d timers ran", n)
@@ -58,4 +68,5 @@ func TestWhatCanWait(t *testing.T) {
 	if n := timer.expire(); n != 0 {
 		t.Errorf("%d timers run for nothing", n)
 	}
+	return true
 }
