@@ -77,8 +77,6 @@ const (
 	RefundAtExpiry
 	// WorthlessReturned: who has bought an offer without its preimage takes the money back.
 	WorthlessReturned
-	// HashOfContract: a gateway pays invoices of the contract's payment hash alone (H80).
-	HashOfContract
 	// TimeToClaim: a payment has ended before its contract does (H81).
 	TimeToClaim
 	// OnlyNodeEnds: a payment that the node was asked for is given up if the node calls it

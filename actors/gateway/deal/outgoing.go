@@ -58,7 +58,7 @@ func Outgoing(w Wanted) (Plan, error) {
 	switch {
 	case err != nil:
 		return Plan{}, never("%v", err)
-	case inv.Hash != o.PaymentHash && !mutant.Removed(mutant.HashOfContract):
+	case inv.Hash != o.PaymentHash:
 		return Plan{}, never("the contract is for payment hash %s, the invoice for %s", o.PaymentHash, inv.Hash)
 	case inv.Amount == 0:
 		return Plan{}, never("the invoice names no amount")
