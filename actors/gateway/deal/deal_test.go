@@ -199,6 +199,7 @@ func TestIncoming(t *testing.T) {
 		{"H89: ends too soon", []lnnode.Forward{forward(100_200, 100_000, 300+deal.Safety-1)}, nil, "ends"},
 		{"just in time", []lnnode.Forward{forward(100_200, 100_000, 300+deal.Safety)}, nil, ""},
 		{"one part ends too soon", []lnnode.Forward{forward(50_200, 50_000, 400), forward(50_000, 50_000, 301)}, nil, "ends"},
+		{"ends too soon for a node that lags", []lnnode.Forward{forward(100_200, 100_000, 300+deal.Safety)}, func(s *deal.Sale) { s.Agreed = 301 }, "ends"},
 		{"offer expires", []lnnode.Forward{forward(100_200, 100_000, 400)}, func(s *deal.Sale) { s.Offer.Expiry = 301 }, "expires"},
 		{"too large", []lnnode.Forward{forward(100_200, 100_000, 400)}, func(s *deal.Sale) { s.Terms.Payment = 99_999 }, "at once"},
 		{"no amounts", []lnnode.Forward{forward(messages.MaxAmount, messages.MaxAmount, 400), forward(1, 1, 400)}, nil, "range"},

@@ -28,13 +28,16 @@ func Incoming(s Sale) error {
 	if s.Offer.Expiry <= max(s.Agreed, s.Height)+1 {
 		return never("the offer expires at height %d", s.Offer.Expiry)
 	}
+	// A node that lags gives up later than it should, when the other side of the channel may
+	// have gone to the chain.
+	height := max(s.Height, s.Agreed)
 	var in, out messages.Amount
 	for _, f := range s.Forwards {
 		if f.Hash != s.Offer.PaymentHash {
 			panic("deal: a forward of another payment hash")
 		}
-		if min(f.AutoFail, f.Expiry) < s.Height+Safety {
-			return never("a forward ends at height %d, and it is %d", min(f.AutoFail, f.Expiry), s.Height)
+		if end := min(f.AutoFail, f.Expiry); uint64(end) < uint64(height)+Safety {
+			return never("a forward ends at height %d, and it is %d", end, height)
 		}
 		var err1, err2 error
 		in, err1 = in.Add(f.In)
@@ -58,7 +61,7 @@ func Incoming(s Sale) error {
 
 // Urgent reports whether a purchase for a forward must be turned round: the node will give
 // it up soon.
-func Urgent(failHeight, height uint32) bool { return failHeight < height+Danger }
+func Urgent(failHeight, height uint32) bool { return uint64(failHeight) < uint64(height)+Danger }
 
 // Registration is an offer that a user wants bought when a payment for it comes.
 type Registration struct {
