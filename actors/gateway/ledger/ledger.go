@@ -170,8 +170,8 @@ func Open(r storage.Reader) []Entry {
 // History returns at most limit entries with a number below before, the newest first;
 // before 0 is no bound.
 func History(r storage.Reader, before uint64, limit int) []Entry {
-	if before == 0 {
-		before = binaryNumber(storage.ScopedReader(r, counters).Get(paymentCounter)) + 1
+	if end := binaryNumber(storage.ScopedReader(r, counters).Get(paymentCounter)) + 1; before == 0 || before > end {
+		before = end
 	}
 	var out []Entry
 	for n := before - 1; n > 0 && len(out) < limit; n-- {

@@ -88,6 +88,9 @@ func TestOpenAndHistory(t *testing.T) {
 	if page := ledger.History(snap, 3, 100); len(page) != 2 || page[0].Payment.GetNumber() != 2 {
 		t.Errorf("older %v", page)
 	}
+	if page := ledger.History(snap, 1<<60, 1); len(page) != 1 || page[0].Purchase == nil {
+		t.Errorf("before a number that nothing has: %v", page)
+	}
 	if ledger.Purchase(snap, federation, messages.Digest{7}) == nil || ledger.Purchase(snap, messages.FederationID{}, messages.Digest{7}) != nil {
 		t.Error("a purchase is of one federation")
 	}
