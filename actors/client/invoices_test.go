@@ -250,6 +250,45 @@ func TestWorthlessOfferIsRefunded(t *testing.T) {
 	h.refunded(alice, id, err, had, "I was asked")
 }
 
+// Anybody can be listed with the node and channel of another gateway. All that are get
+// asked, and the only offer that is one for the invoice is bought; of two that look alike
+// none is, but a gateway paid.
+func TestGatewaysWithOneChannel(t *testing.T) {
+	for name, lies := range map[string]bool{"knows nothing": false, "lies": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.set(func(m *talkwire.Pay) (*talk.Reply, error) { return h.forgo(m, "asked to pay"), nil })
+			mallory := h.user()
+			h.fund(mallory, 20_000)
+			twin := h.listing.Gateway
+			twin.API, twin.Send.Base = "https://mallory.example", 50_000
+			h.list(mallory, twin)
+			alice, carol := h.user(), h.user()
+			had := h.fund(alice, 100_000)
+			h.rig.Gateways.Serve(twin.API, func(*talk.Request) (*talk.Reply, error) { return nil, errors.New("connection refused") })
+			_, i := h.invoice(carol, 30_000)
+			asked := 0
+			lie := h.worthless(terms.Offer{PaymentHash: i.Hash, Amount: 30_000, ClaimKey: h.listing.Key, Expiry: h.f.Observe() + 40})
+			h.rig.Gateways.Serve(twin.API, func(*talk.Request) (*talk.Reply, error) {
+				asked++
+				if lies {
+					return &talk.Reply{Reply: &talkwire.Reply_Offer{Offer: lie.Wire()}}, nil
+				}
+				return talk.Refuse(messages.Reject(messages.RejectNotFound, "no such offer")), nil
+			})
+			id, err := alice.Pay(h.ctx, i.Text, client.PayOptions{})
+			if lies {
+				h.refunded(alice, id, err, had, "asked to pay")
+			} else {
+				h.done(alice, id, err)
+			}
+			if asked != 1 {
+				t.Errorf("asked %d times", asked)
+			}
+		})
+	}
+}
+
 // What a gateway says to be the offer is looked at: one of another invoice, of another
 // amount, that expires, or whose ciphertext is not made for its terms, is not bought.
 func TestOffersAreChecked(t *testing.T) {

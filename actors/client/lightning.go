@@ -119,7 +119,7 @@ func (c *Client) Quote(ctx context.Context, invoice string, o PayOptions) (PayQu
 	if err != nil {
 		return q, err
 	}
-	_, q.Internal = bargain.Behind(q.Invoice, a.list.Gateways)
+	q.Internal = len(bargain.Behind(q.Invoice, a.list.Gateways)) > 0
 	choice, err := bargain.ToSend(a.list.Gateways, bargain.Wish{
 		Amount: q.Invoice.Amount, MaxFee: o.MaxFee, Only: o.Gateway, Avoid: tried, Claim: c.world.Lightning.Fees.Claim,
 	})

@@ -258,17 +258,29 @@ func Contract(i bolt11.Invoice, c Choice, height uint32, user [32]byte) (terms.O
 	}, nil
 }
 
-// Behind returns the listed gateway whose virtual channel an invoice leads to: its
-// payee is a user of this federation.
-func Behind(i bolt11.Invoice, list []Candidate) (Candidate, bool) {
-	for _, way := range i.Hints {
-		for _, c := range list {
-			if len(way) == 1 && way[0].Node == c.Node && way[0].Channel == c.Channel {
-				return c, true
-			}
+// Behind returns the listed gateways that say that theirs is the virtual channel which an
+// invoice leads to: its payee is a user of this federation. Anybody can say that, so there
+// can be several: those that operators have vetted come first.
+func Behind(i bolt11.Invoice, list []Candidate) []Candidate {
+	var out []Candidate
+	for _, c := range list {
+		if slices.ContainsFunc(i.Hints, func(way []bolt11.Hop) bool {
+			return len(way) == 1 && way[0].Node == c.Node && way[0].Channel == c.Channel
+		}) {
+			out = append(out, c)
 		}
 	}
-	return Candidate{}, false
+	slices.SortStableFunc(out, func(a, b Candidate) int {
+		switch {
+		case a.Vetted == b.Vetted:
+			return 0
+		case a.Vetted:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return out
 }
 
 // soon is how many blocks an offer must still be good for when it is bought.

@@ -209,12 +209,17 @@ func TestReceiptLeadsBack(t *testing.T) {
 	if i.Hash != sha256.Sum256(preimage[:]) || i.Amount != 40_000 || i.Description != "bread" || !i.Until.Equal(now.Add(time.Hour)) || i.Secret != [32]byte{5} {
 		t.Errorf("%+v", i)
 	}
-	if c, ok := bargain.Behind(i, []bargain.Candidate{gateway('h', 0, 0), g}); !ok || c.Key != g.Key {
+	if c := bargain.Behind(i, []bargain.Candidate{gateway('h', 0, 0), g}); len(c) != 1 || c[0].Key != g.Key {
 		t.Error("it leads elsewhere")
+	}
+	vetted := g
+	vetted.Key, vetted.Vetted = gateway('v', 0, 0).Key, true
+	if c := bargain.Behind(i, []bargain.Candidate{g, vetted}); len(c) != 2 || c[0].Key != vetted.Key {
+		t.Error("who is vetted does not come first")
 	}
 	other := g
 	other.Channel++
-	if _, ok := bargain.Behind(i, []bargain.Candidate{gateway('h', 0, 0), other}); ok {
+	if c := bargain.Behind(i, []bargain.Candidate{gateway('h', 0, 0), other}); len(c) > 0 {
 		t.Error("it leads to another channel")
 	}
 	// Nodes on the way round fees down; the gateway's rounds up and must be covered.

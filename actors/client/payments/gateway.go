@@ -23,12 +23,12 @@ func (p *payer) askGateway(ctx actor.Context) {
 // heard takes what the gateway says. Only a preimage and a forfeit count, and both are
 // checked.
 func (p *payer) heard(ctx actor.Context, m Heard) {
-	quick := p.open <= 1 // no tick has passed since it was asked
-	if !p.trade.heard(m) {
-		return
-	}
 	if p.search != nil {
 		p.found(ctx, m)
+		return
+	}
+	quick := p.open <= 1 // no tick has passed since it was asked
+	if !p.trade.heard(m) {
 		return
 	}
 	if p.pay().GetStep() != clientwire.PayStep_PAY_STEP_WAIT {

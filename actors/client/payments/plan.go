@@ -33,8 +33,8 @@ func (p *payer) plan(ctx actor.Context, l List) {
 	var tried [][]byte
 	bought := false
 	p.w.View(func(r storage.Reader) { tried, bought = Tried(r, p.op) })
-	if c, ok := bargain.Behind(p.invoice, l.Gateways); ok && !bought {
-		p.search = &search{gateway: c, list: l, avoid: tried}
+	if behind := bargain.Behind(p.invoice, l.Gateways); len(behind) > 0 && !bought {
+		p.search = &search{gateways: behind[:min(len(behind), maxSearched)], list: l, avoid: tried}
 		p.seek(ctx)
 		return
 	}

@@ -21,15 +21,20 @@ import (
 // federation: then it can be bought, and no gateway is needed. The gateway that the
 // invoice leads to knows it; the federation does if somebody has announced it.
 type search struct {
-	gateway bargain.Candidate
-	list    List
-	avoid   [][]byte
-	ticks   int
-	// told and asked say that the federation, and the gateway, have answered.
-	told, asked bool
-	announced   []terms.Offer
-	registered  *terms.Offer
+	gateways []bargain.Candidate // that say that the invoice leads to them
+	list     List
+	avoid    [][]byte
+	ticks    int
+	told     bool  // the federation has answered
+	asked    []int // requests to gateways that are not answered
+	// announced are the offers that the federation knows, registered those of gateways
+	// that are the invoice's, as far as one can see.
+	announced, registered []terms.Offer
 }
+
+// maxSearched bounds the gateways that are asked: it costs little to be listed with the
+// node and channel of another.
+const maxSearched = 4
 
 // searchTicks is how long the gateway may take when the federation has answered. Most
 // likely it is the one that would have to pay otherwise.
@@ -41,13 +46,16 @@ const offersQuestion = "offers"
 func (p *payer) seek(ctx actor.Context) {
 	ctx.Request(p.w.User, orders.Ask{Key: offersQuestion, Module: lightning.Kind, Method: "offers", Body: lightning.OffersRequest(p.invoice.Hash)})
 	if p.w.Gateways == nil {
-		p.search.asked = true
 		return
 	}
 	federation := p.w.Federation.ID()
-	p.ask(ctx, p.search.gateway.API, &talk.Request{Federation: federation[:], Request: &talkwire.Request_Find{
-		Find: &talkwire.Find{PaymentHash: p.invoice.Hash[:]},
-	}})
+	for _, g := range p.search.gateways {
+		p.number++
+		p.search.asked = append(p.search.asked, p.number)
+		p.w.Gateways.Ask(ctx.Self(), g.API, p.number, &talk.Request{Federation: federation[:], Request: &talkwire.Request_Find{
+			Find: &talkwire.Find{PaymentHash: p.invoice.Hash[:]},
+		}})
+	}
 }
 
 // offers takes what the federation knows.
@@ -65,30 +73,46 @@ func (p *payer) offers(ctx actor.Context, m orders.Answer) {
 	p.decide(ctx)
 }
 
-// found takes what the gateway knows.
+// found takes what a gateway knows.
 func (p *payer) found(ctx actor.Context, m Heard) {
-	p.search.asked = true
+	s := p.search
+	at := slices.Index(s.asked, m.Key)
+	if at < 0 {
+		return
+	}
+	s.asked = slices.Delete(s.asked, at, at+1)
 	if w := m.Reply.GetOffer(); w != nil && m.Err == nil {
-		if o, err := terms.OfferOf(w); err == nil {
-			p.search.registered = &o
+		if o, err := terms.OfferOf(w); err == nil && bargain.CheckOffer(o, p.invoice, s.list.Height, p.w.Lightning.Seal) == nil && !p.among(s.registered, o) {
+			s.registered = append(s.registered, o)
 		}
 	}
 	p.decide(ctx)
 }
 
-// decide ends the search: with the offer that the gateway knows, the oldest that the
-// federation knows, or none.
+// among reports whether a list has an offer.
+func (p *payer) among(list []terms.Offer, o terms.Offer) bool {
+	id := o.ID(p.w.Federation.ID())
+	return slices.ContainsFunc(list, func(a terms.Offer) bool { return a.ID(p.w.Federation.ID()) == id })
+}
+
+// decide ends the search: with the offer that a gateway knows, the oldest that the
+// federation knows, or none. Where gateways know two, one of them lies, and nobody can see
+// which: a gateway may be paid to find out.
 func (p *payer) decide(ctx actor.Context) {
 	s := p.search
-	if s == nil || !s.told || !s.asked && s.ticks < searchTicks {
+	if s == nil || !s.told || len(s.asked) > 0 && s.ticks < searchTicks {
 		return
 	}
 	p.search = nil
-	p.open = 0 // an answer that comes now answers nothing
-	if s.registered != nil && p.buys(ctx, *s.registered, s) {
-		return
+	candidates := s.registered
+	switch len(s.registered) {
+	case 0:
+		candidates = s.announced
+	case 1:
+	default:
+		candidates = nil
 	}
-	for _, o := range s.announced {
+	for _, o := range candidates {
 		if p.buys(ctx, o, s) {
 			return
 		}
@@ -101,10 +125,9 @@ func (p *payer) buys(ctx actor.Context, o terms.Offer, s *search) bool {
 	if bargain.CheckOffer(o, p.invoice, s.list.Height, p.w.Lightning.Seal) != nil {
 		return false
 	}
-	id := o.ID(p.w.Federation.ID())
 	pay := p.pay()
 	pay.Step, pay.Offer = clientwire.PayStep_PAY_STEP_FUND, canonical.Marshal(o.Wire())
-	pay.Announced = slices.ContainsFunc(s.announced, func(a terms.Offer) bool { return a.ID(p.w.Federation.ID()) == id })
+	pay.Announced = p.among(s.announced, o)
 	p.op.Text = ""
 	p.commit(ctx, func(tx storage.Tx) { pay.KeyIndex = book.TakeContractIndex(tx) })
 	p.fund(ctx)
