@@ -2,9 +2,9 @@
 // bodies of POSTs to talk.Path, replies as the bodies of the answers.
 //
 // Whoever knocks is a stranger. A body is read up to talk.MaxSize, a wait ends at
-// talk.MaxWait, so many requests wait at once and no more, and none lasts longer than
-// its wait and a little: where the gateway has no answer by then, the client hears that
-// and asks again. A caller that goes away, or a bug, costs one request (H84).
+// talk.MaxWait, or at once when most places are taken; so many requests wait at once and
+// no more, and none lasts longer than its wait and a little: where the gateway has no
+// answer by then, the client hears that and asks again. A caller that goes away, or a bug, costs one request (H84).
 package door
 
 import (
@@ -86,6 +86,9 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "the gateway serves as many as it can", http.StatusServiceUnavailable)
 		return
+	}
+	if 4*len(d.places) > 3*cap(d.places) {
+		request.WaitMs = 0 // who wants to wait asks again, and leaves room for those who do not
 	}
 	wait := min(time.Duration(request.GetWaitMs())*time.Millisecond, talk.MaxWait)
 	ctx, cancel := context.WithTimeout(r.Context(), wait+d.cfg.Grace)

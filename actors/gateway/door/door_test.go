@@ -156,3 +156,25 @@ func TestWaitOutlastsReading(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 }
+
+// Whoever waits takes a place. The last quarter is for those who do not, so that strangers who
+// wait for nothing keep nobody out.
+func TestWaitsEndWhenPlacesDo(t *testing.T) {
+	waits, free := make(chan uint32), make(chan struct{})
+	s := serve(t, door.Config{Waiting: 4, Desk: desk(func(ctx context.Context, r *talk.Request) (*talk.Reply, error) {
+		waits <- r.GetWaitMs()
+		<-free
+		return pending(ctx, r)
+	})})
+	defer close(free)
+	for i := range 4 {
+		go func() {
+			if r, err := s.Client().Post(s.URL+talk.Path, talk.ContentType, bytes.NewReader(find())); err == nil {
+				_ = r.Body.Close()
+			}
+		}()
+		if got := <-waits; (got == 0) != (i == 3) {
+			t.Errorf("request %d waits for %d ms", i, got)
+		}
+	}
+}
