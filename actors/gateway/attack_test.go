@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -120,4 +121,51 @@ func TestExposureOfContractsAtOnce(t *testing.T) {
 	if b.counted != nil || r.shop.Paid(u.invoice.Hash) {
 		t.Errorf("paid: %v", r.shop.Paid(u.invoice.Hash))
 	}
+}
+
+// Who registers an offer and makes an invoice of less under its hash gets nothing: the
+// contract is given back, and the offer not bought.
+func TestInvoiceOfLessThanItsOffer(t *testing.T) {
+	r := newRig(t, 1, 1)
+	b := r.bank()
+	o, _ := r.offer(b, "mallory", 300_000, nil)
+	if reply := r.register(b, o); reply.GetRegistered() == nil {
+		t.Fatalf("reply %v", reply)
+	}
+	before, cheap := b.cash, o
+	cheap.Amount = 299_999
+	u := r.payer("alice", r.invoice(b, cheap, "mallory"), nil)
+	u.wantForfeit("less than its offer")
+	if b.cash != before || r.purchase(b, o.PaymentHash) != nil {
+		t.Errorf("cash %s, before %s, purchase %v", b.cash, before, r.purchase(b, o.PaymentHash))
+	}
+}
+
+// liar is a node that says that all payments succeed, with a preimage of something else.
+type liar struct{ lnnode.Node }
+
+// Payment implements lnnode.Node.
+func (liar) Payment(context.Context, messages.Digest) (lnnode.Payment, error) {
+	return lnnode.Payment{State: lnnode.Succeeded, Preimage: secret("lie")}, nil
+}
+
+// A node that calls a payment paid, without its preimage, is believed neither that nor the
+// opposite: what can be claimed is claimed when it tells the truth.
+func TestNodeWithWrongPreimage(t *testing.T) {
+	r := newRig(t, 1, 1)
+	r.node = liar{r.gate}
+	r.crash()
+	u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+	u.want()
+	r.run(time.Minute)
+	if p := r.payment(u.id); p.GetState() != ledgerwire.PaymentState_PAYMENT_PAYING || len(p.GetPreimage()) > 0 {
+		t.Fatalf("payment %v", p)
+	}
+	r.node = nil
+	r.crash()
+	if reply := u.insist(); reply.GetPaid() == nil {
+		t.Errorf("reply %v", reply)
+	}
+	r.claimed(u)
+	u.check()
 }
