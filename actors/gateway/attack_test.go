@@ -9,6 +9,7 @@ import (
 	"minimint/actors/gateway/ledger"
 	"minimint/actors/gateway/ledger/ledgerwire"
 	"minimint/actors/gateway/lnnode"
+	"minimint/actors/gateway/lnnode/fake"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/storage"
@@ -168,4 +169,38 @@ func TestNodeWithWrongPreimage(t *testing.T) {
 	}
 	r.claimed(u)
 	u.check()
+}
+
+// tardy is a node that cannot be reached, and gives a forward back all the same, later.
+type tardy struct {
+	*fake.Node
+	rig *rig
+}
+
+// Answer implements lnnode.Node.
+func (n tardy) Answer(_ context.Context, at lnnode.Circuit, preimage *lnnode.Preimage) error {
+	n.rig.loop.After(12*time.Second, func() { _ = n.Node.Answer(context.Background(), at, preimage) })
+	return lnnode.ErrOffline
+}
+
+// A forward that was given back buys nothing, though the node still lists it and its offer
+// is registered now: the node may be about to do as it was told.
+func TestForwardGivenBackLate(t *testing.T) {
+	r := newRig(t, 1, 1)
+	r.node = tardy{r.gate, r}
+	r.crash()
+	b := r.bank()
+	r.run(10 * time.Second) // it is listed
+	o, inv := r.offer(b, "bob", 300_000, nil)
+	before := b.cash
+	r.shop.Send(inv)
+	r.run(time.Second)
+	if reply := r.register(b, o); reply.GetRegistered() == nil {
+		t.Fatalf("reply %v", reply)
+	}
+	r.until("given back", time.Minute, func() bool { return r.received(inv.Hash) == lnnode.Failed })
+	if p := r.purchase(b, o.PaymentHash); p != nil || b.cash != before {
+		t.Errorf("purchase %v, cash %s and before %s", p, b.cash, before)
+	}
+	r.balanced()
 }
