@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -46,10 +49,23 @@ func newGateways(system *actor.ActorSystem) *gateways {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes, transport.MaxConnsPerHost, transport.DisableCompression = maxHeaders, maxOpen, true
 	transport.IdleConnTimeout = time.Minute
+	transport.DialContext = (&net.Dialer{Timeout: slack, Control: reachable}).DialContext
 	g.http = http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	return g
+}
+
+// reachable refuses, once names are resolved, addresses where no gateway can be but what
+// trusts its neighbours may: those of the link, such as a cloud's metadata service, and of
+// no host in particular. Loopback and private ones stay: that is where gateways of test
+// networks are.
+func reachable(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if ip := at.Addr().Unmap(); err != nil || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() {
+		return fmt.Errorf("%s is no address of a gateway", address)
+	}
+	return nil
 }
 
 // Ask implements client.Gateways.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -114,5 +115,17 @@ func TestCloseEndsRequests(t *testing.T) {
 	g.Ask(owner, s.URL, 2, request())
 	if len(told) > 0 {
 		t.Errorf("told %+v", <-told)
+	}
+}
+
+// A listing is a stranger's word: it leads no client to services of its own link.
+func TestListingsLeadNowhereElse(t *testing.T) {
+	g, _, _ := newTeller(t)
+	for _, api := range []string{
+		"http://169.254.169.254/latest", "http://[::ffff:169.254.169.254]", "http://[fe80::1]:80", "http://0.0.0.0:1", "http://[::]:1", "http://224.0.0.1:1",
+	} {
+		if _, err := g.post(api, talk.Encode(request()), time.Second); err == nil || !strings.Contains(err.Error(), "no address of a gateway") {
+			t.Errorf("%s: %v", api, err)
+		}
 	}
 }
