@@ -47,9 +47,11 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/deposits"
 	"minimint/actors/client/keys"
 	"minimint/actors/client/lines"
 	"minimint/actors/client/notes"
+	"minimint/actors/client/orders"
 	"minimint/actors/client/purse"
 	"minimint/actors/client/quorum"
 	"minimint/actors/client/token"
@@ -67,6 +69,9 @@ type Connector = lines.Connector
 
 // Session is what a Connector makes for one operation.
 type Session = lines.Session
+
+// Blocks is a view of the bitcoin chain, which finds deposits.
+type Blocks = deposits.Blocks
 
 // Config is what a client needs. All fields are required unless they say
 // otherwise.
@@ -126,7 +131,7 @@ var (
 	ErrClosed = errors.New("the client is closed")
 	// ErrInterrupted says that a bug has interrupted what was asked for. It may
 	// have begun all the same: the operations tell.
-	ErrInterrupted = errors.New("the client was interrupted by a bug; look at the operations before trying again")
+	ErrInterrupted = orders.ErrInterrupted
 	// ErrParked says that an operation has stopped because of a bug or a broken
 	// store. Its record is safe; opening the client again resumes it.
 	ErrParked = errors.New("the operation has stopped; it goes on when the client is opened again")

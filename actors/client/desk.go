@@ -12,6 +12,7 @@ import (
 
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/deposits"
 	"minimint/actors/client/orders"
 	"minimint/actors/client/payments"
 	"minimint/actors/spawn"
@@ -37,6 +38,8 @@ func (u *userClient) order(ctx actor.Context, msg any) {
 		}
 	case orders.Ask, orders.Forget:
 		ctx.Forward(u.inquirer)
+	case deposits.Made:
+		ctx.Send(u.door, answer{number: m.Key, id: m.ID, err: m.Err})
 	case payments.List:
 		ctx.Send(u.door, answer{number: m.Key, list: m, err: m.Err})
 	}

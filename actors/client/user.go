@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/deposits"
 	"minimint/actors/client/inquirer"
 	"minimint/actors/client/payments"
 	"minimint/actors/client/restore"
@@ -42,10 +42,10 @@ type world struct {
 // supervises MintClient, WalletClient and one carrier for each operation.
 //
 //	accepts  call from the door, what package orders says from actors outside,
-//	         deposits from WalletClient, carrier.Changed from below, timing.Tick
+//	         deposits.Found and deposits.Made from WalletClient, carrier.Changed from below, timing.Tick
 //	sends    answer, carrier.Changed, parked and resumed to the door, orders.Begun,
 //	         orders.Ended and orders.Answer to who asked, carrier.Recall to operations,
-//	         recorded to WalletClient
+//	         deposits.Wanted and deposits.Recorded to WalletClient
 type userClient struct {
 	base     world  // without the actors
 	w        *world // of this incarnation and its children
@@ -89,24 +89,12 @@ type (
 	begin struct{ op *clientwire.Operation }
 	// cancelOf takes back what an operation has reserved or handed over.
 	cancelOf struct{ id uint64 }
-	// depositWanted asks for a new address; it is answered by WalletClient.
+	// depositWanted asks for a new address, which WalletClient makes.
 	depositWanted struct{}
 	// listWanted asks for the gateways.
 	listWanted struct{}
 	// lingering asks to be answered when the carrier of an operation has gone.
 	lingering struct{ id uint64 }
-)
-
-// deposits are claims to begin, all that there is for so many addresses up to a
-// height of the chain; recorded is the answer.
-type (
-	deposits struct {
-		found   []*clientwire.Operation
-		to      uint32
-		tip     bool // that is the tip
-		watched int
-	}
-	recorded struct{}
 )
 
 // lingerer is a call that waits for the end of a carrier.
@@ -133,7 +121,7 @@ func (u *userClient) Receive(ctx actor.Context) {
 		u.w.time.set(m.Now)
 	case call:
 		u.call(ctx, m)
-	case deposits:
+	case deposits.Found:
 		u.deposits(ctx, m)
 	case *spawn.Lost:
 		u.lost(ctx, m)
@@ -163,7 +151,9 @@ func (u *userClient) start(ctx actor.Context) {
 	u.w.Mint = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), func() actor.Actor { return &mintClient{w: u.w} }))
 	u.inquirer = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), inquirer.New(&u.w.World, u.asked)))
 	if u.w.Lock != nil {
-		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), newWalletClient(u.w)))
+		u.w.wallet = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), deposits.New(deposits.Config{
+			World: &u.w.World, Blocks: u.w.blocks, Birthday: u.w.birthday, NowMs: u.w.nowMs,
+		})))
 	}
 	u.startPayments(ctx)
 	var pending []*clientwire.Operation
@@ -263,7 +253,7 @@ func (u *userClient) call(ctx actor.Context, m call) {
 			reply.err = errors.New("this federation holds no bitcoin")
 			break
 		}
-		ctx.Forward(u.w.wallet)
+		ctx.Request(u.w.wallet, deposits.Wanted{Key: m.number})
 		return
 	default:
 		panic(fmt.Sprintf("client: call of unknown type %T", m.body))
@@ -319,34 +309,13 @@ func (u *userClient) begun(ctx actor.Context, op *clientwire.Operation) {
 }
 
 // deposits begins to claim what is not claimed yet.
-func (u *userClient) deposits(ctx actor.Context, m deposits) {
+func (u *userClient) deposits(ctx actor.Context, m deposits.Found) {
 	var fresh []*clientwire.Operation
-	u.w.Update(func(tx storage.Tx) {
-		for _, op := range m.found {
-			c := op.GetClaim()
-			if claimed := book.Operation(tx, book.ClaimOf(tx, c.GetOutpoint())); claimed != nil && !moved(claimed, c) {
-				continue
-			}
-			u.add(tx, op)
-			book.PutClaim(tx, c.GetOutpoint(), op.GetId())
-			restore.Paid(tx, c.GetKeyIndex())
-			fresh = append(fresh, op)
-		}
-		if len(addresses(tx))+len(restore.Addresses(tx)) == m.watched { // otherwise there is one that was not looked for
-			book.PutScanned(tx, m.to)
-			restore.Searched(tx, m.tip)
-		}
-	})
+	u.w.Update(func(tx storage.Tx) { fresh = m.Record(tx, u.w.nowMs()) })
 	for _, op := range fresh {
 		u.begun(ctx, op)
 	}
-	ctx.Respond(recorded{})
-}
-
-// moved reports whether a deposit stands in another block now than in a claim that
-// has not succeeded, which then never will.
-func moved(old *clientwire.Operation, now *clientwire.Claim) bool {
-	return old.GetState() != clientwire.State_STATE_DONE && !bytes.Equal(old.GetClaim().GetBlock(), now.GetBlock())
+	ctx.Respond(deposits.Recorded{})
 }
 
 // cancel takes back what an operation holds: notes that were handed over become

@@ -98,7 +98,7 @@ func parked(s *stage, traps []*nodetest.Trap) {
 // The actors that operations work with begin again, and no operation waits for
 // what was lost.
 func clientRows() []row {
-	const mint, top, wallet, scanner, door = "client.mintClient", "client.userClient", "client.walletClient", "client.scanner", "client.door"
+	const mint, top, wallet, scanner, door = "client.mintClient", "client.userClient", "deposits.walletClient", "deposits.scanner", "client.door"
 	once := func(name, kind string, point nodetest.Point, message string) row {
 		return row{name: name, traps: []nodetest.Trap{of(kind, point, message)}, promise: goOn}
 	}
@@ -119,7 +119,7 @@ func clientRows() []row {
 		{name: "top: again and again", traps: ofAgain(top, "*timing.Tick"), promise: goOn},
 		{name: "door: again and again", traps: ofAgain(door, "carrier.Changed"), promise: goOn},
 		{name: "wallet: again and again", traps: ofAgain(wallet, "*timing.Tick"), during: fund, promise: goOn},
-		{name: "scanner: again and again", traps: ofAgain(scanner, "client.scan"), during: fund, promise: goOn},
+		{name: "scanner: again and again", traps: ofAgain(scanner, "deposits.scan"), during: fund, promise: goOn},
 		once("top: news", top, nodetest.Handling, "carrier.Changed"),
 		once("top: a tick", top, nodetest.Handling, "*timing.Tick"),
 		once("top: the end of an operation", top, nodetest.Handling, "*actor.Terminated"),
@@ -128,12 +128,12 @@ func clientRows() []row {
 		{name: "top: between record and answer", traps: []nodetest.Trap{of(top, nodetest.Sending, "client.answer")}, during: callInterrupted, promise: goOn},
 		once("door: an answer", door, nodetest.Handling, "client.answer"),
 		once("door: news", door, nodetest.Handling, "carrier.Changed"),
-		deposit("wallet: what was found", wallet, nodetest.Handling, "client.scanned"),
-		deposit("wallet: sending its scanner out", wallet, nodetest.Sending, "client.scan"),
-		deposit("wallet: the height", wallet, nodetest.Handling, "client.tipSeen"),
-		deposit("scanner: the height", scanner, nodetest.Handling, "client.tipWanted"),
-		{name: "wallet: between address and answer", traps: []nodetest.Trap{of(wallet, nodetest.Sending, "client.answer")}, during: depositInterrupted, promise: goOn},
-		{name: "wallet: a call", traps: []nodetest.Trap{of(wallet, nodetest.Handling, "client.call")}, during: depositInterrupted, promise: goOn},
+		deposit("wallet: what was found", wallet, nodetest.Handling, "deposits.scanned"),
+		deposit("wallet: sending its scanner out", wallet, nodetest.Sending, "deposits.scan"),
+		deposit("wallet: the height", wallet, nodetest.Handling, "deposits.tipSeen"),
+		deposit("scanner: the height", scanner, nodetest.Handling, "deposits.tipWanted"),
+		{name: "wallet: between address and answer", traps: []nodetest.Trap{of(wallet, nodetest.Sending, "deposits.Made")}, during: depositInterrupted, promise: goOn},
+		{name: "wallet: a call", traps: []nodetest.Trap{of(wallet, nodetest.Handling, "deposits.Wanted")}, during: depositInterrupted, promise: goOn},
 	}
 }
 

@@ -8,6 +8,8 @@
 package orders
 
 import (
+	"errors"
+
 	"minimint/actors/client/clientwire"
 	"minimint/messages"
 )
@@ -18,6 +20,10 @@ const (
 	MaxReference = 200
 	Own          = "op/"
 )
+
+// ErrInterrupted says that a bug has interrupted what was asked for. It may have begun
+// all the same: the operations tell.
+var ErrInterrupted = errors.New("the client was interrupted by a bug; look at the operations before trying again")
 
 // Begin begins an operation. Its reference names it to whoever begins it and must
 // not be empty; if there is an operation with this reference already, that is the

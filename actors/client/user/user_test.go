@@ -183,7 +183,7 @@ func TestAddressMadeDuringASearch(t *testing.T) {
 	u := h.User()
 	u.Fund(30_000) // so that there is something to search for
 	asked, paid := make(chan struct{}), make(chan struct{})
-	height := h.Set(&nodetest.Trap{Party: "user", Actor: "client.scanner", Message: "client.tipWanted", Do: func() { <-asked }})
+	height := h.Set(&nodetest.Trap{Party: "user", Actor: "deposits.scanner", Message: "deposits.tipWanted", Do: func() { <-asked }})
 	id := make(chan uint64, 1)
 	go func() {
 		n, err := u.Deposit(t.Context())
@@ -193,8 +193,8 @@ func TestAddressMadeDuringASearch(t *testing.T) {
 		id <- n
 	}()
 	h.Caught(height)
-	h.Set(&nodetest.Trap{Party: "user", Actor: "client.scanner", Message: "client.scan", Do: func() { <-paid }})
-	search := h.Set(&nodetest.Trap{Party: "user", Actor: "client.walletClient", At: nodetest.Handled, Message: "*timing.Tick", Times: 2, Do: func() {}})
+	h.Set(&nodetest.Trap{Party: "user", Actor: "deposits.scanner", Message: "deposits.scan", Do: func() { <-paid }})
+	search := h.Set(&nodetest.Trap{Party: "user", Actor: "deposits.walletClient", At: nodetest.Handled, Message: "*timing.Tick", Times: 2, Do: func() {}})
 	h.Caught(search) // it was sent out, without the new address
 	close(asked)
 	n := <-id
