@@ -90,7 +90,10 @@ func crashes(t *testing.T, run func(w *world, plan func(*memory.Store))) {
 			"lost": func(s *memory.Store) { s.LoseCommit(n) },
 			"kept": func(s *memory.Store) { s.KeepCommit(n) },
 		} {
-			t.Run(fmt.Sprintf("commit %d is %s", n, name), func(t *testing.T) { run(newWorld(t), plan) })
+			t.Run(fmt.Sprintf("commit %d is %s", n, name), func(t *testing.T) {
+				t.Parallel()
+				run(newWorld(t), plan)
+			})
 		}
 	}
 }

@@ -55,6 +55,7 @@ var lies = map[string]func(*wire.ClientReply){
 func TestH28LiarAndHangingMemberAmongTheFirst(t *testing.T) {
 	for name, lie := range lies {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorldOf(t, wide())
 			text := w.f.Token(200_000)
 			w.f.Members[0].SetTwist(lie)

@@ -77,6 +77,7 @@ func (w *world) parts(c *client.Client, id uint64, kind clientwire.Kind) int {
 // H71 and H77 for payments: whatever commit the client dies in, the invoice is paid
 // once, from one contract, and nothing else is gone.
 func TestH71CrashWhilePaying(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.set(func(m *talkwire.Pay) (*talk.Reply, error) {
 		i, err := bolt11.Read(m.GetInvoice(), h.network())
@@ -116,6 +117,7 @@ func TestH71CrashWhilePaying(t *testing.T) {
 // V11: a payment that is forfeited is refunded exactly once, whatever commit the client
 // dies in.
 func TestV11CrashWhileRefunding(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.set(func(m *talkwire.Pay) (*talk.Reply, error) { return h.forgo(m, "no route"), nil })
 	pay := func(ctx context.Context, c *client.Client, run byte) (uint64, error) {
@@ -141,6 +143,7 @@ func TestV11CrashWhileRefunding(t *testing.T) {
 // A receipt whose client dies in any commit is paid in the end: an invoice that was
 // shown is served, and its money taken once.
 func TestH71CrashWhileBeingPaid(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	ask := func(ctx context.Context, c *client.Client, run byte) (uint64, error) {
 		op, err := c.Invoice(ctx, client.InvoiceOptions{Amount: 4000, Description: fmt.Sprint(run)})

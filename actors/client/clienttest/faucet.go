@@ -91,11 +91,7 @@ func (f *Federation) token(amount messages.Amount) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cfg, err := mint.FromFederation(f.Config)
-	if err != nil {
-		return "", err
-	}
-	p := purse.New(purse.Config{Federation: f.Config.ID(), Mint: cfg, Ring: keys.NewRing(words, f.Config.ID()), Random: f.rng})
+	p := purse.New(purse.Config{Federation: f.Config.ID(), Mint: f.mint, Ring: keys.NewRing(words, f.Config.ID()), Random: f.rng})
 	op := &clientwire.Operation{Kind: clientwire.Kind_KIND_SPEND, State: clientwire.State_STATE_PENDING, Id: 1, AmountMsat: uint64(amount)}
 	tiers, err := p.Terms().Exact(amount)
 	if err != nil {
