@@ -5,6 +5,11 @@
 // belongs together (notes that are taken and the record that says what for) is
 // one commit. A record that cannot be read means that the disk or we are wrong,
 // and panics.
+//
+// It has more names than packages here usually have. Each scope of the store has a reader
+// and a writer that do nothing else, and who knows one pair knows them all; a second
+// package would have to share the counters and the encoding. What payments need is in
+// payments.go, the rest is here.
 package book
 
 import (
