@@ -24,7 +24,7 @@ type rule struct {
 var pure = []string{
 	"crypto", "actors/hbbft/protocol", "actors/hbbft/rbc", "actors/hbbft/aba", "actors/hbbft/acs", "actors/hbbft/tdec", "actors/hbbft/honeybadger",
 	"actors/module/contract", "actors/module/mint", "actors/module/wallet", "actors/module/lightning", "actors/consensus/transition", "actors/consensus/history",
-	"actors/consensus/pool", "actors/consensus/catchup", "actors/consensus/certificate", "actors/consensus/snapshot", "messages/statement", "actors/client/notes", "actors/client/quorum", "actors/client/purse", "actors/client/recovery",
+	"actors/consensus/pool", "actors/consensus/catchup", "actors/consensus/certificate", "actors/consensus/snapshot", "messages/statement", "actors/client/notes", "actors/client/quorum", "actors/client/purse", "actors/client/recovery", "actors/client/bargain", "actors/client/inquiry",
 	"actors/setup/agreement", "actors/setup/attempt", "actors/remote/gate", "actors/gateway/deal", "actors/gateway/ledger", "actors/gateway/talk",
 }
 
