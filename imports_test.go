@@ -193,6 +193,34 @@ func TestOnlyCommandsKnowTheSimulator(t *testing.T) {
 	}
 }
 
+// Whole programs stand above the actors that they are made of, and know each other only
+// downwards: a gateway is a user, a user is no gateway.
+func TestProgramsStandAboveTheirActors(t *testing.T) {
+	programs := []string{"actors/node", "actors/client/user", "actors/gateway"}
+	talk := "actors/gateway/talk" // what is said to a gateway, and its wire form
+	allowed := map[string][]string{"actors/gateway": {"actors/client/user"}}
+	program := func(path string) string {
+		for _, p := range programs {
+			if under(path, p) && !under(path, talk) {
+				return p
+			}
+		}
+		return ""
+	}
+	for _, p := range load(t) {
+		self := program(p.ImportPath)
+		if anyUnder(p.ImportPath, []string{"sim", "cmd"}) || isTestSupport(p.ImportPath) {
+			continue
+		}
+		for _, i := range p.Imports {
+			ours, ok := strings.CutPrefix(i, module)
+			if other := program(ours); ok && other != "" && other != self && !anyUnder(other, allowed[self]) {
+				t.Errorf("%s imports %s: programs stand above their actors", p.ImportPath, ours)
+			}
+		}
+	}
+}
+
 // exempt are imports that break a rule above, each with its reason.
 var exempt = map[string]bool{
 	// client/user wires a wallet program as node wires a member: it stands on
