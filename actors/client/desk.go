@@ -39,9 +39,9 @@ func (u *userClient) order(ctx actor.Context, msg any) {
 	case orders.Ask, orders.Forget:
 		ctx.Forward(u.inquirer)
 	case deposits.Made:
-		ctx.Send(u.door, answer{number: m.Key, id: m.ID, err: m.Err})
+		u.answer(ctx, answer{number: m.Key, id: m.ID, err: m.Err})
 	case payments.List:
-		ctx.Send(u.door, answer{number: m.Key, list: m, err: m.Err})
+		u.answer(ctx, answer{number: m.Key, list: m, err: m.Err})
 	}
 }
 
@@ -50,7 +50,7 @@ func (u *userClient) order(ctx actor.Context, msg any) {
 func (u *userClient) lost(ctx actor.Context, m *spawn.Lost) {
 	switch lost := m.Message.(type) {
 	case call:
-		ctx.Respond(answer{number: lost.number, err: ErrInterrupted})
+		u.answer(ctx, answer{number: lost.number, err: ErrInterrupted})
 	case orders.Begin:
 		ctx.Respond(orders.Begun{Reference: lost.Op.GetReference(), Err: ErrInterrupted})
 	default:

@@ -233,5 +233,5 @@ func (u *userClient) startPayments(ctx actor.Context) {
 	fresh := *u.w.payments
 	fresh.World = &u.w.World
 	u.w.payments = &fresh
-	fresh.Ln = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), payments.NewLnClient(u.w.payments, u.lists)))
+	fresh.Ln = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), payments.NewLnClient(u.w.payments)))
 }

@@ -42,7 +42,8 @@ type world struct {
 // supervises MintClient, WalletClient and one carrier for each operation.
 //
 //	accepts  call from the door, what package orders says from actors outside,
-//	         deposits.Found and deposits.Made from WalletClient, carrier.Changed from below, timing.Tick
+//	         deposits.Found and deposits.Made from WalletClient, carrier.Changed from below, timing.Tick;
+//	         again from its own beginning
 //	sends    answer, carrier.Changed, parked and resumed to the door, orders.Begun,
 //	         orders.Ended and orders.Answer to who asked, carrier.Recall to operations,
 //	         deposits.Wanted and deposits.Recorded to WalletClient
@@ -55,17 +56,16 @@ type userClient struct {
 	carriers map[uint64]*actor.PID
 	stopped  map[uint64]bool // that are parked
 	inquirer *actor.PID
-	// waiting, following, asked and lists outlive an incarnation.
-	waiting   *[]lingerer
+	// open (calls without an answer), following and asked outlive an incarnation.
+	open      *[]call
 	following *[]follower
 	asked     *inquirer.Kept
-	lists     *payments.Kept
 }
 
 func newUserClient(base world, door *actor.PID) actor.Producer {
-	waiting, following, asked, lists := new([]lingerer), new([]follower), new(inquirer.Kept), new(payments.Kept)
+	open, following, asked := new([]call), new([]follower), new(inquirer.Kept)
 	return func() actor.Actor {
-		return &userClient{base: base, door: door, waiting: waiting, following: following, asked: asked, lists: lists}
+		return &userClient{base: base, door: door, open: open, following: following, asked: asked}
 	}
 }
 
@@ -97,11 +97,9 @@ type (
 	lingering struct{ id uint64 }
 )
 
-// lingerer is a call that waits for the end of a carrier.
-type lingerer struct {
-	id, number uint64
-	to         *actor.PID
-}
+// again has an incarnation put the calls anew that the former one has left open. It comes
+// behind all that the actors below that one have answered.
+type again struct{ calls []call }
 
 // parked tells the door that an operation has stopped without an end.
 type parked struct{ id uint64 }
@@ -121,6 +119,12 @@ func (u *userClient) Receive(ctx actor.Context) {
 		u.w.time.set(m.Now)
 	case call:
 		u.call(ctx, m)
+	case again:
+		for _, c := range m.calls {
+			if slices.Contains(*u.open, c) {
+				u.put(ctx, c)
+			}
+		}
 	case deposits.Found:
 		u.deposits(ctx, m)
 	case *spawn.Lost:
@@ -166,18 +170,8 @@ func (u *userClient) start(ctx actor.Context) {
 		u.carry(ctx, op)
 	}
 	ctx.Send(u.door, resumed{})
-	u.dismiss(ctx)
+	ctx.Send(ctx.Self(), again{slices.Clone(*u.open)})
 	*u.following = slices.DeleteFunc(*u.following, func(f follower) bool { return u.tell(ctx, f) })
-}
-
-// dismiss answers the calls that wait for carriers that have gone.
-func (u *userClient) dismiss(ctx actor.Context) {
-	*u.waiting = slices.DeleteFunc(*u.waiting, func(l lingerer) bool {
-		if u.carriers[l.id] == nil {
-			ctx.Send(l.to, answer{number: l.number, id: l.id})
-		}
-		return u.carriers[l.id] == nil
-	})
 }
 
 // carry spawns the carrier of an operation. Deposits need none: WalletClient
@@ -225,10 +219,15 @@ func (u *userClient) ended(ctx actor.Context, who *actor.PID) {
 		u.stopped[id] = true
 		ctx.Send(u.door, parked{id: id})
 	}
-	u.dismiss(ctx)
+	for _, m := range slices.Clone(*u.open) {
+		if m.body == (lingering{id}) {
+			u.put(ctx, m)
+		}
+	}
 	u.news(ctx, id)
 }
 
+// call serves a request of the façade.
 func (u *userClient) call(ctx actor.Context, m call) {
 	reply := answer{number: m.number}
 	switch body := m.body.(type) {
@@ -236,29 +235,43 @@ func (u *userClient) call(ctx actor.Context, m call) {
 		reply.id, reply.err = u.begin(ctx, body.op)
 	case cancelOf:
 		reply.id, reply.err = u.cancel(ctx, body.id)
-	case listWanted:
-		if u.w.payments == nil {
-			reply.err = errNoLightning
-			break
-		}
-		ctx.Request(u.w.payments.Ln, payments.ListWanted{Key: m.number})
-		return
-	case lingering:
-		if u.carriers[body.id] != nil {
-			*u.waiting = append(*u.waiting, lingerer{id: body.id, number: m.number, to: ctx.Sender()})
-			return
-		}
-	case depositWanted:
-		if u.w.wallet == nil {
-			reply.err = errors.New("this federation holds no bitcoin")
-			break
-		}
-		ctx.Request(u.w.wallet, deposits.Wanted{Key: m.number})
+	case listWanted, depositWanted, lingering:
+		*u.open = append(*u.open, m)
+		u.put(ctx, m)
 		return
 	default:
 		panic(fmt.Sprintf("client: call of unknown type %T", m.body))
 	}
-	ctx.Respond(reply)
+	u.answer(ctx, reply)
+}
+
+// put does what an open call needs to be answered. It can be repeated, though somebody
+// may then get one address more than he is told of.
+func (u *userClient) put(ctx actor.Context, m call) {
+	switch body := m.body.(type) {
+	case listWanted:
+		if u.w.payments == nil {
+			u.answer(ctx, answer{number: m.number, err: errNoLightning})
+			return
+		}
+		ctx.Request(u.w.payments.Ln, payments.ListWanted{Key: m.number})
+	case depositWanted:
+		if u.w.wallet == nil {
+			u.answer(ctx, answer{number: m.number, err: errors.New("this federation holds no bitcoin")})
+			return
+		}
+		ctx.Request(u.w.wallet, deposits.Wanted{Key: m.number})
+	case lingering:
+		if u.carriers[body.id] == nil {
+			u.answer(ctx, answer{number: m.number})
+		}
+	}
+}
+
+// answer answers a call, which is not open any more.
+func (u *userClient) answer(ctx actor.Context, a answer) {
+	*u.open = slices.DeleteFunc(*u.open, func(m call) bool { return m.number == a.number })
+	ctx.Send(u.door, a)
 }
 
 // begin writes an operation and starts it, unless there is one with its reference, or

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -23,15 +24,13 @@ import (
 //
 // A list is good for a while: what changes in it every few minutes is the height.
 type lnClient struct {
-	w    *World
-	kept *Kept
-	last *List
-	age  int // ticks
+	w       *World
+	waiting *[]wanted // outlive an incarnation
+	last    *List
+	age     int // ticks
 }
 
-// Kept are requests for lists that have no answer yet; they outlive an incarnation.
-type Kept struct{ waiting []wanted }
-
+// wanted is a request for a list that has no answer yet.
 type wanted struct {
 	key uint64
 	to  *actor.PID
@@ -41,8 +40,9 @@ type wanted struct {
 const longAge = 10
 
 // NewLnClient returns the producer of LnClient.
-func NewLnClient(w *World, kept *Kept) actor.Producer {
-	return func() actor.Actor { return &lnClient{w: w, kept: kept} }
+func NewLnClient(w *World) actor.Producer {
+	waiting := new([]wanted)
+	return func() actor.Actor { return &lnClient{w: w, waiting: waiting} }
 }
 
 // Receive implements actor.Actor.
@@ -50,7 +50,7 @@ func (c *lnClient) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		ctx.Send(c.w.Clock, &timing.Subscribe{PID: ctx.Self(), Every: lines.Tick})
-		if len(c.kept.waiting) > 0 {
+		if len(*c.waiting) > 0 {
 			c.ask(ctx)
 		}
 	case *timing.Tick:
@@ -71,8 +71,11 @@ func (c *lnClient) want(ctx actor.Context, q wanted) {
 		ctx.Send(q.to, c.list(q.key))
 		return
 	}
-	c.kept.waiting = append(c.kept.waiting, q)
-	if len(c.kept.waiting) == 1 {
+	if slices.ContainsFunc(*c.waiting, func(o wanted) bool { return o.key == q.key && o.to.Equal(q.to) }) {
+		return // whoever waits long asks more than once
+	}
+	*c.waiting = append(*c.waiting, q)
+	if len(*c.waiting) == 1 {
 		c.ask(ctx)
 	}
 }
@@ -92,8 +95,9 @@ func (c *lnClient) answer(ctx actor.Context, m orders.Answer) {
 	for _, l := range listed {
 		c.last.Gateways = append(c.last.Gateways, bargain.Candidate{Listed: l})
 	}
-	for ; len(c.kept.waiting) > 0; c.kept.waiting = c.kept.waiting[1:] {
-		ctx.Send(c.kept.waiting[0].to, c.list(c.kept.waiting[0].key))
+	for ; len(*c.waiting) > 0; *c.waiting = (*c.waiting)[1:] {
+		q := (*c.waiting)[0]
+		ctx.Send(q.to, c.list(q.key))
 	}
 }
 

@@ -1,0 +1,104 @@
+package client_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/btcsuite/btcd/chaincfg"
+
+	"minimint/actors/client"
+	"minimint/actors/client/clientwire"
+	"minimint/actors/client/orders"
+	"minimint/storage/memory"
+)
+
+// gate is a bitcoin node that can be made to think for long about its height.
+type gate struct {
+	client.Blocks
+	mu      sync.Mutex
+	thinks  chan struct{} // closed when it has begun to, nil while it does not
+	release chan struct{}
+}
+
+// hold has it think about the next question until open is called.
+func (g *gate) hold() (thinks <-chan struct{}, open func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.thinks, g.release = make(chan struct{}), make(chan struct{})
+	return g.thinks, sync.OnceFunc(func() { close(g.release) })
+}
+
+func (g *gate) Tip() (uint32, error) {
+	g.mu.Lock()
+	thinks, release := g.thinks, g.release
+	g.thinks = nil
+	g.mu.Unlock()
+	if thinks != nil {
+		close(thinks)
+		<-release
+	}
+	return g.Blocks.Tip()
+}
+
+// noticed is a context that tells when somebody begins to wait for its end.
+type noticed struct {
+	context.Context
+	waits func()
+}
+
+func (n noticed) Done() <-chan struct{} { n.waits(); return n.Context.Done() }
+
+// fail makes UserClient fail over a message that it would not miss, and returns when all
+// actors below it have begun to stop.
+func (w *world) fail(c *client.Client) {
+	w.Helper()
+	failed := w.rig.Trap("client.userClient", "orders.Follow", false)
+	stops := w.rig.Trap("deposits.walletClient", "*actor.Stopping", false)
+	w.rig.Customer().Tell(c.PID(), orders.Follow{ID: 99})
+	for !failed() || !stops() {
+		w.rig.Wait()
+	}
+	w.rig.Wait()
+}
+
+// A call that waits for the bitcoin node is answered, and once, though UserClient fails
+// meanwhile and all below it with it.
+func TestDepositOutlivesUserClient(t *testing.T) {
+	w := newWorldOf(t, large())
+	store := memory.New()
+	w.join(store, "")
+	node := &gate{Blocks: w.f.Chain.Node()}
+	cfg := w.rig.Config(w.f, store)
+	cfg.Blocks = func(*chaincfg.Params) (client.Blocks, error) { return node, nil }
+	c, err := client.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	w.deposit(c) // now there is something to look for: the node is asked at every tick
+	thinks, open := node.hold()
+	t.Cleanup(open)
+	<-thinks
+	asked, made := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := c.Deposit(noticed{t.Context(), sync.OnceFunc(func() { close(asked) })})
+		made <- err
+	}()
+	<-asked
+	w.fail(c)
+	open()
+	if err := <-made; err != nil {
+		t.Error(err)
+	}
+	n := 0
+	ops, err := c.Operations()
+	for _, op := range ops {
+		if op.GetKind() == clientwire.Kind_KIND_DEPOSIT {
+			n++
+		}
+	}
+	if err != nil || n != 2 {
+		t.Errorf("%d addresses, %v", n, err)
+	}
+}
