@@ -37,7 +37,7 @@ EXAMPLES:
    minimint-cli receive - < notes.txt
    minimint-cli --json withdraw sb1q… 20000
    minimint-cli ln pay lnbc500u1…
-   minimint-cli ln invoice 2500 --description "two coffees" --wait`
+   minimint-cli ln invoice --description "two coffees" --wait 2500`
 
 func newApp() *cli.App {
 	app := cli.NewApp()

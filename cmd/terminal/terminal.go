@@ -9,6 +9,7 @@ package terminal
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -33,13 +34,19 @@ func (e *UsageError) Error() string { return e.Text }
 // Usage returns a UsageError.
 func Usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
 
-// Args checks the number of a command's arguments; limit -1 is any number.
+// Args checks the number of a command's arguments; limit -1 is any number. An option
+// behind the first argument is an error, since the library takes it for an argument.
 func Args(c *cli.Context, least, limit int) error {
+	if i := slices.IndexFunc(c.Args().Slice(), isOption); i >= 0 {
+		return Usage("%s: options come before arguments: %s [options] %s", c.Args().Get(i), c.Command.HelpName, c.Command.ArgsUsage)
+	}
 	if n := c.NArg(); n < least || limit >= 0 && n > limit {
 		return Usage("usage: %s", strings.TrimSpace(c.Command.HelpName+" "+c.Command.ArgsUsage))
 	}
 	return nil
 }
+
+func isOption(argument string) bool { return strings.HasPrefix(argument, "--") }
 
 // Print writes a result: text for people, or with --json the value.
 func Print(c *cli.Context, value any, text string) error {
