@@ -103,7 +103,7 @@ func (m *Market) pay(ctx context.Context, from int) {
 	case errors.Is(err, errNeverBegun), ctx.Err() != nil:
 		return
 	case err != nil:
-		m.fail(c, "pay", err)
+		m.fail(ctx, c, "pay", err)
 		return
 	case !r.Done():
 		m.violation("wallet", fmt.Sprintf("%s cannot pay %d sat: %s", c.Name(), sats, r.Text))
@@ -141,7 +141,7 @@ func (m *Market) redeem(ctx context.Context, p *payment, who int, command, argum
 	case ctx.Err() != nil:
 		return
 	case err != nil:
-		m.fail(c, command, err)
+		m.fail(ctx, c, command, err)
 	case r.Done() && (r.Msat != p.msat || r.FeeMsat > p.msat/100):
 		m.violation("wallet", fmt.Sprintf("%s cashes notes of %d msat and gets %d msat for a fee of %d msat", c.Name(), p.msat, r.Msat, r.FeeMsat))
 	case !r.Done() && r.Code != uint32(messages.RejectNoteSpent):
@@ -168,7 +168,13 @@ func (m *Market) ended(p *payment, won bool) {
 	}
 }
 
-func (m *Market) fail(c *Customer, what string, err error) {
+// again is the pause after a failure: what failed at once may fail again.
+const again = 100 * time.Millisecond
+
+func (m *Market) fail(ctx context.Context, c *Customer, what string, err error) {
 	m.violation("progress", fmt.Sprintf("%s cannot %s: %v", c.Name(), what, err))
-	time.Sleep(100 * time.Millisecond) // what failed at once may fail again
+	select {
+	case <-ctx.Done():
+	case <-time.After(again):
+	}
 }
