@@ -121,20 +121,18 @@ func (p *Process) Stop(patience time.Duration) {
 
 var errStillRunning = errors.New("still running")
 
+// wait returns when the process has ended, or patience is over.
 func (p *Process) wait(patience time.Duration) error {
-	if p.done != nil {
+	over := time.After(patience)
+	look := time.NewTicker(20 * time.Millisecond) // the kernel tells the end of a process only to its parent
+	defer look.Stop()
+	for p.Running() {
 		select {
 		case <-p.done:
-			return nil
-		case <-time.After(patience):
+		case <-look.C:
+		case <-over:
 			return errStillRunning
 		}
 	}
-	// The kernel tells the end of a process only to its parent, so look.
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if !p.ours() {
-			return nil
-		}
-	}
-	return errStillRunning
+	return nil
 }
