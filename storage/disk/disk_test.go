@@ -308,7 +308,7 @@ func TestPlannedFaults(t *testing.T) {
 	f := write(t, d, "f", "1")
 	d.FailOnce(2)
 	must(t, f.Sync())
-	if err := f.Sync(); err != disk.ErrInjected { //nolint:errorlint // the very error
+	if err := f.Sync(); !errors.Is(err, disk.ErrInjected) {
 		t.Errorf("second change: %v", err)
 	}
 	must(t, f.Sync(), d.Sync())
