@@ -205,6 +205,30 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { agrees(t, b) })
 }
 
+// TestUnpackIsCheap: a short frame that says all that masks can say, most of it for no
+// other reason than to cost something, is a few lists.
+func TestUnpackIsCheap(t *testing.T) {
+	var f frames.Frame
+	for round := range uint32(frames.MaxRounds) {
+		for j := range messages.PeerID(messages.MaxPeers) {
+			for _, bit := range []bool{false, true} {
+				f.Statements = append(f.Statements, frames.BVal{Proposer: j, Round: round, Bit: bit}, frames.Aux{Proposer: j, Round: round, Bit: bit},
+					frames.Conf{Proposer: j, Round: round, Bits: frames.SetOf(bit)})
+			}
+			f.Statements = append(f.Statements, frames.Conf{Proposer: j, Round: round, Bits: 3})
+		}
+	}
+	b := frames.Encode(f)
+	allocations := testing.AllocsPerRun(10, func() {
+		if _, err := frames.Unpack(b); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocations > 16 {
+		t.Errorf("%d bytes that say %d things: %.0f allocations", len(b), len(f.Statements), allocations)
+	}
+}
+
 func TestSayingNothingIsAFrame(t *testing.T) {
 	parts := frames.Split(frames.Frame{Epoch: 4, Again: true})
 	if len(parts) != 1 || !parts[0].Again || parts[0].Epoch != 4 {

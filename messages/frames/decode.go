@@ -357,14 +357,11 @@ func (d *decoder) round() uint32 {
 		d.votes(d.body(), Votes{Kind: VoteAux, Round: number})
 	}
 	if d.next(4, protowire.BytesType) {
-		before := len(d.frame.Votes)
-		d.votes(d.body(), Votes{})
-		for _, v := range d.frame.Votes[before:] {
-			d.confs(v.Slots, number, SetOf(v.Bit))
-		}
-		d.frame.Votes = d.frame.Votes[:before]
+		d.votes(d.body(), Votes{Kind: VoteConf, Round: number})
 	}
-	d.confs(d.mask(d.bytes(5)), number, SetOf(false)|SetOf(true))
+	if both := d.bytes(5); both != nil {
+		d.frame.Votes = append(d.frame.Votes, Votes{Kind: VoteConfBoth, Round: number, Slots: d.mask(both)})
+	}
 	for d.element(6) {
 		if slot, share, ok := d.share(d.body()); ok {
 			d.frame.Statements = append(d.frame.Statements, CoinShare{slot, number, append([]byte(nil), share...)})
@@ -372,11 +369,4 @@ func (d *decoder) round() uint32 {
 	}
 	d.end()
 	return number
-}
-
-// confs says the same set about proposers, of which there are few.
-func (d *decoder) confs(slots Slots, round uint32, bits BitSet) {
-	for slot := range slots.All {
-		d.frame.Statements = append(d.frame.Statements, Conf{slot, round, bits})
-	}
 }

@@ -7,24 +7,26 @@ import (
 	"minimint/messages"
 )
 
-// Votes are as many statements as there are Slots, which say the same bit about
+// Votes are as many statements as there are Slots, which say the same about
 // different proposers. They travel as one bit mask.
 type Votes struct {
 	Kind  VoteKind
-	Round uint32 // of BVal and Aux; otherwise 0
-	Bit   bool
+	Round uint32 // of BVal, Aux and Conf; otherwise 0
+	Bit   bool   // of Conf: the one element
 	Slots Slots
 }
 
 // VoteKind says which statement Votes stand for.
 type VoteKind uint8
 
-// The kinds of statements that are one bit.
+// The kinds of statements that are one bit, and Conf: of one element, or of both.
 const (
 	VoteInput VoteKind = iota
 	VoteTerm
 	VoteBVal
 	VoteAux
+	VoteConf
+	VoteConfBoth
 )
 
 // About returns the statement about one proposer.
@@ -38,6 +40,10 @@ func (v *Votes) About(slot messages.PeerID) Statement {
 		return BVal{Proposer: slot, Round: v.Round, Bit: v.Bit}
 	case VoteAux:
 		return Aux{Proposer: slot, Round: v.Round, Bit: v.Bit}
+	case VoteConf:
+		return Conf{Proposer: slot, Round: v.Round, Bits: SetOf(v.Bit)}
+	case VoteConfBoth:
+		return Conf{Proposer: slot, Round: v.Round, Bits: SetOf(false) | SetOf(true)}
 	}
 	panic(fmt.Sprintf("frames: votes of kind %d", v.Kind))
 }

@@ -87,9 +87,9 @@ func (w *twins) say(t *rapid.T) {
 		}
 		w.both(func(s2 *acs.Subset) acs.Step { return s2.Handle(from, s) })
 	default:
-		v := frames.Votes{Kind: frames.VoteKind(rapid.IntRange(0, 3).Draw(t, "kind")), Bit: !rare("zero"), Slots: slots}
+		v := frames.Votes{Kind: frames.VoteKind(rapid.IntRange(0, 5).Draw(t, "kind")), Bit: !rare("zero"), Slots: slots}
 		if v.Kind > frames.VoteTerm && rare("later") {
-			v.Round = uint32(rapid.SampledFrom([]int{1, 2, 3, 20}).Draw(t, "round"))
+			v.Round = uint32(rapid.SampledFrom([]int{1, 2, 3, 5, 20}).Draw(t, "round"))
 		}
 		for _, j := range list {
 			w.one(from, v.About(j))
