@@ -56,7 +56,7 @@ func Unpack(b []byte) (Frame, error) {
 	d := decoder{reader: reader{rest: b}}
 	d.decode()
 	if d.fault != "" {
-		return Frame{}, fmt.Errorf("%w: %s, before byte %d", ErrFrame, d.fault, len(b)-len(d.rest))
+		return Frame{}, fmt.Errorf("%w: %s", ErrFrame, d.fault)
 	}
 	return d.frame, nil
 }
