@@ -8,10 +8,10 @@
 // All that arrives while the actor is busy is taken in first; then, at a flush
 // message that the actor sends itself, the records of all that are appended to
 // the journal and made durable at once, and only then anything is sent: one
-// frame per peer and epoch. A drain that led to nothing urgent waits two
-// milliseconds for company. So one sync of the disk, and one frame, carry all
-// votes of a turn, and nobody ever hears what a crash could make this member
-// forget.
+// frame per peer and epoch. A drain that led to nothing urgent waits some
+// milliseconds for company, see linger. So one sync of the disk, and one frame, carry
+// all votes of a turn, and nobody ever hears what a crash could make this member
+// forget. Only the wish for a contribution, which promises nothing, is told at once.
 //
 // # Restarts
 //
