@@ -5,11 +5,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/client"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/orders"
+	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
 	"minimint/storage/memory"
 )
 
@@ -100,5 +103,54 @@ func TestDepositOutlivesUserClient(t *testing.T) {
 	}
 	if err != nil || n != 2 {
 		t.Errorf("%d addresses, %v", n, err)
+	}
+}
+
+// What is begun while the client is closed goes on when it is opened again; now its
+// carrier would never be stopped, and UserClient wait for it.
+func TestBeginWhileClosing(t *testing.T) {
+	w := newWorldOf(t, large())
+	store := memory.New()
+	w.join(store, "")
+	node := &gate{Blocks: w.f.Chain.Node()}
+	cfg := w.rig.Config(w.f, store)
+	cfg.Blocks = func(*chaincfg.Params) (client.Blocks, error) { return node, nil }
+	c, err := client.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	w.deposit(c)
+	had := w.fund(c, 100_000)
+	o := w.outgoing(c, c, w.f.Observe()+10)
+	gone := make(chan struct{})
+	w.rig.Spawn(func(ctx actor.Context) {
+		switch ctx.Message().(type) {
+		case *actor.Started:
+			ctx.Watch(c.PID())
+		case *actor.Terminated:
+			close(gone)
+		}
+	})
+	thinks, open := node.hold()
+	t.Cleanup(open)
+	<-thinks
+	stops := w.rig.Trap("deposits.walletClient", "*actor.Stopping", false)
+	go c.Close()
+	for !stops() {
+		w.rig.Wait()
+	}
+	who := w.rig.Customer()
+	who.Tell(c.PID(), orders.Begin{Op: fund("late", o.Amount, terms.Output{Outgoing: &o})})
+	b := hear[orders.Begun](w, who)
+	if b.Err != nil {
+		t.Fatal(b.Err)
+	}
+	open()
+	<-gone
+	c = w.open(store)
+	op := w.done(c, b.ID, nil)
+	if got, want := w.balance(c), had-o.Amount-messages.Amount(op.GetFeeMsat()); got != want {
+		t.Errorf("balance %s, want %s", got, want)
 	}
 }

@@ -175,10 +175,11 @@ func (u *userClient) start(ctx actor.Context) {
 }
 
 // carry spawns the carrier of an operation. Deposits need none: WalletClient
-// watches all addresses.
+// watches all addresses. A UserClient that ends spawns none, since nobody would stop
+// it: the next one does.
 func (u *userClient) carry(ctx actor.Context, op *clientwire.Operation) {
 	id := op.GetId()
-	if op.GetState() != clientwire.State_STATE_PENDING || op.GetKind() == clientwire.Kind_KIND_DEPOSIT || u.carriers[id] != nil {
+	if u.ending || op.GetState() != clientwire.State_STATE_PENDING || op.GetKind() == clientwire.Kind_KIND_DEPOSIT || u.carriers[id] != nil {
 		return
 	}
 	pid := ctx.Spawn(u.w.Spawn.Props(spawn.RestartThenStop(3, carrier.RestartPause), u.producer(op)))

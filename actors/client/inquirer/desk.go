@@ -102,9 +102,12 @@ func (d *desk) forget(ctx actor.Context, asker *actor.PID, key string) {
 	})
 }
 
-// assign finds a bench for a question.
+// assign finds a bench for a question. A desk that ends leaves that to the next one:
+// whoever spawned now would never be stopped, and be waited for.
 func (d *desk) assign(ctx actor.Context, q *asked) {
-	q.bench = nil
+	if q.bench = nil; d.ending {
+		return
+	}
 	for _, p := range d.places {
 		if p.asker.Equal(q.asker) && d.load(p) < room {
 			q.bench = p
@@ -169,8 +172,7 @@ func (d *desk) ended(ctx actor.Context, who *actor.PID) {
 		return p.asker.Equal(who) || p.pid.Equal(who)
 	})
 	for _, q := range d.kept.open {
-		// Whoever spawned now would wait for ever for that to stop.
-		if !d.ending && q.bench != nil && q.bench.pid.Equal(who) {
+		if q.bench != nil && q.bench.pid.Equal(who) {
 			d.assign(ctx, q)
 		}
 	}
