@@ -151,6 +151,25 @@ func TestInvoiceGoesToAGatewayThatTakesIt(t *testing.T) {
 	}
 }
 
+// Whoever waits for his invoice waits for the way to the gateway and back, not for news
+// that a gateway might have of an offer: one answer that is lost costs little.
+func TestInvoiceAfterALostAnswer(t *testing.T) {
+	h := newHouse(t)
+	asked := 0
+	h.rig.Gateways.Serve(api, func(r *talk.Request) (*talk.Reply, error) {
+		if r.GetRegister() == nil || r.GetWaitMs() != 0 {
+			t.Errorf("asked %v", r)
+		}
+		if asked++; asked == 1 {
+			return nil, nil
+		}
+		return h.answer(r)
+	})
+	if h.invoice(h.user(), 5000); asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
 // An invoice that nobody pays ends, some blocks after its offer.
 func TestInvoiceExpires(t *testing.T) {
 	h := newHouse(t)

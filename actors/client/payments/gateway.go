@@ -17,7 +17,7 @@ func (p *payer) askGateway(ctx actor.Context) {
 	if err != nil {
 		panic(fmt.Sprintf("payments: operation %d: %v", p.id, err))
 	}
-	p.ask(ctx, readListing(p.pay().GetListing()).API, request)
+	p.ask(ctx, readListing(p.pay().GetListing()).API, request, talk.MaxWait)
 }
 
 // heard takes what the gateway says. Only a preimage and a forfeit count, and both are

@@ -212,12 +212,12 @@ func (p *payee) draw(tx storage.Tx, r bargain.Receipt, c bargain.Choice) {
 
 func (p *payee) offer() terms.Offer { return readOffer(p.bill().GetOffer()) }
 
-// register tells the gateway of the offer.
+// register tells the gateway of the offer, which it need not think about.
 func (p *payee) register(ctx actor.Context) {
 	federation := p.w.Federation.ID()
 	p.ask(ctx, readListing(p.bill().GetListing()).API, &talk.Request{Federation: federation[:], Request: &talkwire.Request_Register{
 		Register: &talkwire.Register{Offer: p.offer().Wire()},
-	}})
+	}}, 0)
 }
 
 // heard takes the gateway's answer. One that does not take the offer is not asked

@@ -35,6 +35,7 @@ type trade struct {
 
 	number   int // of the newest request to the gateway
 	open     int // ticks since that was sent, plus 1; 0 if it is answered
+	patience int // ticks after which its answer is lost
 	wait     int // ticks until the next one, 0 if none waits
 	failures int // requests in a row that came to nothing
 }
@@ -43,9 +44,11 @@ type trade struct {
 const (
 	retryTicks   = 10 // until something that did not work is tried again
 	longestPause = 40 // between requests to a gateway that does not answer
-	patience     = int((talk.MaxWait + 15*time.Second) / lines.Tick)
 	maxReports   = 16
 )
+
+// wayTime is what a request and its reply may take beyond the wait.
+const wayTime = 15 * time.Second
 
 // load reads the record, and reports false if there is nothing left to do.
 func (t *trade) load(ctx actor.Context) bool {
@@ -187,14 +190,15 @@ func (t *trade) watched(ctx actor.Context, m orders.Answer) (lightning.Status, b
 	return s, true
 }
 
-// ask sends a request to a gateway, unless one is open.
-func (t *trade) ask(ctx actor.Context, api string, request *talk.Request) {
+// ask sends a request to a gateway, unless one is open. The gateway answers at once, or
+// when there is news if that comes within wait.
+func (t *trade) ask(ctx actor.Context, api string, request *talk.Request, wait time.Duration) {
 	if t.open > 0 || t.w.Gateways == nil {
 		return
 	}
 	t.number++
-	t.open, t.wait = 1, 0
-	request.WaitMs = uint32(talk.MaxWait / time.Millisecond)
+	t.open, t.wait, t.patience = 1, 0, int((wait+wayTime)/lines.Tick)
+	request.WaitMs = uint32(wait / time.Millisecond)
 	t.w.Gateways.Ask(ctx.Self(), api, t.number, request)
 }
 
@@ -220,7 +224,7 @@ func (t *trade) tick(ctx actor.Context) (step, gateway bool) {
 		t.look(ctx)
 	}
 	if t.open > 0 {
-		if t.open++; t.open > patience { // the answer is lost
+		if t.open++; t.open > t.patience { // the answer is lost
 			t.open, gateway = 0, true
 		}
 	}
