@@ -331,3 +331,26 @@ func TestPlannedFaults(t *testing.T) {
 		t.Errorf("left: %q", got)
 	}
 }
+
+// TestReplaceIsAtomic: wherever the power fails there is the old file or the new one,
+// and the new one once Replace has returned.
+func TestReplaceIsAtomic(t *testing.T) {
+	t.Parallel()
+	for stop := 1; ; stop++ {
+		var replaced error
+		for seed := range uint64(20) {
+			d := disk.NewMemory()
+			must(t, disk.Replace(d, "f", []byte("old")))
+			write(t, d, "f.new", "leftover, and longer")
+			d.StopAt(stop)
+			replaced = disk.Replace(d, "f", []byte("new"))
+			d.Crash(seed)
+			if got := read(t, d, "f"); got != "new" && (got != "old" || replaced == nil) {
+				t.Fatalf("stopped at change %d: %q, although Replace returned %v", stop, got, replaced)
+			}
+		}
+		if replaced == nil {
+			return
+		}
+	}
+}

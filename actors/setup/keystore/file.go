@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"runtime/debug"
 
@@ -70,25 +69,7 @@ func save(d disk.Disk, name, passphrase string, s *Secrets, cost Cost) error {
 	if err != nil {
 		return err
 	}
-	temporary := name + ".new"
-	// A leftover would keep its permissions.
-	if err := d.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := d.Create(temporary)
-	if err != nil {
-		return err
-	}
-	if _, err = f.WriteAt(sealed, 0); err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := d.Rename(temporary, name); err != nil {
-		return err
-	}
-	return d.Sync()
+	return disk.Replace(d, name, sealed)
 }
 
 func encrypt(passphrase string, s *Secrets, cost Cost) ([]byte, error) {
