@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"minimint/storage/disk"
 )
 
 // What the command keeps in the gateway's directory, beside what the gateway keeps
@@ -27,7 +29,11 @@ func token(dir string) (string, error) {
 	path := filepath.Join(dir, tokenFile)
 	b, err := os.ReadFile(path)
 	if err == nil {
-		return strings.TrimSpace(string(b)), nil
+		text := strings.TrimSpace(string(b))
+		if text == "" { // nobody is let in with it
+			return "", fmt.Errorf("%s is empty; remove it, and a token is made", path)
+		}
+		return text, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the operator's token: %w", err)
@@ -37,16 +43,17 @@ func token(dir string) (string, error) {
 		return "", fmt.Errorf("make the operator's token: %w", err)
 	}
 	text := hex.EncodeToString(secret[:])
-	return text, write(path, text)
+	return text, write(dir, tokenFile, text)
 }
 
-// write replaces a file, so that it is never seen half written.
-func write(path, text string) error {
-	if err := os.WriteFile(path+".new", []byte(text+"\n"), 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+// write replaces a file of the directory, whole and durably, or not at all.
+func write(dir, name, text string) error {
+	d, err := disk.OpenDir(dir)
+	if err == nil {
+		err = disk.Replace(d, name, []byte(text+"\n"))
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }

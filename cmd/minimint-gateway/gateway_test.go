@@ -119,6 +119,12 @@ func TestToken(t *testing.T) {
 	if _, _, err := access(dir); !errors.Is(err, errNotRunning) {
 		t.Errorf("a gateway that never ran: %v", err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, tokenFile), []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if empty, err := token(dir); err == nil {
+		t.Errorf("an empty token is taken: %q", empty)
+	}
 	if other, err := token(t.TempDir()); err != nil || other == first {
 		t.Errorf("another gateway has %q, %v", other, err)
 	}

@@ -98,7 +98,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := write(filepath.Join(dir, addressFile), s.OperatorAddr()); err != nil {
+	if err := write(dir, addressFile, s.OperatorAddr()); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	log.Info("the gateway runs", "users", s.Addr(), "operator", s.OperatorAddr(), "network", cfg.Network.Name)
@@ -186,7 +186,7 @@ func network(ctx context.Context, dir string, node lnnode.Node, log *slog.Logger
 		info, err := node.Info(asking)
 		cancel()
 		if p := networks[info.Network]; err == nil && p != nil {
-			return p, write(path, info.Network)
+			return p, write(dir, networkFile, info.Network)
 		}
 		if err == nil {
 			return nil, fmt.Errorf("lnd is on the network %q, which nobody knows here", info.Network)
