@@ -25,6 +25,7 @@ import (
 	"minimint/actors/node"
 	"minimint/messages"
 	"minimint/messages/federation"
+	"minimint/storage/disk"
 )
 
 const (
@@ -139,17 +140,17 @@ func (h Home) Started() error {
 	return nil
 }
 
-// WriteSettings writes what may change, whole or not at all.
+// WriteSettings writes what may change, whole and durably, or not at all.
 func (h Home) WriteSettings() error {
 	b, err := json.MarshalIndent(h.Settings, "", "  ")
 	if err != nil {
 		return fmt.Errorf("member directory: %w", err)
 	}
-	path := filepath.Join(h.Dir, settingsFile)
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("member directory: %w", err)
+	d, err := disk.OpenDir(h.Dir)
+	if err == nil {
+		err = disk.Replace(d, settingsFile, append(b, '\n'))
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err != nil {
 		return fmt.Errorf("member directory: %w", err)
 	}
 	return nil
