@@ -13,6 +13,7 @@ require (
 	github.com/cockroachdb/datadriven v1.0.3
 	github.com/consensys/gnark-crypto v0.22.0
 	github.com/cosmos/go-bip39 v1.0.0
+	github.com/goccy/go-yaml v1.19.2
 	github.com/klauspost/reedsolomon v1.14.2
 	github.com/lightningnetwork/lnd v0.21.2-beta
 	github.com/rogpeppe/go-internal v1.16.0

@@ -5,7 +5,8 @@
 //	r, err := s.Measure(ctx, scenario.Extent{Warm: 3, Epochs: 20})
 //
 // Names of networks and faults are in [Networks] and [Faults]; a new adversary is
-// one line in the list of faults.
+// one line in the list of faults. [ReadFile] reads a scenario that somebody wrote
+// down.
 package scenario
 
 import (
@@ -44,6 +45,9 @@ type Scenario struct {
 	// Real uses the cryptography that ships.
 	Real  bool
 	Trace *sched.Trace
+	// Events befall the world while it is measured. Whatever they left apart or down
+	// is for Mend.
+	Events []Event
 }
 
 // MaxNodes is the most members of a simulated federation.
@@ -59,6 +63,11 @@ func (s Scenario) Config() (world.Config, func(*world.World), error) {
 	}
 	if len(s.Faulty) > s.Nodes {
 		return world.Config{}, nil, fmt.Errorf("%d faulty nodes of %d", len(s.Faulty), s.Nodes)
+	}
+	for i, e := range s.Events {
+		if err := e.check(s.Nodes); err != nil {
+			return world.Config{}, nil, fmt.Errorf("event %d, at %v: %w", i+1, e.At, err)
+		}
 	}
 	name := s.Network
 	if name == "" {
@@ -117,6 +126,9 @@ func (s Scenario) New() (*world.World, *measure.Meter, error) {
 	m := measure.Attach(&cfg)
 	w := world.New(cfg)
 	unleash(w)
+	for _, e := range s.Events {
+		w.After(Settled+e.At, func() { e.happen(w) })
+	}
 	return w, m, nil
 }
 

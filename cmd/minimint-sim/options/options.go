@@ -4,6 +4,7 @@ package options
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -109,6 +110,46 @@ func Scenario(c *cli.Context) (scenario.Scenario, error) {
 	return s, nil
 }
 
+// ScenarioFile is the flag --scenario.
+func ScenarioFile() cli.Flag {
+	return &cli.StringFlag{Name: "scenario", TakesFile: true, Usage: "the world that `FILE` describes, instead of options; only --seed, --crypto and --seconds change it"}
+}
+
+// File reads the file of ScenarioFile, and what options change.
+func File(c *cli.Context) (scenario.File, error) {
+	for _, name := range []string{"n", "f", "faulty", "network", "load", "pause", "filler"} {
+		if c.IsSet(name) {
+			return scenario.File{}, Usage("--%s: the file of --scenario says that; use one of them", name)
+		}
+	}
+	r, err := os.Open(c.String("scenario"))
+	if err != nil {
+		return scenario.File{}, Usage("%v", err)
+	}
+	f, err := scenario.ReadFile(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		return f, Usage("%s: %v", c.String("scenario"), err)
+	}
+	if c.IsSet("seed") {
+		f.Scenario.Seed = c.Uint64("seed")
+	}
+	if c.IsSet("seconds") {
+		f.Measured = Seconds(c)
+	}
+	if err := f.Check(); err != nil {
+		return f, Usage("%v", err)
+	}
+	if c.IsSet("crypto") {
+		f.Scenario.Real, err = Real(c)
+	}
+	return f, err
+}
+
+// Seconds reads the flag --seconds.
+func Seconds(c *cli.Context) time.Duration {
+	return time.Duration(c.Float64("seconds") * float64(time.Second))
+}
+
 // Line describes a scenario for people.
 func Line(s scenario.Scenario) string {
 	parts := []string{fmt.Sprintf("%d nodes", s.Nodes)}
@@ -121,6 +162,9 @@ func Line(s scenario.Scenario) string {
 	load := fmt.Sprintf("%d users, one transaction each", s.Users)
 	if s.Pause > 0 {
 		load = fmt.Sprintf("%d users, a transaction each %v", s.Users, s.Pause)
+	}
+	if len(s.Events) > 0 {
+		load += fmt.Sprintf("; %d events", len(s.Events))
 	}
 	return strings.Join(append(parts, load, Kind(s.Real)+" cryptography", fmt.Sprintf("seed %d", s.Seed)), "; ")
 }

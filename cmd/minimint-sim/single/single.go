@@ -29,6 +29,9 @@ func Command() *cli.Command {
 users stop, what is down starts again unless it crashed for good, and
 everything that was promised must come true.
 
+A world can be written down: see the files in sim/scenario/examples, and
+go doc minimint/sim/scenario.File.
+
 ` + options.Help(true) + `
 
 EXAMPLES:
@@ -36,8 +39,10 @@ EXAMPLES:
    minimint-sim run --n 10 --f 3 --network continent --load 100
    minimint-sim run --n 7 --faulty silent,crash-and-restart --network exponential:5ms+50ms
    minimint-sim run --crypto real --seconds 5 --json
-   minimint-sim run --seed 42 --trace trace.txt`,
+   minimint-sim run --seed 42 --trace trace.txt
+   minimint-sim run --scenario sim/scenario/examples/partition.yaml`,
 		Flags: append(options.World(),
+			options.ScenarioFile(),
 			&cli.Float64Flag{Name: "seconds", Value: 10, Usage: "measure so many `SECONDS` of virtual time"},
 			&cli.StringFlag{Name: "trace", Usage: "write a line for everything that happens to `FILE`"},
 			options.JSON(),
@@ -48,6 +53,7 @@ EXAMPLES:
 
 // Report is what came of a run.
 type Report struct {
+	Name        string         `json:"name,omitempty"`
 	Scenario    string         `json:"scenario"`
 	Seconds     float64        `json:"virtual_seconds"`
 	Wall        float64        `json:"wall_seconds"`
@@ -77,25 +83,22 @@ type Network struct {
 var ErrViolation = errors.New("a rule was broken")
 
 func command(c *cli.Context) (err error) {
-	s, err := options.Scenario(c)
+	f, err := asked(c)
 	if err != nil {
 		return err
 	}
-	seconds := c.Float64("seconds")
-	if seconds <= 0 || c.NArg() > 0 {
-		return options.Usage("usage: minimint-sim run [options]; --seconds must be more than 0, and there are no arguments")
-	}
+	s := &f.Scenario
 	s.Trace = sched.NewTrace(nil)
 	if path := c.String("trace"); path != "" {
-		f, err := os.Create(path)
+		file, err := os.Create(path)
 		if err != nil {
 			return fmt.Errorf("write the trace: %w", err)
 		}
-		defer func() { err = errors.Join(err, s.Trace.Err(), f.Close()) }()
-		s.Trace = sched.NewTrace(f)
+		defer func() { err = errors.Join(err, s.Trace.Err(), file.Close()) }()
+		s.Trace = sched.NewTrace(file)
 	}
 	line := options.Progress(c)
-	r, err := Run(c.Context, s, time.Duration(seconds*float64(time.Second)), func(done, all time.Duration) {
+	r, err := Run(c.Context, f, func(done, all time.Duration) {
 		line.Show(int(done/time.Millisecond), int(all/time.Millisecond), "milliseconds of virtual time")
 	})
 	line.Clear()
@@ -113,12 +116,24 @@ func command(c *cli.Context) (err error) {
 	return err
 }
 
+// asked is what the command line asks for.
+func asked(c *cli.Context) (scenario.File, error) {
+	if c.Float64("seconds") <= 0 || c.NArg() > 0 {
+		return scenario.File{}, options.Usage("usage: minimint-sim run [options]; --seconds must be more than 0, and there are no arguments")
+	}
+	if c.IsSet("scenario") {
+		return options.File(c)
+	}
+	s, err := options.Scenario(c)
+	return scenario.File{Scenario: s, Measured: options.Seconds(c)}, err
+}
+
 // recovery is how long it may take until all promises are kept.
 const recovery = 3 * time.Minute
 
 // Run runs a world, measures it for a time, and lets it come to rest.
-func Run(ctx context.Context, s scenario.Scenario, measured time.Duration, progress func(done, all time.Duration)) (Report, error) {
-	w, m, err := s.New()
+func Run(ctx context.Context, f scenario.File, progress func(done, all time.Duration)) (Report, error) {
+	w, m, err := f.Scenario.New()
 	if err != nil {
 		return Report{}, err
 	}
@@ -128,7 +143,7 @@ func Run(ctx context.Context, s scenario.Scenario, measured time.Duration, progr
 				return err
 			}
 			w.Run(min(10*time.Millisecond, end-w.Now()))
-			progress(w.Now(), scenario.Settled+measured)
+			progress(w.Now(), scenario.Settled+f.Measured)
 		}
 		return nil
 	}
@@ -136,12 +151,14 @@ func Run(ctx context.Context, s scenario.Scenario, measured time.Duration, progr
 		return Report{}, err
 	}
 	m.Begin()
-	if err := pass(measured); err != nil {
+	if err := pass(f.Measured); err != nil {
 		return Report{}, err
 	}
 	result := m.End()
+	scenario.Mend(w)
 	w.Settle(recovery)
-	r := reportOf(s, result)
+	r := reportOf(f.Scenario, result)
+	r.Name = f.Name
 	for _, v := range w.Violations() {
 		r.Violations = append(r.Violations, v.String())
 	}
@@ -168,7 +185,7 @@ func (r Report) Write(w io.Writer) error {
 		return fmt.Sprintf("%-13s p50 %.1f ms, p95 %.1f ms, p99 %.1f ms, longest %.1f ms", name, s.P50, s.P95, s.P99, s.Most)
 	}
 	lines := []string{
-		r.Scenario,
+		title(r),
 		fmt.Sprintf("%-13s %.3g s of virtual time in %.2f s, %.2f s of CPU", "time", r.Seconds, r.Wall, r.CPU),
 		fmt.Sprintf("%-13s %d, %.2f of the network's mean delays each (median)", "epochs", r.Epochs, r.Delays),
 		spread("  latency", r.Epoch),
@@ -191,6 +208,13 @@ func (r Report) Write(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+func title(r Report) string {
+	if r.Name == "" {
+		return r.Scenario
+	}
+	return r.Name + "\n" + r.Scenario
 }
 
 func blames(all map[string]int) string {
