@@ -15,6 +15,7 @@ package acs
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"minimint/actors/hbbft/aba"
@@ -191,40 +192,51 @@ func ofBroadcast(st frames.Statement) bool {
 }
 
 // HandleEchoes takes statements that came together as [Subset.Handle] would take them one
-// by one; so do HandleReadys and HandleVotes. Most of them only count, and are
-// counted where they lie.
-func (s *Subset) HandleEchoes(from messages.PeerID, list []frames.Echo) Step {
-	var step Step
-	for i := range list {
-		e := &list[i]
-		if int(e.Proposer) >= len(s.slots) || !s.roots.CountEcho(from, e.Proposer, &e.Root) {
-			join(&step, s.Handle(from, *e))
+// by one; so do HandleReadys and HandleVotes. Most of them only count: they are counted
+// where they lie, and have no step. The caller sees to each step before the next
+// statement is taken, as after Handle: a member whose share of a coin was wrong in one
+// slot is distrusted in the next.
+func (s *Subset) HandleEchoes(from messages.PeerID, list []frames.Echo) iter.Seq[Step] {
+	return func(yield func(Step) bool) {
+		for i := range list {
+			e := &list[i]
+			if int(e.Proposer) < len(s.slots) && s.roots.CountEcho(from, e.Proposer, &e.Root) {
+				continue
+			}
+			if !yield(s.Handle(from, *e)) {
+				return
+			}
 		}
 	}
-	return step
 }
 
 // HandleReadys is said at HandleEchoes.
-func (s *Subset) HandleReadys(from messages.PeerID, list []frames.Ready) Step {
-	var step Step
-	for i := range list {
-		r := &list[i]
-		if int(r.Proposer) >= len(s.slots) || !s.roots.CountReady(from, r.Proposer, &r.Root) {
-			join(&step, s.Handle(from, *r))
+func (s *Subset) HandleReadys(from messages.PeerID, list []frames.Ready) iter.Seq[Step] {
+	return func(yield func(Step) bool) {
+		for i := range list {
+			r := &list[i]
+			if int(r.Proposer) < len(s.slots) && s.roots.CountReady(from, r.Proposer, &r.Root) {
+				continue
+			}
+			if !yield(s.Handle(from, *r)) {
+				return
+			}
 		}
 	}
-	return step
 }
 
 // HandleVotes is said at HandleEchoes.
-func (s *Subset) HandleVotes(from messages.PeerID, v *frames.Votes) Step {
-	var step Step
-	for j := range v.Slots.All {
-		if int(j) >= len(s.slots) || !s.votes.Count(from, j, v) {
-			join(&step, s.Handle(from, v.About(j)))
+func (s *Subset) HandleVotes(from messages.PeerID, v *frames.Votes) iter.Seq[Step] {
+	return func(yield func(Step) bool) {
+		for j := range v.Slots.All {
+			if int(j) < len(s.slots) && s.votes.Count(from, j, v) {
+				continue
+			}
+			if !yield(s.Handle(from, v.About(j))) {
+				return
+			}
 		}
 	}
-	return step
 }
 
 func (s *Subset) fromBroadcast(j messages.PeerID, child rbc.Step) Step {

@@ -2,6 +2,7 @@ package acs_test
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
 	"testing"
 
@@ -25,6 +26,12 @@ type twins struct {
 func (w *twins) join(of int, step acs.Step) {
 	w.steps[of].Join(step.Say, step.Faults)
 	w.steps[of].Outputs = append(w.steps[of].Outputs, step.Outputs...)
+}
+
+func (w *twins) all(steps iter.Seq[acs.Step]) {
+	for step := range steps {
+		w.join(0, step)
+	}
 }
 
 // both tells both something that is not said gathered.
@@ -68,7 +75,7 @@ func (w *twins) say(t *rapid.T) {
 			echoes = append(echoes, frames.Echo{Proposer: j, Root: root})
 			w.one(from, echoes[len(echoes)-1])
 		}
-		w.join(0, w.gathered.HandleEchoes(from, echoes))
+		w.all(w.gathered.HandleEchoes(from, echoes))
 	case 2:
 		var readys []frames.Ready
 		for _, j := range list {
@@ -76,7 +83,7 @@ func (w *twins) say(t *rapid.T) {
 			readys = append(readys, frames.Ready{Proposer: j, Root: root})
 			w.one(from, readys[len(readys)-1])
 		}
-		w.join(0, w.gathered.HandleReadys(from, readys))
+		w.all(w.gathered.HandleReadys(from, readys))
 	case 3: // what is never gathered, in between
 		j := messages.PeerID(rapid.IntRange(0, w.n-1).Draw(t, "proposer"))
 		var s frames.Statement = frames.Conf{Proposer: j, Round: 2, Bits: 3}
@@ -94,7 +101,7 @@ func (w *twins) say(t *rapid.T) {
 		for _, j := range list {
 			w.one(from, v.About(j))
 		}
-		w.join(0, w.gathered.HandleVotes(from, &v))
+		w.all(w.gathered.HandleVotes(from, &v))
 	}
 }
 

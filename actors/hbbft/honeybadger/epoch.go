@@ -110,14 +110,16 @@ func (e *epoch) take(from messages.PeerID, f *frames.Frame) Step {
 	for _, s := range f.Statements {
 		step.Join(e.handle(from, s))
 	}
-	if len(f.Echoes) > 0 {
-		step.Join(e.absorb(e.subset.HandleEchoes(from, f.Echoes)))
+	for child := range e.subset.HandleEchoes(from, f.Echoes) {
+		step.Join(e.absorb(child))
 	}
-	if len(f.Readys) > 0 {
-		step.Join(e.absorb(e.subset.HandleReadys(from, f.Readys)))
+	for child := range e.subset.HandleReadys(from, f.Readys) {
+		step.Join(e.absorb(child))
 	}
 	for i := range f.Votes {
-		step.Join(e.absorb(e.subset.HandleVotes(from, &f.Votes[i])))
+		for child := range e.subset.HandleVotes(from, &f.Votes[i]) {
+			step.Join(e.absorb(child))
+		}
 	}
 	for _, share := range f.Shares {
 		if e.shares == nil || int(share.Proposer) >= len(e.faults) || !e.shares.Late(from, share) {

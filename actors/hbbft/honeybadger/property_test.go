@@ -14,7 +14,8 @@ import (
 	"minimint/messages/frames"
 )
 
-// shuffle delivers in an order that t draws, at most limit frames; sometimes it
+// shuffle delivers in an order that t draws, at most limit times: one frame, or all that
+// a member has on its way to another in an epoch, in one frame; sometimes it
 // delivers one twice, as a link does that comes up again.
 func (w *world) shuffle(t *rapid.T, limit int) {
 	for range limit {
@@ -25,8 +26,27 @@ func (w *world) shuffle(t *rapid.T, limit int) {
 		if rapid.IntRange(0, 19).Draw(t, "twice") == 0 {
 			w.queue = append(w.queue, w.queue[i])
 		}
+		if rapid.Bool().Draw(t, "gathered") {
+			i = w.gather(i)
+		}
 		w.deliver(i)
 	}
+}
+
+// gather puts together what is on its way in the same epoch and on the same way as
+// packet i, and returns where it is then.
+func (w *world) gather(i int) int {
+	p := packet{from: w.queue[i].from, to: w.queue[i].to, frame: frames.Frame{Epoch: w.queue[i].frame.Epoch}}
+	w.drop(func(q packet) bool {
+		if q.from != p.from || q.to != p.to || q.frame.Epoch != p.frame.Epoch {
+			return false
+		}
+		p.frame.Next, p.frame.Again = max(p.frame.Next, q.frame.Next), p.frame.Again || q.frame.Again
+		p.frame.Statements = append(p.frame.Statements, q.frame.Statements...)
+		return true
+	})
+	w.queue = append(w.queue, p)
+	return len(w.queue) - 1
 }
 
 // run goes on until every correct member has the outcomes of so many epochs and
@@ -149,7 +169,7 @@ func TestAgreementValidityTotality(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := size(t)
 		w := newWorld(t, n)
-		w.encrypt = honeybadgerEncryption(t)
+		w.encrypt, w.paired = honeybadgerEncryption(t), true
 		liars := w.faulty(t)
 		w.start()
 		for i := range messages.PeerID(n) {
@@ -197,7 +217,7 @@ func TestCrashRestart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := size(t)
 		w := newWorld(t, n)
-		w.encrypt = honeybadgerEncryption(t)
+		w.encrypt, w.paired = honeybadgerEncryption(t), true
 		liars := w.faulty(t)
 		w.start()
 		deaths := rapid.IntRange(1, 3*n).Draw(t, "deaths")

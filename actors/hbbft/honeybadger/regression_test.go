@@ -125,6 +125,33 @@ func TestC5LiarsAreIgnored(t *testing.T) {
 	}
 }
 
+// TestLiarInOneFrame: a member whose coin shares are all wrong makes another search for a
+// liar once, even if one frame brings the votes for which the coins of two slots waited.
+func TestLiarInOneFrame(t *testing.T) {
+	s := newStage(t)
+	s.open()
+	var last []frames.Statement
+	for j := range messages.PeerID(2) {
+		for r := range uint32(2) { // against the fixed coins
+			bit := r == 1
+			s.hear(correct, frames.BVal{Proposer: j, Round: r, Bit: bit}, frames.Aux{Proposer: j, Round: r, Bit: bit})
+		}
+		s.hear([]messages.PeerID{liar}, frames.CoinShare{Proposer: j, Round: 2, Share: []byte("wrong...")})
+		s.hear(correct, frames.BVal{Proposer: j, Round: 2, Bit: true}, frames.Conf{Proposer: j, Round: 2, Bits: 2})
+		aux := frames.Aux{Proposer: j, Round: 2, Bit: true}
+		s.hear([]messages.PeerID{1}, aux)
+		last = append(last, aux)
+	}
+	f, err := frames.Unpack(frames.Encode(frames.Frame{Epoch: s.epoch, Next: s.next, Statements: last}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := s.take(s.core.Handle(2, f))
+	if len(step.Faults) != 1 || step.Faults[0].Kind != protocol.BadCoinShare {
+		t.Errorf("%s", s.text(step))
+	}
+}
+
 // TestC7ServesSharesAfterTheOutcome: a member that has the outcome still gives
 // its shares to one that lost them with its link.
 func TestC7ServesSharesAfterTheOutcome(t *testing.T) {

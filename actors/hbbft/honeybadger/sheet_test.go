@@ -123,7 +123,7 @@ func (s *stage) reboot() honeybadger.Step {
 	m := s.members[0]
 	position := honeybadger.Position{Next: messages.Epoch(len(m.history))}
 	core, step := honeybadger.New(s.config(0), position, slices.Clone(m.journal))
-	s.core, m.core = core, core
+	s.core, m.core = core, &twins{Core: core, t: s.t}
 	return s.take(step)
 }
 

@@ -43,13 +43,15 @@ type world struct {
 	// crash, if set, says whether a member dies after kept of its next records
 	// became durable.
 	crash func(self messages.PeerID, records int) (kept int, dies bool)
+	// paired gives every core a twin.
+	paired bool
 	// trace, if set, sees every step.
 	trace func(self messages.PeerID, step honeybadger.Step)
 }
 
 // A member survives the crashes of its core.
 type member struct {
-	core    *honeybadger.Core // nil: faulty, or down
+	core    *twins // nil: faulty, or down
 	faulty  bool
 	journal []honeybadger.Record
 	// history are the committed outcomes; faults those that were told.
@@ -108,7 +110,10 @@ func (w *world) boot(self messages.PeerID) {
 		position.Absences[back] = w.absence(m, len(m.history)-back)
 	}
 	core, step := honeybadger.New(w.config(self), position, slices.Clone(m.journal))
-	m.core = core
+	m.core = &twins{Core: core, t: w.t}
+	if w.paired {
+		m.core.apart, _ = honeybadger.New(w.config(self), position, slices.Clone(m.journal))
+	}
 	w.do(self, step)
 	if m.core != nil && len(m.work) > 0 {
 		w.do(self, m.core.Work())
