@@ -54,7 +54,7 @@ var configs [3]*federation.Config
 
 func newBank(loop *sched.Loop, seed byte) *bank {
 	if configs[seed] == nil {
-		configs[seed] = clienttest.New(clienttest.Config{Members: 1, Tiers: 1, FinalityDelay: 1}, seed).Config
+		configs[seed] = clienttest.New(clienttest.Config{Members: 1, Tiers: 24, FinalityDelay: 1}, seed).Config
 	}
 	config := configs[seed]
 	module, err := lightning.FromFederation(config)

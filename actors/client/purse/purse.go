@@ -49,11 +49,16 @@ type Purse struct {
 
 // New returns the purse of a federation.
 func New(cfg Config) *Purse {
-	p := &Purse{cfg: cfg, terms: notes.Terms{Spend: cfg.Mint.SpendFee, Issue: cfg.Mint.IssueFee}}
-	for _, t := range cfg.Mint.Tiers {
-		p.terms.Tiers = append(p.terms.Tiers, t.Exponent)
+	return &Purse{cfg: cfg, terms: Terms(cfg.Mint)}
+}
+
+// Terms are a mint's denominations and fees, by which notes are planned.
+func Terms(cfg mint.Config) notes.Terms {
+	t := notes.Terms{Spend: cfg.SpendFee, Issue: cfg.IssueFee}
+	for _, tier := range cfg.Tiers {
+		t.Tiers = append(t.Tiers, tier.Exponent)
 	}
-	return p
+	return t
 }
 
 // Terms returns denominations and fees.

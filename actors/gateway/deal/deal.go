@@ -27,8 +27,8 @@ package deal
 
 import (
 	"fmt"
-	"math/bits"
 
+	"minimint/actors/client/notes"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 )
@@ -84,12 +84,16 @@ func later(format string, args ...any) error { return &Later{fmt.Sprintf(format,
 // Costs are the federation's fees for what a gateway does there.
 type Costs struct {
 	Claim messages.Amount // of taking a contract's money
-	Issue messages.Amount // of one note
+	Notes notes.Terms     // of the notes that it is paid out in
 }
 
-// Claiming is what it costs to turn a contract of an amount into notes.
-func (c Costs) Claiming(amount messages.Amount) messages.Amount {
-	return c.Claim + c.Issue*messages.Amount(bits.OnesCount64(uint64(amount)))
+// Claiming is what it costs to turn a contract of an amount into notes: the fees, and what
+// no note is worth its fee for. It is what the client that claims will plan, by the same
+// rule. The error says that no transaction can claim the contract: it has too few
+// millisatoshi, or too many for the notes that fit into one.
+func (c Costs) Claiming(amount messages.Amount) (messages.Amount, error) {
+	plan, err := c.Notes.Plan(notes.Bill{Income: amount, IncomeFee: c.Claim, Others: 1}, nil)
+	return plan.Fee, err
 }
 
 // Channels are the short channel ids of block 1, which has no transaction that could

@@ -14,6 +14,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg"
 	"pgregory.net/rapid"
 
+	"minimint/actors/client/notes"
 	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/lnnode"
 	"minimint/actors/gateway/talk"
@@ -50,12 +51,21 @@ func invoice(amount messages.Amount, hints ...[]bolt11.Hop) bolt11.Invoice {
 	}, &chaincfg.SimNetParams, person('s'))
 }
 
+// tiers are the denominations of a mint that asks a fee for each note.
+func tiers(count, issue int) notes.Terms {
+	t := notes.Terms{Issue: messages.Amount(issue)}
+	for e := range count {
+		t.Tiers = append(t.Tiers, uint32(e))
+	}
+	return t
+}
+
 // want is a request that is granted, with what change changes of it.
 func want(t testing.TB, inv bolt11.Invoice, change func(*deal.Wanted, *terms.Outgoing)) deal.Wanted {
 	o := &terms.Outgoing{PaymentHash: hash, Amount: 103_300, GatewayKey: xonly(person('g')), UserKey: xonly(person('u')), Expiry: 500}
 	w := deal.Wanted{
 		Federation: federation, Key: xonly(person('g')), Network: &chaincfg.SimNetParams, Agreed: 300, Now: now,
-		Terms: deal.Terms{Send: terms.Fee{Base: 1_000, PPM: 20_000}, Margin: 36}, Costs: deal.Costs{Claim: 200, Issue: 10},
+		Terms: deal.Terms{Send: terms.Fee{Base: 1_000, PPM: 20_000}, Margin: 36}, Costs: deal.Costs{Claim: 200, Notes: tiers(42, 10)},
 		Contract: lightning.Status{ID: o.ID(federation), State: lightningwire.State_STATE_FUNDED, Outgoing: o},
 		Node:     lnnode.Info{Key: node('n'), Height: 302, Synced: true},
 	}
@@ -79,7 +89,8 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claiming := messages.Amount(200 + 7*10) // 103,300 has seven bits
+	// 103,100 less five fees are notes of 2^16, 2^15, 2^12, 2^9 and 2^7, and ten are left over.
+	claiming := messages.Amount(200 + 5*10 + 10)
 	if p.MaxFee != 3_300-claiming || p.Deadline != 464 || p.Virtual != 0 {
 		t.Errorf("plan %+v", p)
 	}
@@ -105,6 +116,7 @@ func TestPlanNeverLoses(t *testing.T) {
 			o.Expiry = rapid.Uint32().Draw(rt, "expiry")
 			w.Terms.Send = terms.Fee{Base: messages.Amount(rapid.Uint64Range(0, 5_000).Draw(rt, "base")), PPM: rapid.Uint32Range(0, 50_000).Draw(rt, "ppm")}
 			w.Terms.Margin = rapid.Uint32Range(0, 200).Draw(rt, "margin")
+			w.Costs.Notes = tiers(rapid.IntRange(1, 42).Draw(rt, "tiers"), rapid.IntRange(0, 20).Draw(rt, "issue"))
 			w.Agreed, w.Node.Height = rapid.Uint32().Draw(rt, "agreed"), rapid.Uint32().Draw(rt, "height")
 		})
 		p, err := deal.Outgoing(w)
@@ -112,8 +124,8 @@ func TestPlanNeverLoses(t *testing.T) {
 			return
 		}
 		o := w.Contract.Outgoing
-		if p.Invoice.Amount+p.MaxFee+w.Costs.Claiming(o.Amount) > o.Amount {
-			rt.Fatalf("plan %+v for %s", p, o.Amount)
+		if claiming, err := w.Costs.Claiming(o.Amount); err != nil || p.Invoice.Amount+p.MaxFee+claiming > o.Amount {
+			rt.Fatalf("plan %+v for %s; claiming costs %s, %v", p, o.Amount, claiming, err)
 		}
 		height := max(w.Agreed, w.Node.Height)
 		d, err := p.MaxDelay(height)

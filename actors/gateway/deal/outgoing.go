@@ -113,7 +113,11 @@ func (w Wanted) afford(amount, held messages.Amount) (messages.Amount, error) {
 	if price, err := amount.Add(fee); err != nil || held < price {
 		return 0, never("the contract holds %s; the invoice of %s costs %s more", held, amount, fee)
 	}
-	budget, err := (held - amount).Sub(w.Costs.Claiming(held))
+	claiming, err := w.Costs.Claiming(held)
+	if err != nil {
+		return 0, never("the contract holds %s, which cannot be claimed: %v", held, err)
+	}
+	budget, err := (held - amount).Sub(claiming)
 	if err != nil {
 		return 0, never("the contract holds %s, which does not pay for claiming it", held)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/client/keys"
+	"minimint/actors/client/purse"
 	"minimint/actors/gateway/caller"
 	"minimint/actors/gateway/deal"
 	"minimint/actors/gateway/lnnode"
@@ -146,7 +147,7 @@ func New(j Join) (*Seat, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Seat{Join: j, ID: j.Federation.ID(), Seal: module.Seal, Costs: deal.Costs{Claim: module.Fees.Claim, Issue: money.IssueFee}}, nil
+	return &Seat{Join: j, ID: j.Federation.ID(), Seal: module.Seal, Costs: deal.Costs{Claim: module.Fees.Claim, Notes: purse.Terms(money)}}, nil
 }
 
 // Key names the gateway in the federation.
