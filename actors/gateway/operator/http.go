@@ -135,7 +135,7 @@ func write(w http.ResponseWriter, status int, body any) {
 // Remote is a gateway somewhere else. It implements Operator.
 type Remote struct {
 	URL, Token string
-	HTTP       *http.Client // nil: http.DefaultClient
+	HTTP       *http.Client // nil: one with the default transport; CheckRedirect is not used
 }
 
 var _ Operator = (*Remote)(nil)
@@ -171,6 +171,17 @@ func (r *Remote) Withdraw(ctx context.Context, w Withdraw) (out Withdrawn, err e
 	return out, r.call(ctx, http.MethodPost, "withdraw", w, &out)
 }
 
+// client follows no redirect: token and seed words are for the address that was named, and a
+// redirect, which comes back as a *Problem, may lead anywhere.
+func (r *Remote) client() *http.Client {
+	client := http.Client{}
+	if r.HTTP != nil {
+		client = *r.HTTP
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
 // call returns a *Problem for an answer that is one.
 func (r *Remote) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
@@ -186,11 +197,7 @@ func (r *Remote) call(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("operator: request: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+r.Token)
-	client := r.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	response, err := client.Do(request)
+	response, err := r.client().Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the gateway: %w", err)
 	}

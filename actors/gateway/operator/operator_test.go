@@ -130,3 +130,31 @@ func TestH90OnlyWithTheToken(t *testing.T) {
 		t.Error("an empty token is one")
 	}
 }
+
+// Token and seed words are for the address that was named, so nothing follows whoever points
+// elsewhere, also to another port of that host.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		shown := false
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { shown = true }))
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+r.URL.Path, status)
+		}))
+		t.Cleanup(elsewhere.Close)
+		t.Cleanup(s.Close)
+		for _, client := range []*http.Client{s.Client(), nil} {
+			r := &operator.Remote{URL: s.URL, Token: token, HTTP: client}
+			_, err1 := r.Info(t.Context())
+			_, err2 := r.Connect(t.Context(), operator.Connect{Words: "w"})
+			for _, err := range []error{err1, err2} {
+				var p *operator.Problem
+				if shown || !errors.As(err, &p) || p.Status != status {
+					t.Errorf("%d: elsewhere was asked: %v; %v", status, shown, err)
+				}
+			}
+			if client != nil && client.CheckRedirect != nil {
+				t.Error("the caller's client has changed")
+			}
+		}
+	}
+}
