@@ -13,6 +13,7 @@ import (
 	"minimint/actors/gateway/lnnode"
 	"minimint/actors/gateway/lnnode/fake"
 	"minimint/actors/gateway/talk"
+	"minimint/actors/gateway/talk/talkwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/storage"
@@ -324,4 +325,53 @@ func TestV10PoisonedRecord(t *testing.T) {
 	r.until("tried again", 3*time.Minute, func() bool { return r.payment(u.id).GetState() == ledgerwire.PaymentState_PAYMENT_CLAIMED })
 	u.check()
 	r.balanced()
+}
+
+// Whoever asks about an offer and goes away leaves a request behind; there are never more of
+// these than the registrar is meant to have, however long it takes it to come to them.
+func TestRequestsAboutOffersAreBounded(t *testing.T) {
+	r := newRig(t, 1, 1)
+	id := r.bank().id()
+	find := func(hash messages.Digest) uint64 {
+		return r.send(&talk.Request{Federation: id[:], Request: &talkwire.Request_Find{Find: &talkwire.Find{PaymentHash: hash[:]}}})
+	}
+	poison := messages.Digest{1}
+	err := r.store.Update(func(tx storage.Tx) error {
+		storage.Scoped(tx, storage.Local("gateway-offers")).Put(append(id[:], poison[:]...), []byte("nonsense"))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.crash()
+	for round := range 2 { // what was answered makes room
+		r.run(time.Second)
+		panics, bad := r.panics, find(poison)
+		for end := r.loop.Now() + 5*time.Second; r.panics == panics && r.loop.Now() < end; {
+			r.loop.Run(r.loop.Now() + time.Millisecond)
+		}
+		var asked []uint64
+		for range 300 { // while it rests
+			asked = append(asked, find(messages.Digest{2}))
+		}
+		r.loop.Run(r.loop.Now() + time.Millisecond)
+		busy := 0
+		for _, n := range asked {
+			if refusal := r.told[n].GetRefusal(); refusal != nil {
+				busy++
+				if refusal.GetCode() != uint32(messages.RejectBusy) || refusal.GetFinal() {
+					t.Fatalf("reply %v", refusal)
+				}
+			}
+		}
+		if busy != 300-255 { // the one over which it has failed is the 256th
+			t.Errorf("round %d: %d are refused at once", round, busy)
+		}
+		r.run(30 * time.Second)
+		for _, n := range append(asked, bad) {
+			if r.told[n] == nil {
+				t.Fatalf("round %d: request %d is not answered", round, n)
+			}
+		}
+	}
 }

@@ -39,6 +39,7 @@ type lnGateway struct {
 	buying []offerKey
 	// waiters wait for the end of payments, in the order in which they came.
 	waiters []waiter
+	offered int // requests that the registrar has and has not answered
 	ticks   int
 	joined  *[]Join // outlives an incarnation
 }
@@ -96,6 +97,10 @@ func (l *lnGateway) Receive(ctx actor.Context) {
 		l.news(ctx)
 	case heldNow:
 		l.held(ctx, m.forwards)
+	case served:
+		if ctx.Sender().Equal(l.registrar) { // not that of a former incarnation
+			l.offered--
+		}
 	case payer.Refused:
 		l.answer(ctx, m.Contract, m.Request, refusal(m.Rejection))
 	case payer.Standing:

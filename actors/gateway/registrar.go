@@ -18,15 +18,20 @@ import (
 // are not to wait for it.
 //
 //	accepts  offered from LnGateway
-//	sends    Told to who asked
+//	sends    Told to who asked; served to LnGateway
 type registrar struct{ w *seat.World }
 
-// offered brings a request about an offer.
-type offered struct {
-	ask    Ask
-	seat   *seat.Seat
-	height uint32 // agreed
-}
+// offered brings a request about an offer; served says that one was answered, whatever became
+// of it.
+type (
+	offered struct {
+		ask    Ask
+		who    *actor.PID
+		seat   *seat.Seat
+		height uint32 // agreed
+	}
+	served struct{}
+)
 
 // Receive implements actor.Actor.
 func (g *registrar) Receive(ctx actor.Context) {
@@ -34,15 +39,20 @@ func (g *registrar) Receive(ctx actor.Context) {
 	case offered:
 		switch r := m.ask.Request.GetRequest().(type) {
 		case *talkwire.Request_Register:
-			ctx.Respond(Told{m.ask.Number, g.register(m.seat, m.height, r.Register)})
+			g.answer(ctx, m, g.register(m.seat, m.height, r.Register))
 		case *talkwire.Request_Find:
-			ctx.Respond(Told{m.ask.Number, g.find(m.seat, r.Find)})
+			g.answer(ctx, m, g.find(m.seat, r.Find))
 		}
 	case *spawn.Lost:
 		if lost, ok := m.Message.(offered); ok {
-			ctx.Respond(Told{lost.ask.Number, interrupted()})
+			g.answer(ctx, lost, interrupted())
 		}
 	}
+}
+
+func (g *registrar) answer(ctx actor.Context, m offered, reply *talk.Reply) {
+	ctx.Send(m.who, Told{m.ask.Number, reply})
+	ctx.Request(g.w.Top, served{})
 }
 
 // register takes an offer, or the one that was taken before again.

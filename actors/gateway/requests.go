@@ -41,10 +41,24 @@ func (l *lnGateway) ask(ctx actor.Context, m Ask) {
 	case *talkwire.Request_Pay:
 		l.askPay(ctx, s, m, r.Pay)
 	case *talkwire.Request_Register, *talkwire.Request_Find:
-		ctx.RequestWithCustomSender(l.registrar, offered{m, s, l.seen[slices.Index(l.seats, s)].Height}, ctx.Sender())
+		l.askRegistrar(ctx, s, m)
 	default:
 		ctx.Respond(Told{m.Number, refusal(messages.Reject(messages.RejectMalformed, "there is nothing in this request"))})
 	}
+}
+
+// maxOffered bounds the requests about offers that wait for the registrar: who has gone since
+// he asked holds no place at the door any more, so nothing else does.
+const maxOffered = 256
+
+// askRegistrar has the registrar answer, unless as many wait for it already as can.
+func (l *lnGateway) askRegistrar(ctx actor.Context, s *seat.Seat, m Ask) {
+	if l.offered >= maxOffered {
+		ctx.Respond(Told{m.Number, refusal(messages.RejectForNow(messages.RejectBusy, "%d requests about offers wait already; ask again", maxOffered))})
+		return
+	}
+	l.offered++
+	ctx.Request(l.registrar, offered{m, ctx.Sender(), s, l.seen[slices.Index(l.seats, s)].Height})
 }
 
 // askPay answers if there is an end, and otherwise when there is one or the wait is over.
