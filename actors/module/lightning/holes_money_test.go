@@ -147,6 +147,11 @@ func TestV10SmallThingsAreNoPoison(t *testing.T) {
 		o.Amount, offer.Amount = amount, amount
 		h.refused("a contract that pays for nothing", messages.RejectContractAmount, h.fund(o))
 		h.refused("an offer that pays for nothing", messages.RejectContractAmount, h.announce(reseal(h, offer, preimage)))
+		for _, r := range h.Run(banktest.Of(h.fund(o))).Rejected {
+			if r.Rejection.Final {
+				t.Error("refused for ever, though fees may change")
+			}
+		}
 	}
 	o := h.outgoing(10)
 	o.Amount = 0

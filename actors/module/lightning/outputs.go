@@ -61,10 +61,11 @@ func (m *Module) fund(tx storage.Tx, pay payment, o terms.Outgoing) (contract.Wo
 	return contract.Worth{Amount: o.Amount, Fee: m.cfg.Fees.Contract}, nil
 }
 
-// takable refuses what does not even pay for being taken out again (V10).
+// takable refuses what does not even pay for being taken out again (V10); for now, since
+// what that costs may change.
 func (m *Module) takable(amount messages.Amount) error {
 	if amount <= m.cfg.Fees.Claim {
-		return messages.Reject(messages.RejectContractAmount, "a contract of %s does not exceed the fee of %s for taking it", amount, m.cfg.Fees.Claim)
+		return messages.RejectForNow(messages.RejectContractAmount, "a contract of %s does not exceed the fee of %s for taking it", amount, m.cfg.Fees.Claim)
 	}
 	return nil
 }
