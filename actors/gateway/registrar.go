@@ -61,7 +61,7 @@ func (g *registrar) register(s *seat.Seat, height uint32, m *talkwire.Register) 
 	if err != nil {
 		return refusal(messages.Reject(messages.RejectMalformed, "offer: %v", err))
 	}
-	q := deal.Registration{Offer: offer, Seal: s.Seal, Agreed: height}
+	q := deal.Registration{Offer: offer, Seal: s.Seal, Claim: s.Costs.Claim, Agreed: height}
 	g.tidy(s, height)
 	g.w.View(func(r storage.Reader) {
 		q.Terms = seat.Terms(ledger.Federation(r, s.ID))

@@ -68,6 +68,7 @@ type Registration struct {
 	Offer  terms.Offer
 	Seal   terms.Sealer
 	Terms  Terms
+	Claim  messages.Amount // the federation's fee for taking what a contract holds
 	Agreed uint32
 	// Stored is the offer that is registered under its payment hash, nil if none is;
 	// Count how many are in all.
@@ -96,7 +97,8 @@ func life(count int) uint32 {
 }
 
 // Register decides over an offer; nil takes it. The first for a payment hash stands, and
-// the same one again is as good as the first time.
+// the same one again is as good as the first time. A refusal is final if nothing can make the
+// same offer pass: limits and fees may change, heights rise, and what is registered expires.
 func Register(r Registration) *messages.Rejection {
 	id := r.Offer.ID(r.Seal.Federation)
 	if r.Stored != nil && r.Stored.ID(r.Seal.Federation) == id {
@@ -104,13 +106,18 @@ func Register(r Registration) *messages.Rejection {
 	}
 	switch {
 	case r.Stored != nil:
-		return messages.Reject(messages.RejectContractExists, "another offer is registered for payment hash %s", r.Offer.PaymentHash)
+		return messages.RejectForNow(messages.RejectContractExists, "another offer is registered for payment hash %s", r.Offer.PaymentHash)
 	case r.Terms.Payment > 0 && r.Offer.Amount > r.Terms.Payment:
-		return messages.Reject(messages.RejectContractAmount, "the gateway takes at most %s at once", r.Terms.Payment)
+		return messages.RejectForNow(messages.RejectContractAmount, "the gateway takes at most %s at once", r.Terms.Payment)
+	case r.Offer.Amount <= r.Claim:
+		// The federation would refuse the purchase, for now, with notes and forwards waiting.
+		return messages.RejectForNow(messages.RejectContractAmount, "an offer of %s does not exceed the federation's fee of %s for taking it", r.Offer.Amount, r.Claim)
 	case r.Agreed == 0:
 		return messages.RejectForNow(messages.RejectBusy, "the gateway does not know the federation's height yet")
-	case r.Offer.Expiry <= r.Agreed+1 || r.Offer.Expiry > r.Agreed+maxLife:
-		return messages.Reject(messages.RejectExpiry, "an offer has to expire within %d blocks from height %d, not at %d", maxLife, r.Agreed, r.Offer.Expiry)
+	case r.Offer.Expiry <= r.Agreed+1:
+		return messages.Reject(messages.RejectExpiry, "the offer expires at height %d, and it is %d", r.Offer.Expiry, r.Agreed)
+	case r.Offer.Expiry > r.Agreed+maxLife:
+		return messages.RejectForNow(messages.RejectExpiry, "an offer has to expire within %d blocks from height %d, not at %d", maxLife, r.Agreed, r.Offer.Expiry)
 	case r.Count >= maxOffers:
 		return messages.RejectForNow(messages.RejectBusy, "%d offers are registered; try again when some have expired", maxOffers)
 	case r.Offer.Expiry > r.Agreed+life(r.Count):
