@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -45,7 +44,7 @@ func newApp() *cli.App {
 	app.Usage = "hold and move e-cash of a Minimint federation"
 	app.Description = description
 	app.Flags = []cli.Flag{
-		&cli.StringFlag{Name: "dir", EnvVars: []string{"MINIMINT_DIR"}, Usage: "`DIRECTORY` of the client", Value: defaultDir(), DefaultText: "~/.minimint"},
+		&cli.StringFlag{Name: "dir", EnvVars: []string{"MINIMINT_DIR"}, Usage: "`DIRECTORY` of the client", Value: terminal.Home(".minimint"), DefaultText: "~/.minimint"},
 		&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
 		&cli.DurationFlag{Name: "timeout", Usage: "how long to wait for an end", Value: 2 * time.Minute},
 		&cli.BoolFlag{Name: "verbose", Usage: "log to standard error"},
@@ -60,15 +59,6 @@ func newApp() *cli.App {
 	}
 	terminal.Prepare(app)
 	return app
-}
-
-// defaultDir is ~/.minimint, or nothing if there is no home: then --dir is needed.
-func defaultDir() string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".minimint")
 }
 
 // config is what every command opens.

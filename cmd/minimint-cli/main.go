@@ -13,26 +13,9 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"minimint/cmd/terminal"
 )
 
-func main() { os.Exit(run(os.Args)) }
-
-// run is main with an exit code, so that tests can be the command.
-func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := newApp().RunContext(ctx, args)
-	if err == nil {
-		return terminal.ExitOK
-	}
-	code, text := explain(err)
-	fmt.Fprintln(os.Stderr, "minimint-cli: "+text)
-	return code
-}
+func main() { os.Exit(terminal.Run(newApp(), explain)) }

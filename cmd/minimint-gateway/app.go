@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"time"
 
@@ -40,7 +39,7 @@ func newApp() *cli.App {
 	app.Usage = "run a Lightning gateway of Minimint federations"
 	app.Description = description
 	app.Flags = []cli.Flag{
-		&cli.StringFlag{Name: "dir", EnvVars: []string{"MINIMINT_GATEWAY_DIR"}, Usage: "`DIRECTORY` of the gateway", Value: defaultDir(), DefaultText: "~/.minimint-gateway"},
+		&cli.StringFlag{Name: "dir", EnvVars: []string{"MINIMINT_GATEWAY_DIR"}, Usage: "`DIRECTORY` of the gateway", Value: terminal.Home(".minimint-gateway"), DefaultText: "~/.minimint-gateway"},
 		&cli.BoolFlag{Name: "json", Usage: "print one JSON object"},
 		&cli.DurationFlag{Name: "timeout", Usage: "how long the gateway may take to answer", Value: time.Minute},
 	}
@@ -52,16 +51,6 @@ func newApp() *cli.App {
 	}
 	terminal.Prepare(app)
 	return app
-}
-
-// defaultDir is ~/.minimint-gateway, or nothing if there is no home: then --dir is
-// needed.
-func defaultDir() string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".minimint-gateway")
 }
 
 // directory is the gateway's.

@@ -7,10 +7,15 @@
 package terminal
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 )
@@ -24,6 +29,30 @@ const (
 	ExitFunds    = 4 // not enough money
 	ExitTimeout  = 5 // no end in time
 )
+
+// Run runs an app with the command line, until it ends or a signal tells it to. It
+// prints what explain makes of the error, and returns the exit code.
+func Run(app *cli.App, explain func(error) (int, string)) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := app.RunContext(ctx, os.Args)
+	if err == nil {
+		return ExitOK
+	}
+	code, text := explain(err)
+	fmt.Fprintln(os.Stderr, app.Name+": "+text)
+	return code
+}
+
+// Home is a directory of that name in the user's home, "" if there is no home: then
+// the command line must name one.
+func Home(name string) string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, name)
+}
 
 // A UsageError says that the command was not understood.
 type UsageError struct{ Text string }
@@ -59,14 +88,14 @@ func Print(c *cli.Context, value any, text string) error {
 	return e.Encode(value)
 }
 
-// Prepare gives an app what all of ours have: errors are returned and printed by main,
+// Prepare gives an app what all of ours have: errors are returned and printed by Run,
 // an unknown command and a wrong flag are usage errors, and there is completion. It
 // comes after the commands were set.
 func Prepare(app *cli.App) {
 	app.Commands = append(app.Commands, completion(app.Name))
 	app.HideVersion = true
 	app.EnableBashCompletion = true
-	app.ExitErrHandler = func(*cli.Context, error) {} // main prints
+	app.ExitErrHandler = func(*cli.Context, error) {} // Run prints
 	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return Usage("%v", err) }
 	app.CommandNotFound = nil
 	app.Action = func(c *cli.Context) error {
