@@ -18,9 +18,6 @@ func depositCommand() *cli.Command {
 		Name: "deposit-address", Usage: "print a fresh bitcoin address that only you can claim",
 		Description: "Pay to it as often as you like; each payment becomes notes of its own. Then run await-deposit.",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return with(c, func(u *user.User) error {
 				id, err := u.Deposit(c.Context)
 				if err != nil {

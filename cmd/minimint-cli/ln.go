@@ -264,9 +264,6 @@ func lnGatewaysCommand() *cli.Command {
 		Name: "gateways", Usage: "list the federation's gateways and what they take",
 		Description: "Those that the operators know are marked \"vetted\". What this client has seen of a gateway stands at the end.",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return with(c, func(u *user.User) error { return lnGateways(c, u) })
 		},
 	}

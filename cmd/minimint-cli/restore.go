@@ -28,9 +28,6 @@ func restoreCommand() *cli.Command {
 			"Found are notes that are not spent. That includes what was handed over and not cashed yet, and what another\n" +
 			"device with the same words still has: whoever spends it first has it. Not found are withdrawals and Lightning payments under way.",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return with(c, func(u *user.User) error {
 				id, err := u.Restore(c.Context)
 				if err != nil {

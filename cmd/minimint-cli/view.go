@@ -106,9 +106,6 @@ func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name: "info", Usage: "show the federation and what you have",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return with(c, func(u *user.User) error { return info(c, u) })
 		},
 	}
@@ -204,9 +201,6 @@ func wordsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "words", Usage: "print the seed words again",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return with(c, func(u *user.User) error {
 				words, err := u.Words()
 				if err != nil {

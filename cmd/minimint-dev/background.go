@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"minimint/cmd/minimint-dev/stage"
+	"minimint/cmd/terminal"
 )
 
 // patience is how long starting and stopping may take.
@@ -107,35 +109,53 @@ func env(c *cli.Context) error {
 }
 
 func pay(c *cli.Context) error {
-	sats, err := strconv.ParseInt(c.Args().Get(1), 10, 64)
-	if err != nil || c.NArg() != 2 || sats <= 0 {
-		return cli.Exit("usage: minimint-dev pay ADDRESS SATOSHI", 2)
+	if err := terminal.Args(c, 2, 2); err != nil {
+		return err
+	}
+	sats, err := count(c.Args().Get(1), math.MaxInt64)
+	if err != nil {
+		return err
 	}
 	return ask(c, stage.Request{Pay: c.Args().First(), Sats: sats})
 }
 
 // farInvoice and farPay use the Lightning node that is not the gateway's.
 func farInvoice(c *cli.Context) error {
-	sats, err := strconv.ParseInt(c.Args().First(), 10, 64)
-	if err != nil || c.NArg() != 1 || sats <= 0 {
-		return cli.Exit("usage: minimint-dev far-invoice SATOSHI", 2)
+	if err := terminal.Args(c, 1, 1); err != nil {
+		return err
+	}
+	sats, err := count(c.Args().First(), math.MaxInt64)
+	if err != nil {
+		return err
 	}
 	return ask(c, stage.Request{Bill: true, Sats: sats})
 }
 
 func farPay(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return cli.Exit("usage: minimint-dev far-pay INVOICE", 2)
+	if err := terminal.Args(c, 1, 1); err != nil {
+		return err
 	}
 	return ask(c, stage.Request{Settle: c.Args().First()})
 }
 
 func mine(c *cli.Context) error {
-	blocks, err := strconv.ParseUint(c.Args().First(), 10, 16)
-	if err != nil || c.NArg() != 1 || blocks == 0 {
-		return cli.Exit("usage: minimint-dev mine BLOCKS", 2)
+	if err := terminal.Args(c, 1, 1); err != nil {
+		return err
+	}
+	blocks, err := count(c.Args().First(), math.MaxUint16)
+	if err != nil {
+		return err
 	}
 	return ask(c, stage.Request{Mine: uint32(blocks)})
+}
+
+// count reads a whole number from 1 to limit.
+func count(text string, limit int64) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n > limit {
+		return 0, terminal.Usage("%q: want a whole number from 1 to %d", text, limit)
+	}
+	return n, nil
 }
 
 // ask has the host do something with its bitcoin node.

@@ -12,6 +12,7 @@ import (
 
 	"minimint/cmd/minimint-dev/stage"
 	"minimint/cmd/minimint-dev/story"
+	"minimint/cmd/terminal"
 )
 
 const members = 4
@@ -55,7 +56,7 @@ func defaultDir() string {
 // config is a stage built from the programs beside this one.
 func config(c *cli.Context, dir string) (stage.Config, error) {
 	if c.String("btcd") == "" {
-		return stage.Config{}, cli.Exit("name the btcd program with --btcd; make bitcoin builds it", 2)
+		return stage.Config{}, terminal.Usage("name the btcd program with --btcd; make bitcoin builds it")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -80,7 +81,7 @@ func demoLightning(c *cli.Context) error {
 		return err
 	}
 	if cfg.Lnd == "" {
-		return cli.Exit("name the lnd program with --lnd; make lightning builds it", 2)
+		return terminal.Usage("name the lnd program with --lnd; make lightning builds it")
 	}
 	seed := c.Uint64("seed")
 	if seed == 0 {

@@ -4,40 +4,23 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"minimint/actors/node"
 	"minimint/cmd/minimint-dev/bench"
 	"minimint/cmd/minimint-dev/torture"
+	"minimint/cmd/terminal"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := app().RunContext(ctx, os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "minimint-dev:", err)
-		code := 1
-		var exit cli.ExitCoder
-		if errors.As(err, &exit) {
-			code = exit.ExitCode()
-		}
-		os.Exit(code)
-	}
-}
+func main() { os.Exit(terminal.Run(app(), terminal.Explain)) }
 
 func app() *cli.App {
-	return &cli.App{
-		Name:                 "minimint-dev",
-		Usage:                "a federation of four with its own bitcoin node, on this machine, for development",
-		Version:              node.Version,
-		EnableBashCompletion: true,
+	a := &cli.App{
+		Name:    "minimint-dev",
+		Usage:   "a federation of four with its own bitcoin node, on this machine, for development",
+		Version: node.Version,
 		Description: `Everything listens on loopback. The money is play money.
 
 Examples:
@@ -51,8 +34,6 @@ Examples:
    minimint-dev torture --btcd PATH    kill nodes and wallets again and again, and check that nothing is lost
 
 Exit codes: 0 done, 1 failure, 2 wrong usage.`,
-		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
 		Commands: []*cli.Command{
 			{Name: "demo", Usage: "tell the story from deposit to withdrawal, verifying each step", Flags: append(btcdFlags(), keepFlag()), Action: demo},
 			{Name: "demo-lightning", Usage: "tell the story of Lightning, verifying each step against lnd", Flags: append(btcdFlags(), lndFlag(), keepFlag(), killsFlag(), seedFlag()), Action: demoLightning},
@@ -71,4 +52,6 @@ Exit codes: 0 done, 1 failure, 2 wrong usage.`,
 			{Name: "liar", Hidden: true, Usage: "run a member that lies to clients", Flags: liarFlags(), Action: liar},
 		},
 	}
+	terminal.Prepare(a)
+	return a
 }

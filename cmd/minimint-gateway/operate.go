@@ -78,9 +78,6 @@ func depositCommand() *cli.Command {
 		Description: "They do so by themselves, once they are deep enough in the chain, if the gateway was told of a btcd.",
 		Flags:       []cli.Flag{federationFlag()},
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return ask(c, func(ctx context.Context, o operator.Operator) error {
 				d, err := o.Deposit(ctx, operator.Deposit{Federation: c.String("federation")})
 				if err != nil {
@@ -234,9 +231,6 @@ func changeLimits(c *cli.Context, change bool) error {
 
 // set changes settings if there is a change, and prints how they are.
 func set(c *cli.Context, settings operator.Settings, change bool, text func(operator.Federation) string) error {
-	if err := terminal.Args(c, 0, 0); err != nil {
-		return err
-	}
 	return ask(c, func(ctx context.Context, o operator.Operator) error {
 		f, err := find(ctx, o, c.String("federation"))
 		if err != nil {

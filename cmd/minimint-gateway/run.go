@@ -51,9 +51,6 @@ Deposits are found in the bitcoin chain: name your btcd.`,
 			&cli.StringFlag{Name: "log", Value: "info", Usage: "debug, info, warn or error"},
 		}, terminal.BitcoinFlags()...),
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return serve(c)
 		},
 	}

@@ -17,9 +17,6 @@ func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name: "info", Usage: "show how the gateway, its Lightning node and its federations are",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return ask(c, func(ctx context.Context, o operator.Operator) error {
 				info, err := o.Info(ctx)
 				if err != nil {
@@ -107,9 +104,6 @@ func balanceCommand() *cli.Command {
 	return &cli.Command{
 		Name: "balance", Usage: "show what the gateway has, in e-cash and in channels",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return ask(c, func(ctx context.Context, o operator.Operator) error { return balance(ctx, c, o) })
 		},
 	}
@@ -149,9 +143,6 @@ func federationsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "federations", Usage: "list the federations that the gateway works in",
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			return ask(c, func(ctx context.Context, o operator.Operator) error {
 				info, err := o.Info(ctx)
 				if err != nil {
@@ -178,9 +169,6 @@ func paymentsCommand() *cli.Command {
 			&cli.Uint64Flag{Name: "after", Usage: "only those that are older than the payment of this `NUMBER`"},
 		},
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 0, 0); err != nil {
-				return err
-			}
 			if c.Int("limit") < 1 {
 				return terminal.Usage("--limit: want a number above 0")
 			}

@@ -9,13 +9,8 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,28 +19,15 @@ import (
 	"minimint/cmd/minimint-sim/page"
 	"minimint/cmd/minimint-sim/single"
 	"minimint/cmd/minimint-sim/table"
+	"minimint/cmd/terminal"
 )
 
-func main() { os.Exit(run(os.Args)) }
-
-// run is main with an exit code.
-func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+func main() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(garbage)
 		debug.SetMemoryLimit(memory)
 	}
-	err := app().RunContext(ctx, args)
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintln(os.Stderr, "minimint-sim:", err)
-	var exit cli.ExitCoder
-	if errors.As(err, &exit) {
-		return exit.ExitCode()
-	}
-	return 1
+	os.Exit(terminal.Run(app(), terminal.Explain))
 }
 
 // garbage is how much of it may gather, in percent of what is alive, and memory
@@ -58,10 +40,9 @@ const (
 
 func app() *cli.App {
 	a := &cli.App{
-		Name:                 "minimint-sim",
-		Usage:                "simulate Minimint federations: find bugs by seed, and measure",
-		Version:              node.Version,
-		EnableBashCompletion: true,
+		Name:    "minimint-sim",
+		Usage:   "simulate Minimint federations: find bugs by seed, and measure",
+		Version: node.Version,
 		Description: `Every world is a federation of nodes as they ship, in virtual time. The same
 command gives the same world, message by message, on every machine.
 
@@ -80,19 +61,8 @@ EXIT CODES:
    0  done, and no rule was broken
    1  a rule was broken, or something failed
    2  the command was not understood`,
-		ExitErrHandler: func(*cli.Context, error) {}, // run prints
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, 2) },
-		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return cli.Exit(fmt.Sprintf("there is no command %q; --help lists them", c.Args().First()), 2)
-			}
-			return cli.ShowAppHelp(c)
-		},
-		Commands: []*cli.Command{single.Command(), hunt.Command(), table.Command(), page.Command(), completion()},
+		Commands: []*cli.Command{single.Command(), hunt.Command(), table.Command(), page.Command()},
 	}
-	for _, cmd := range a.Commands {
-		cmd.OnUsageError = a.OnUsageError
-		cmd.HideHelpCommand = true
-	}
+	terminal.Prepare(a)
 	return a
 }

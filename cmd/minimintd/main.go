@@ -2,60 +2,46 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"minimint/actors/node"
 	"minimint/actors/node/home"
 	"minimint/cmd/minimintd/daemon"
+	"minimint/cmd/terminal"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := app().RunContext(ctx, os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "minimintd:", err)
-		os.Exit(exitCode(err))
-	}
-}
+func main() { os.Exit(terminal.Run(app(), explain)) }
 
-// Exit codes. Whatever starts members again relies on them: after a bug or a
-// failure of the machine a person has to look first.
+// Exit codes beside those of every program. Whatever starts members again relies on
+// them: after a bug or a failure of the machine a person has to look first.
 const (
-	exitFailure = 1
-	exitUsage   = 2
 	exitBug     = 3
 	exitMachine = 4
 )
 
-func exitCode(err error) int {
+// explain returns the exit code of an error and what to tell the operator.
+func explain(err error) (int, string) {
 	var halt *daemon.HaltError
-	var usage cli.ExitCoder
 	switch {
 	case errors.As(err, &halt) && halt.World() != nil:
-		return exitMachine
+		return exitMachine, err.Error()
 	case errors.As(err, &halt):
-		return exitBug
-	case errors.As(err, &usage):
-		return usage.ExitCode()
+		return exitBug, err.Error()
 	default:
-		return exitFailure
+		return terminal.Explain(err)
 	}
 }
 
 func app() *cli.App {
-	return &cli.App{
-		Name:                 "minimintd",
-		Usage:                "run one member of a Minimint federation",
-		Version:              node.Version,
-		EnableBashCompletion: true,
+	a := &cli.App{
+		Name:    "minimintd",
+		Usage:   "run one member of a Minimint federation",
+		Version: node.Version,
 		Description: `A member needs its directory, as the key ceremony wrote it, and the passphrase of its secrets.
 
 Examples:
@@ -65,9 +51,6 @@ Examples:
 
 Exit codes: 0 stopped by a signal, 1 cannot start, 2 wrong usage, 3 halted by a bug, 4 halted because the disk failed.
 Do not start a member again by itself after 3 and 4 (systemd: RestartPreventExitStatus=3 4): it says what to do.`,
-		// Errors are printed by main, once.
-		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   badUsage,
 		Commands: []*cli.Command{
 			{
 				Name:  "run",
@@ -91,15 +74,13 @@ secrets.`,
 				Flags: append(dirFlags(), &cli.StringFlag{Name: "passphrase-file", Usage: "`FILE` that holds the passphrase of the secrets"}, &cli.StringFlag{Name: "log", Value: "info", Usage: "debug, info, warn or error"},
 					&cli.BoolFlag{Name: "trust-journal", Usage: "do not listen although others remember more than the journal holds; only after operators agreed, see above"},
 					&cli.StringFlag{Name: "cpu-profile", Usage: "write a CPU profile to `FILE` until the member stops, for go tool pprof"}),
-				OnUsageError: badUsage,
-				Action:       run,
+				Action: run,
 			},
 			{
-				Name:         "invite",
-				Usage:        "print the invite code of the federation",
-				Flags:        dirFlags(),
-				OnUsageError: badUsage,
-				Action:       invite,
+				Name:   "invite",
+				Usage:  "print the invite code of the federation",
+				Flags:  dirFlags(),
+				Action: invite,
 			},
 			{
 				Name:  "status",
@@ -111,10 +92,9 @@ state is not what the others agreed on.`,
 			},
 		},
 	}
+	terminal.Prepare(a)
+	return a
 }
-
-// badUsage says so by its exit code. The library asks every command for its own.
-func badUsage(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, exitUsage) }
 
 func dirFlags() []cli.Flag {
 	return []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "the member's `DIRECTORY`", EnvVars: []string{"MINIMINT_MEMBER_DIR"}}}
@@ -123,7 +103,7 @@ func dirFlags() []cli.Flag {
 func run(c *cli.Context) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.String("log"))); err != nil {
-		return cli.Exit(fmt.Errorf("--log %q: want debug, info, warn or error", c.String("log")), exitUsage)
+		return terminal.Usage("--log %q: want debug, info, warn or error", c.String("log"))
 	}
 	h, err := open(c)
 	if err != nil {
@@ -147,7 +127,7 @@ func run(c *cli.Context) error {
 // open reads the member's directory.
 func open(c *cli.Context) (home.Home, error) {
 	if c.String("dir") == "" {
-		return home.Home{}, cli.Exit("name the member's directory with --dir", exitUsage)
+		return home.Home{}, terminal.Usage("name the member's directory with --dir")
 	}
 	return home.Open(c.String("dir"))
 }

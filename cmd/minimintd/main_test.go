@@ -15,6 +15,7 @@ import (
 	"minimint/actors/node/nodetest"
 	"minimint/actors/setup/keystore"
 	"minimint/cmd/minimintd/daemon"
+	"minimint/cmd/terminal"
 	"minimint/storage"
 	"minimint/storage/bolt"
 )
@@ -57,15 +58,23 @@ func TestExitCodes(t *testing.T) {
 		code int
 		text string
 	}{
-		{[]string{"run"}, exitUsage, "--dir"},
-		{[]string{"run", "--dir", dir, "--log", "loud"}, exitUsage, "--log"},
-		{[]string{"run", "--nonsense"}, exitUsage, "nonsense"},
-		{[]string{"run", "--dir", t.TempDir(), "--passphrase-file", "x"}, exitFailure, "no member's directory"},
-		{[]string{"run", "--dir", dir, "--passphrase-file", filepath.Join(dir, "node.json")}, exitFailure, "passphrase"},
+		{[]string{"frobnicate"}, terminal.ExitUsage, "no command"},
+		{[]string{"run"}, terminal.ExitUsage, "--dir"},
+		{[]string{"run", "--dir", dir, "--log", "loud"}, terminal.ExitUsage, "--log"},
+		{[]string{"run", "--nonsense"}, terminal.ExitUsage, "nonsense"},
+		{[]string{"run", dir}, terminal.ExitUsage, "usage: minimintd run"},
+		{[]string{"status", "--nonsense"}, terminal.ExitUsage, "nonsense"},
+		{[]string{"invite", "--dir"}, terminal.ExitUsage, "dir"},
+		{[]string{"run", "--dir", t.TempDir(), "--passphrase-file", "x"}, terminal.ExitFailure, "no member's directory"},
+		{[]string{"run", "--dir", dir, "--passphrase-file", filepath.Join(dir, "node.json")}, terminal.ExitFailure, "passphrase"},
 	} {
 		err := minimintd(t.Context(), c.args...)
-		if err == nil || exitCode(err) != c.code || !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%q: %v", c.args, err)
+		if err == nil {
+			t.Errorf("%q is fine", c.args)
+			continue
+		}
+		if code, text := explain(err); code != c.code || !strings.Contains(text, c.text) {
+			t.Errorf("%q: exit code %d: %s", c.args, code, text)
 		}
 	}
 	stopped, stop := context.WithCancel(t.Context())
@@ -116,8 +125,8 @@ func TestHalts(t *testing.T) {
 			}
 			err := runIn(t.Context(), dir)
 			var halt *daemon.HaltError
-			if !errors.As(err, &halt) || exitCode(err) != c.code {
-				t.Fatalf("exit code %d: %v", exitCode(err), err)
+			if code, _ := explain(err); !errors.As(err, &halt) || code != c.code {
+				t.Fatalf("exit code %d: %v", code, err)
 			}
 			report, readErr := os.ReadFile(halt.Report)
 			if readErr != nil {

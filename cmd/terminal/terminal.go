@@ -1,6 +1,6 @@
-// Package terminal is what the commands of users and of gateways have in common: how
-// amounts are written, what their exit codes mean, how they print, and how they are
-// told of a bitcoin node.
+// Package terminal is what all commands have in common: how they run and end, what
+// their exit codes mean, and how they print; and, for those of users and of gateways,
+// how amounts are written and how they are told of a bitcoin node.
 //
 // Results go to standard output, as text or with --json as one object; everything
 // else goes to standard error.
@@ -9,6 +9,7 @@ package terminal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,7 +21,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Exit codes. Scripts rely on them.
+// Exit codes. Scripts rely on them. Those above ExitUsage mean something else where a
+// program says so: minimintd has its own.
 const (
 	ExitOK       = 0
 	ExitFailure  = 1 // something failed here: disk, network, bitcoin node
@@ -42,6 +44,16 @@ func Run(app *cli.App, explain func(error) (int, string)) int {
 	code, text := explain(err)
 	fmt.Fprintln(os.Stderr, app.Name+": "+text)
 	return code
+}
+
+// Explain is for programs whose errors need no other words than their own, and no exit
+// codes but ExitUsage and ExitFailure.
+func Explain(err error) (int, string) {
+	var wrong *UsageError
+	if errors.As(err, &wrong) {
+		return ExitUsage, err.Error()
+	}
+	return ExitFailure, err.Error()
 }
 
 // Home is a directory of that name in the user's home, "" if there is no home: then
@@ -89,11 +101,11 @@ func Print(c *cli.Context, value any, text string) error {
 }
 
 // Prepare gives an app what all of ours have: errors are returned and printed by Run,
-// an unknown command and a wrong flag are usage errors, and there is completion. It
-// comes after the commands were set.
+// an unknown command, a wrong flag, and an argument of a command that takes none (its
+// ArgsUsage is empty) are usage errors, and there is completion. It comes after the
+// commands were set.
 func Prepare(app *cli.App) {
 	app.Commands = append(app.Commands, completion(app.Name))
-	app.HideVersion = true
 	app.EnableBashCompletion = true
 	app.ExitErrHandler = func(*cli.Context, error) {} // Run prints
 	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return Usage("%v", err) }
@@ -113,6 +125,9 @@ func prepare(list []*cli.Command, wrong cli.OnUsageErrorFunc) {
 		cmd.OnUsageError = wrong
 		cmd.HideHelpCommand = true
 		if len(cmd.Subcommands) == 0 {
+			if cmd.ArgsUsage == "" {
+				cmd.Before = func(c *cli.Context) error { return Args(c, 0, 0) }
+			}
 			continue
 		}
 		cmd.Action = func(c *cli.Context) error {

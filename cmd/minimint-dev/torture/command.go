@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"minimint/cmd/minimint-dev/stage"
+	"minimint/cmd/terminal"
 )
 
 // Command is the command torture of minimint-dev. build says what a federation in a
@@ -44,8 +45,8 @@ the machine. Exit codes: 0 nothing was lost, 1 something was, or a failure.`,
 }
 
 func command(c *cli.Context, build func(c *cli.Context, dir string) (stage.Config, error)) error {
-	if c.Int("points") < 1 || c.NArg() > 0 {
-		return cli.Exit("usage: minimint-dev torture --btcd PATH [--points N] [--seed SEED] [--json]; at least one point", 2)
+	if c.Int("points") < 1 {
+		return terminal.Usage("--points %d: at least one", c.Int("points"))
 	}
 	seed := c.Uint64("seed")
 	if !c.IsSet("seed") {

@@ -15,12 +15,13 @@ import (
 	"golang.org/x/term"
 
 	"minimint/cmd/minimint-sim/progress"
+	"minimint/cmd/terminal"
 	"minimint/sim/measure"
 	"minimint/sim/scenario"
 )
 
 // Usage says that a command was not understood: exit code 2.
-func Usage(format string, args ...any) error { return cli.Exit(fmt.Sprintf(format, args...), 2) }
+func Usage(format string, args ...any) error { return terminal.Usage(format, args...) }
 
 // JSON is the flag --json.
 func JSON() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON"} }

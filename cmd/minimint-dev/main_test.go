@@ -1,0 +1,18 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"minimint/cmd/terminal/terminaltest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"minimint-dev": main})
+}
+
+// Scripts that need no federation.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": terminaltest.Code}})
+}
