@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"minimint/actors/client"
@@ -14,6 +15,7 @@ import (
 	"minimint/actors/client/keys"
 	"minimint/actors/module/lightning"
 	"minimint/messages"
+	"minimint/messages/transaction"
 	"minimint/storage"
 	"minimint/storage/memory"
 )
@@ -186,6 +188,39 @@ func TestReclaim(t *testing.T) {
 	}
 	if _, err := alice.Reclaim(w.ctx, id); err == nil {
 		t.Error("taken back twice")
+	}
+}
+
+// Taking back twice what is not back yet is one operation: two would find each other's
+// notes spent, and blame whoever got them.
+func TestReclaimTwice(t *testing.T) {
+	w := newWorld(t)
+	alice := w.user()
+	w.fund(alice, 500_000)
+	id, err := alice.Spend(w.ctx, 77_777)
+	w.done(alice, id, err)
+	var open atomic.Bool
+	w.f.Screen = func(*transaction.Transaction) *messages.Rejection {
+		if open.Load() {
+			return nil
+		}
+		return messages.RejectForNow(messages.RejectBusy, "not now")
+	}
+	first, err := alice.Reclaim(w.ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := alice.Reclaim(w.ctx, id)
+	if err != nil || second != first {
+		t.Errorf("taken back by operation %d and %d, %v", first, second, err)
+	}
+	open.Store(true)
+	w.done(alice, first, nil)
+	if _, err := alice.Await(w.ctx, second, nil); err != nil {
+		t.Error(err)
+	}
+	if op, _ := alice.Operation(id); !op.GetCancelled() || op.GetRedeemed() {
+		t.Errorf("taken back %v, cashed by somebody else %v", op.GetCancelled(), op.GetRedeemed())
 	}
 }
 

@@ -333,18 +333,22 @@ func (u *userClient) deposits(ctx actor.Context, m deposits.Found) {
 }
 
 // cancel takes back what an operation holds: notes that were handed over become
-// an operation of their own, a pending one is told to turn round.
+// an operation of their own, a pending one is told to turn round. What is being taken
+// back already is so once: of two transactions one would find the notes spent, and the
+// record say that somebody else has cashed them.
 func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
 	snap, err := u.w.Store.View()
 	if err != nil {
 		return 0, fmt.Errorf("read operation: %w", err)
 	}
-	op := book.Operation(snap, id)
+	op, under := book.Operation(snap, id), reclaiming(snap, id)
 	snap.Release()
 	if op == nil {
 		return 0, fmt.Errorf("there is no operation %d", id)
 	}
 	switch {
+	case under != 0:
+		return under, nil
 	case op.GetState() == clientwire.State_STATE_PENDING && u.carriers[id] != nil:
 		switch op.GetKind() {
 		case clientwire.Kind_KIND_SPEND, clientwire.Kind_KIND_WITHDRAW, clientwire.Kind_KIND_FUND, clientwire.Kind_KIND_PAY:
@@ -363,4 +367,15 @@ func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
 	return u.begin(ctx, &clientwire.Operation{
 		Kind: clientwire.Kind_KIND_RECLAIM, AmountMsat: op.GetAmountMsat(), Notes: op.GetNotes(), Parent: id,
 	})
+}
+
+// reclaiming returns the pending operation that takes back what a spend handed over, 0 if
+// there is none.
+func reclaiming(r storage.Reader, spend uint64) uint64 {
+	for _, id := range book.Pending(r) {
+		if op := book.Operation(r, id); op.GetKind() == clientwire.Kind_KIND_RECLAIM && op.GetParent() == spend {
+			return id
+		}
+	}
+	return 0
 }
