@@ -57,9 +57,14 @@ func (p plan) String() string {
 // keyBase is where the indices of bargains' keys begin: clients use those below.
 const keyBase = 1 << 20
 
-// bargain begins one between two people.
+// bargain begins one between two people, who have something in mind.
 func (m *Market) bargain(funder, other *Person, amount messages.Amount) {
-	b := &bargain{market: m, number: len(m.bargains), plan: plan(m.random.IntN(int(plans))), funder: funder, other: other, amount: amount}
+	m.agree(plan(m.random.IntN(int(plans))), funder, other, amount)
+}
+
+// agree begins one with a plan.
+func (m *Market) agree(p plan, funder, other *Person, amount messages.Amount) {
+	b := &bargain{market: m, number: len(m.bargains), plan: p, funder: funder, other: other, amount: amount}
 	random := sched.Reader(m.random)
 	if _, err := random.Read(b.preimage[:]); err != nil {
 		panic(fmt.Sprintf("market: %v", err))
