@@ -10,6 +10,9 @@ package disk
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"math/rand/v2"
 
 	"minimint/storage"
@@ -84,6 +87,51 @@ func (d *Disk) Restore(i Image) {
 	d.opened++
 	d.countdn = 0
 	d.store, d.files = i.store.Clone(), i.files.Clone()
+}
+
+// RestoreFile puts one file of an image in the place of that on the disk, or removes it
+// if the image has none. Nobody may have it open.
+func (d *Disk) RestoreFile(i Image, name string) {
+	d.opened++
+	d.countdn = 0
+	content, ok := read(i.files, name)
+	if !ok {
+		_ = d.files.Remove(name)
+		return
+	}
+	f, err := d.files.Create(name)
+	if err == nil {
+		_, err = f.WriteAt(content, 0)
+	}
+	if err == nil {
+		err = errors.Join(f.Sync(), d.files.Sync())
+	}
+	if err != nil {
+		panic(fmt.Sprintf("disk: restore %s: %v", name, err))
+	}
+}
+
+// Has reports whether there is a file of a name.
+func (d *Disk) Has(name string) bool {
+	_, ok := read(d.files, name)
+	return ok
+}
+
+// read returns what a file holds; false if there is none.
+func read(from *files.Memory, name string) ([]byte, bool) {
+	f, err := from.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false
+	}
+	size, err := f.Size()
+	if err != nil {
+		panic(fmt.Sprintf("disk: read %s: %v", name, err))
+	}
+	content := make([]byte, size)
+	if _, err := f.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
+		panic(fmt.Sprintf("disk: read %s: %v", name, err))
+	}
+	return content, true
 }
 
 // FailAt lets the power fail in the n-th change from now, n ≥ 1: right before it,

@@ -118,6 +118,9 @@ func Run(seed uint64, o Options) (r Result) {
 	mix := drawMix(random)
 	r.Plan += ", " + mix.String()
 	mix.unleash(w, random)
+	copies := drawBackups(seed, &cfg)
+	r.Plan += ", " + copies.String()
+	copies.unleash(w)
 	length := trouble
 	if o.Market {
 		m := market.New(w, crowd)

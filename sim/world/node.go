@@ -42,6 +42,7 @@ type Node struct {
 	stall       hbbft.Stall
 	reached     messages.Epoch                       // the highest next, also before a backup was restored
 	sealed      map[messages.Epoch][]messages.Digest // what it wanted to contribute
+	gaps        []gap                                // of which it knows nothing any more
 
 	machine *sched.Machine // nil while it is down
 	host    *network.Host
@@ -296,17 +297,6 @@ func (m *Node) PowerFailure() {
 		m.stop(true, false)
 		m.disk.Crash()
 	}
-}
-
-// Backup copies its disk.
-func (m *Node) Backup() disk.Image { return m.disk.Image() }
-
-// RestoreBackup ends its process and puts a copy of its disk in the place of what is
-// there.
-func (m *Node) RestoreBackup(i disk.Image) {
-	m.Kill()
-	m.disk.Restore(i)
-	m.trace("restored")
 }
 
 // FailDiskAt lets the power fail in the n-th change of its disk from now, n ≥ 1, in
