@@ -111,12 +111,6 @@ func (d *Disk) RestoreFile(i Image, name string) {
 	}
 }
 
-// Has reports whether there is a file of a name.
-func (d *Disk) Has(name string) bool {
-	_, ok := read(d.files, name)
-	return ok
-}
-
 // read returns what a file holds; false if there is none.
 func read(from *files.Memory, name string) ([]byte, bool) {
 	f, err := from.Open(name)
