@@ -61,6 +61,20 @@ func (d *Disk) Open(w Watch) (storage.Store, files.Disk) {
 // first Open: an empty one.
 func (d *Disk) Store() storage.Store { return d.store }
 
+// Blank reports whether the store on it is empty: nothing was ever committed, or all
+// was lost.
+func (d *Disk) Blank() bool {
+	snap, err := d.store.View()
+	if err != nil {
+		panic(fmt.Sprintf("disk: look at the store: %v", err))
+	}
+	defer snap.Release()
+	for range snap.Scan(nil) {
+		return false
+	}
+	return true
+}
+
 // Changes counts the writes, syncs and commits so far.
 func (d *Disk) Changes() uint64 { return d.changes }
 

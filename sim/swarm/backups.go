@@ -12,6 +12,7 @@ import (
 // of what is there, as operators do who restore one: journal and state together, the
 // journal alone, or nothing instead of either.
 type backups struct {
+	retain        uint64 // epochs that members keep for others; 0 is all of a run
 	copy, restore time.Duration
 	members       []int // whose, no more than may be faulty beside those that are
 	random        *rand.Rand
@@ -25,6 +26,10 @@ const most = 4
 // drawBackups leaves every other draw of the seed as it is.
 func drawBackups(seed uint64, cfg *world.Config) *backups {
 	b := &backups{random: rand.New(rand.NewPCG(seed, 0xbac0)), taken: map[int][]world.Backup{}}
+	if b.random.IntN(3) == 0 {
+		cfg.Retain = uint64(1 + b.random.IntN(20))
+	}
+	b.retain = cfg.Retain
 	var honest []int
 	for _, i := range b.random.Perm(cfg.Nodes) {
 		faulty := false
@@ -36,7 +41,7 @@ func drawBackups(seed uint64, cfg *world.Config) *backups {
 		}
 	}
 	room := (cfg.Nodes-1)/3 - len(cfg.Faulty)
-	if room <= 0 || b.random.IntN(2) == 0 {
+	if room <= 0 || b.random.IntN(3) == 0 {
 		return b
 	}
 	b.members = honest[:1+b.random.IntN(room)]
@@ -46,10 +51,14 @@ func drawBackups(seed uint64, cfg *world.Config) *backups {
 }
 
 func (b *backups) String() string {
-	if len(b.members) == 0 {
-		return "no backups"
+	text := "no backups"
+	if len(b.members) > 0 {
+		text = fmt.Sprintf("backups of %v every %v restored every %v", b.members, b.copy, b.restore)
 	}
-	return fmt.Sprintf("backups of %v every %v restored every %v", b.members, b.copy, b.restore)
+	if b.retain > 0 {
+		text += fmt.Sprintf(", %d epochs kept", b.retain)
+	}
+	return text
 }
 
 // unleash plans it for the first half.

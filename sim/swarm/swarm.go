@@ -104,6 +104,7 @@ func Run(seed uint64, o Options) (r Result) {
 	if o.Market {
 		r.Plan += ", " + crowd.String()
 	}
+	copies := drawBackups(seed, &cfg)
 	w := world.New(cfg)
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -116,10 +117,8 @@ func Run(seed uint64, o Options) (r Result) {
 		}
 	}()
 	mix := drawMix(random)
-	r.Plan += ", " + mix.String()
+	r.Plan += ", " + mix.String() + ", " + copies.String()
 	mix.unleash(w, random)
-	copies := drawBackups(seed, &cfg)
-	r.Plan += ", " + copies.String()
 	copies.unleash(w)
 	length := trouble
 	if o.Market {

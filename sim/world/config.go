@@ -31,8 +31,11 @@ type Config struct {
 	// Unsynced leaves out the sync of the journals, as the configuration of a member
 	// can.
 	Unsynced bool
-	Network  network.Config
-	Load     Load
+	// Retain is how many certified epochs nodes keep for others, as their configuration
+	// says; 0 is what they keep without one.
+	Retain  uint64
+	Network network.Config
+	Load    Load
 	// Revive is how long after its end a process that ended itself is started
 	// again, as an operating system would; 0 is never.
 	Revive time.Duration

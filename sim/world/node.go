@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"minimint/actors/chain/fake"
+	"minimint/actors/consensus"
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/hbbft"
@@ -123,6 +124,7 @@ func (m *Node) launch() error {
 	cfg := node.Config{
 		Federation: w.federation.Config, Self: messages.PeerID(m.number), Secrets: w.federation.Secrets[m.number],
 		Incarnation: m.incarnation, Log: slog.New(slog.DiscardHandler), UnsyncedJournal: w.cfg.Unsynced,
+		Past: consensus.Past{Retain: w.cfg.Retain, Lost: len(m.gaps) > 0 && m.disk.Blank()},
 		Exit: func(reason any) { m.ended("", reason) },
 		Ports: node.Ports{
 			System: machine.System, Timer: machine, Dispatcher: sched.Dispatcher(), Mailbox: machine.Mailbox,
