@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"minimint/actors/consensus/history"
+	"minimint/messages"
 	"minimint/sim/world"
 )
 
@@ -12,11 +14,15 @@ import (
 // of what is there, as operators do who restore one: journal and state together, the
 // journal alone, or nothing instead of either.
 type backups struct {
+	world.Ignore
+	w             *world.World
 	retain        uint64 // epochs that members keep for others; 0 is all of a run
 	copy, restore time.Duration
 	members       []int // whose, no more than may be faulty beside those that are
 	random        *rand.Rand
 	taken         map[int][]world.Backup
+	newest        messages.Epoch         // that anybody has committed
+	silent        map[int]messages.Epoch // before which a member whose disk was replaced may have spoken
 }
 
 // most is how many copies of a disk are kept: the first, from before it was used, and the
@@ -25,7 +31,11 @@ const most = 4
 
 // drawBackups leaves every other draw of the seed as it is.
 func drawBackups(seed uint64, cfg *world.Config) *backups {
-	b := &backups{random: rand.New(rand.NewPCG(seed, 0xbac0)), taken: map[int][]world.Backup{}}
+	b := &backups{random: rand.New(rand.NewPCG(seed, 0xbac0)), taken: map[int][]world.Backup{}, silent: map[int]messages.Epoch{}}
+	cfg.Watch = append(cfg.Watch, func(w *world.World) world.Observer {
+		b.w = w
+		return b
+	})
 	if b.random.IntN(3) == 0 {
 		cfg.Retain = uint64(1 + b.random.IntN(20))
 	}
@@ -62,28 +72,67 @@ func (b *backups) String() string {
 }
 
 // unleash plans it for the first half.
-func (b *backups) unleash(w *world.World) {
+func (b *backups) unleash() {
 	for _, i := range b.members {
-		b.take(w, i)
-		b.often(w, b.copy, func() { b.take(w, i) })
-		b.often(w, b.restore, func() { b.put(w, i) })
+		b.take(i)
+		b.often(b.copy, func() { b.take(i) })
+		b.often(b.restore, func() { b.put(i) })
 	}
 }
 
-func (b *backups) often(w *world.World, every time.Duration, do func()) {
+func (b *backups) often(every time.Duration, do func()) {
 	var again func()
 	again = func() {
-		if w.Now() < trouble {
+		if b.w.Now() < trouble {
 			do()
-			w.After(time.Duration(b.random.ExpFloat64()*float64(every)), again)
+			b.w.After(time.Duration(b.random.ExpFloat64()*float64(every)), again)
 		}
 	}
-	w.After(time.Duration(b.random.ExpFloat64()*float64(every)), again)
+	b.w.After(time.Duration(b.random.ExpFloat64()*float64(every)), again)
+}
+
+// Committed implements world.Observer: a member has returned when the others take its
+// contribution to an epoch in which it cannot have spoken before.
+func (b *backups) Committed(c world.Commit) {
+	b.newest = max(b.newest, c.Epoch)
+	if !c.Honest || len(b.silent) == 0 {
+		return
+	}
+	snap, err := c.Store.View()
+	if err != nil {
+		panic(fmt.Sprintf("swarm: state of node %d: %v", c.Node, err))
+	}
+	defer snap.Release()
+	o, _ := history.FindOutcome(snap, c.Epoch, b.w.Nodes())
+	for _, m := range o.Contributions {
+		if before, ok := b.silent[int(m.Peer)]; ok && c.Epoch >= before {
+			delete(b.silent, int(m.Peer))
+		}
+	}
+}
+
+// ahead is how many epochs a member may have spoken in beyond the newest one that is
+// committed anywhere.
+const ahead = 3
+
+// comeback is how long a member whose disk was replaced may take to have a part in an
+// outcome again, when all else is well.
+const comeback = time.Minute
+
+// returned waits until all members are what they were.
+func (b *backups) returned() {
+	if !b.w.RunUntil(comeback, func() bool { return len(b.silent) == 0 }) {
+		for _, i := range b.members {
+			if before, ok := b.silent[i]; ok {
+				b.w.Violate("return", "node %d, whose disk was replaced, has no part in outcomes from epoch %d on, of %d%s", i, before, b.newest, b.w.Node(i).Stall().Text)
+			}
+		}
+	}
 }
 
 // take copies a disk.
-func (b *backups) take(w *world.World, i int) {
-	list := append(b.taken[i], w.Node(i).Backup())
+func (b *backups) take(i int) {
+	list := append(b.taken[i], b.w.Node(i).Backup())
 	if len(list) > most {
 		list = append(list[:1], list[2:]...)
 	}
@@ -91,13 +140,14 @@ func (b *backups) take(w *world.World, i int) {
 }
 
 // put restores one of the copies.
-func (b *backups) put(w *world.World, i int) {
-	x, list := w.Node(i), b.taken[i]
+func (b *backups) put(i int) {
+	x, list := b.w.Node(i), b.taken[i]
 	copied := list[b.random.IntN(len(list))]
+	b.silent[i] = b.newest + ahead
 	if b.random.IntN(2) == 0 {
 		x.RestoreBackup(copied)
 	} else {
 		x.RestoreJournal(copied)
 	}
-	w.After(time.Duration(b.random.ExpFloat64()*float64(time.Second)), x.Restart)
+	b.w.After(time.Duration(b.random.ExpFloat64()*float64(time.Second)), x.Restart)
 }

@@ -119,7 +119,7 @@ func Run(seed uint64, o Options) (r Result) {
 	mix := drawMix(random)
 	r.Plan += ", " + mix.String() + ", " + copies.String()
 	mix.unleash(w, random)
-	copies.unleash(w)
+	copies.unleash()
 	length := trouble
 	if o.Market {
 		m := market.New(w, crowd)
@@ -131,6 +131,7 @@ func Run(seed uint64, o Options) (r Result) {
 	net.Reset, net.Loss = 0, 0
 	w.Net().Change(net)
 	w.Heal()
+	copies.returned()
 	w.Settle(recovery)
 	return r
 }
