@@ -103,6 +103,9 @@ func (g *Gate) AdmitBy(e *link.Envelope, decode func(protoreflect.MessageType, [
 	if !ok {
 		return Inbound{}, link.Refuse(link.Code_CODE_TYPE, "type %.80q is not accepted", e.GetType())
 	}
+	if parts(e.GetPayload(), mt.Descriptor()) > MaxParts {
+		return Inbound{}, link.Refuse(link.Code_CODE_PAYLOAD, "payload of more than %d parts", MaxParts)
+	}
 	m, err := decode(mt, e.GetPayload())
 	if err != nil {
 		return Inbound{}, link.Refuse(link.Code_CODE_PAYLOAD, "payload is not a %s", e.GetType())

@@ -8,11 +8,14 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"minimint/messages/link"
+	"minimint/messages/topeer"
+	"minimint/messages/wire"
 )
 
 func policy() Policy {
@@ -63,6 +66,48 @@ func TestAdmit(t *testing.T) {
 			c.change(e)
 			if in, refusal := g.Admit(e); refusal.GetCode() != c.want || in.Message != nil {
 				t.Fatalf("%v, want %v", refusal, c.want)
+			}
+		})
+	}
+}
+
+// In the original a decoder allocated for any count that the bytes named. Here a payload
+// that is a list of nothing is refused before anything is made of it, however deep
+// the list lies.
+func TestH29EmptyPartsCostNoMemory(t *testing.T) {
+	p := policy()
+	p.Limits = PeerLimits()
+	p.Receives = []proto.Message{new(wire.HeadersReply), new(wire.OutcomesReply), new(wire.ClientReply)}
+	g := New("peer/2", p)
+	empty := func(field byte, count int) []byte { return bytes.Repeat([]byte{field<<3 | 2, 0}, count) }
+	within := func(field protowire.Number, b []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), b)
+	}
+	for _, c := range []struct {
+		name    string
+		m       proto.Message
+		payload []byte
+		want    link.Code
+	}{
+		{"headers", new(wire.HeadersReply), empty(5, MaxPayload/2), link.Code_CODE_PAYLOAD},
+		{"outcomes", new(wire.OutcomesReply), empty(2, MaxPayload/2), link.Code_CODE_PAYLOAD},
+		{"lines of the report of a member", new(wire.ClientReply), within(7, empty(6, MaxPayload/2-5)), link.Code_CODE_PAYLOAD},
+		{"one report upon the other", new(wire.ClientReply), empty(7, MaxPayload/2), link.Code_CODE_PAYLOAD},
+		{"one more than allowed", new(wire.HeadersReply), empty(5, MaxParts+1), link.Code_CODE_PAYLOAD},
+		{"as many as allowed", new(wire.HeadersReply), empty(5, MaxParts), link.Code_CODE_UNSPECIFIED},
+		{"the longest honest list", new(wire.HeadersReply), empty(5, topeer.MaxHeaders), link.Code_CODE_UNSPECIFIED},
+		{"unknown", new(wire.HeadersReply), empty(15, MaxPayload/2), link.Code_CODE_UNSPECIFIED},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := &link.Envelope{Target: "peer", Type: nameOf(c.m), Payload: c.payload}
+			if _, refusal := g.Admit(e); refusal.GetCode() != c.want {
+				t.Fatalf("%v, want %v", refusal, c.want)
+			}
+			if c.want == link.Code_CODE_UNSPECIFIED {
+				return
+			}
+			if n := testing.AllocsPerRun(1, func() { _, _ = g.Admit(e) }); n > 100 {
+				t.Errorf("refusing %d bytes takes %v allocations", len(c.payload), n)
 			}
 		})
 	}
