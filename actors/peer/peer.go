@@ -91,7 +91,7 @@ func (p *Peer) Receive(ctx actor.Context) {
 			ctx.Send(p.cfg.Remote, m.Frame)
 		}
 	case tohbbft.ResetLink:
-		if p.up {
+		if p.up || p.link != 0 { // one that is congested is open too
 			ctx.Logger().Warn("nothing goes on, and nothing is heard of a peer: its link is opened anew", slog.Any("peer", p.cfg.Peer))
 			p.cfg.Reset()
 		}

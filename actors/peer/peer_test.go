@@ -353,7 +353,8 @@ func FuzzMember(f *testing.F) {
 	})
 }
 
-// A link is reset when HBBFT asks for it, if it is up: else it is being opened anyway.
+// A link is reset when HBBFT asks for it, if it is open, be it that the other side takes
+// nothing any more: else it is being opened anyway.
 func TestResetLink(t *testing.T) {
 	r := newRig(t)
 	r.tell(&link.Up{Link: 7})
@@ -361,9 +362,14 @@ func TestResetLink(t *testing.T) {
 	if r.resets != 1 {
 		t.Errorf("%d resets of a link that is up", r.resets)
 	}
+	r.tell(&link.Congested{Link: 7})
+	r.tell(tohbbft.ResetLink{})
+	if r.resets != 2 {
+		t.Errorf("%d resets of a link that is congested", r.resets-1)
+	}
 	r.tell(&link.Down{Link: 7})
 	r.tell(tohbbft.ResetLink{})
-	if r.resets != 1 || len(r.faults) != 0 {
+	if r.resets != 2 || len(r.faults) != 0 {
 		t.Errorf("%d resets, faults %q", r.resets, r.faults)
 	}
 }
