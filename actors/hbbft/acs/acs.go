@@ -193,9 +193,9 @@ func ofBroadcast(st frames.Statement) bool {
 
 // HandleEchoes takes statements that came together as [Subset.Handle] would take them one
 // by one; so do HandleReadys and HandleVotes. Most of them only count: they are counted
-// where they lie, and have no step. The caller sees to each step before the next
-// statement is taken, as after Handle: a member whose share of a coin was wrong in one
-// slot is distrusted in the next.
+// where they lie. Of the others the steps are handed out that are not empty, each
+// before the next statement is taken, so that the caller sees to it first as after Handle:
+// a member whose share of a coin was wrong in one slot is distrusted in the next.
 func (s *Subset) HandleEchoes(from messages.PeerID, list []frames.Echo) iter.Seq[Step] {
 	return func(yield func(Step) bool) {
 		for i := range list {
@@ -203,7 +203,7 @@ func (s *Subset) HandleEchoes(from messages.PeerID, list []frames.Echo) iter.Seq
 			if int(e.Proposer) < len(s.slots) && s.roots.CountEcho(from, e.Proposer, &e.Root) {
 				continue
 			}
-			if !yield(s.Handle(from, *e)) {
+			if step := s.Handle(from, *e); !step.Empty() && !yield(step) {
 				return
 			}
 		}
@@ -218,7 +218,7 @@ func (s *Subset) HandleReadys(from messages.PeerID, list []frames.Ready) iter.Se
 			if int(r.Proposer) < len(s.slots) && s.roots.CountReady(from, r.Proposer, &r.Root) {
 				continue
 			}
-			if !yield(s.Handle(from, *r)) {
+			if step := s.Handle(from, *r); !step.Empty() && !yield(step) {
 				return
 			}
 		}
@@ -232,7 +232,7 @@ func (s *Subset) HandleVotes(from messages.PeerID, v *frames.Votes) iter.Seq[Ste
 			if int(j) < len(s.slots) && s.votes.Count(from, j, v) {
 				continue
 			}
-			if !yield(s.Handle(from, v.About(j))) {
+			if step := s.Handle(from, v.About(j)); !step.Empty() && !yield(step) {
 				return
 			}
 		}

@@ -45,6 +45,9 @@ func (s *Step[O]) Join(say []Say, faults []Fault) {
 	s.Faults = append(s.Faults, faults...)
 }
 
+// Empty reports whether nothing follows from the step.
+func (s *Step[O]) Empty() bool { return len(s.Say)+len(s.Outputs)+len(s.Faults) == 0 }
+
 // A Fault is evidence that a peer departed from the protocol. It is never an
 // error: the protocol has already dealt with it.
 type Fault struct {
