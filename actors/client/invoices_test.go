@@ -151,6 +151,27 @@ func TestInvoiceGoesToAGatewayThatTakesIt(t *testing.T) {
 	}
 }
 
+// A gateway that is busy is asked again; one over whose limit the amount is may change its mind
+// one day, and the user does not wait for that.
+func TestInvoiceWaitsForWhatPasses(t *testing.T) {
+	for code, want := range map[messages.RejectionCode]int{messages.RejectContractAmount: 1, messages.RejectBusy: 4} {
+		h := newHouse(t)
+		asked := 0
+		h.mu.Lock()
+		h.onMake = func(terms.Offer) (*talk.Reply, error) {
+			asked++
+			return talk.Refuse(messages.RejectForNow(code, "not now")), nil
+		}
+		h.mu.Unlock()
+		if op, err := h.user().Invoice(h.ctx, client.InvoiceOptions{Amount: 5000}); err == nil || op.GetCause() != clientwire.Cause_CAUSE_GATEWAY {
+			t.Errorf("%v, %v", err, op)
+		}
+		if asked != want {
+			t.Errorf("refused for %d, the gateway is asked %d times", code, asked)
+		}
+	}
+}
+
 // Whoever waits for his invoice waits for the way to the gateway and back, not for news
 // that a gateway might have of an offer: one answer that is lost costs little.
 func TestInvoiceAfterALostAnswer(t *testing.T) {

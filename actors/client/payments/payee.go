@@ -237,11 +237,18 @@ func (p *payee) heard(ctx actor.Context, m Heard) {
 		p.commit(ctx)
 		p.step(ctx)
 	case *talkwire.Reply_Refusal:
-		p.failed(ctx, r.Refusal.GetFinal(), fmt.Sprintf("%s refuses: %.200s", gateway, bargain.Clean(r.Refusal.GetText())))
+		p.failed(ctx, !passing(r.Refusal), fmt.Sprintf("%s refuses: %.200s", gateway, bargain.Clean(r.Refusal.GetText())))
 	default:
 		p.report(ctx, "%s: reply of the wrong kind", gateway)
 		p.failed(ctx, true, gateway+" makes no sense")
 	}
+}
+
+// passing reports whether a refusal may be over in a moment: that of a gateway which is busy,
+// or begins. Limits, terms and what is registered may change too, but a user does not wait for it.
+func passing(r *talkwire.Refusal) bool {
+	code := messages.RejectionCode(r.GetCode())
+	return !r.GetFinal() && (code == messages.RejectBusy || code == messages.RejectWrongFederation)
 }
 
 // failed asks again, or goes to another gateway: nobody has seen the invoice.
