@@ -126,6 +126,32 @@ func TestPayThatNeverArrived(t *testing.T) {
 	r.balanced()
 }
 
+// That the node lacks the newest block, or cannot tell which it has, keeps nobody waiting: what it
+// never began can no longer be begun when the patience for it is over.
+func TestPayThatNeverArrivedAtANodeThatLags(t *testing.T) {
+	for name, broken := range map[string]bool{"not synced": false, "no info": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 1, 1)
+			asked := false
+			r.gate.Plan = func(method string, _ messages.Digest) (c fake.Course) {
+				switch {
+				case method == "Pay":
+					asked, c.Before = true, lnnode.ErrOffline
+				case method == "Info" && broken && asked:
+					c.Before = errors.New("it makes no sense")
+				}
+				return c
+			}
+			u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+			r.until("asked to pay", 10*time.Second, func() bool { u.want(); return asked })
+			r.gate.Sync(false)
+			u.wantForfeit("did not begin")
+			u.check()
+			r.balanced()
+		})
+	}
+}
+
 // slow is a node that says it cannot be reached, and does what it was asked later.
 type slow struct {
 	*fake.Node

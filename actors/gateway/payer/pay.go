@@ -66,22 +66,23 @@ func (a *asking) call(ctx actor.Context, what ask, message any) {
 }
 
 // again asks the node to pay, as long as it can be paid in time. The node takes a hash
-// once, so asking again can do no harm.
+// once, so asking again can do no harm. What makes it too late needs no node that knows the
+// newest block: heights, like time, only rise.
 func (p *payer) again(ctx actor.Context, m caller.InfoResult) {
 	plan, err := planOf(p.rec, p.w.Network)
 	if err != nil {
 		panic(fmt.Sprintf("gateway: stored invoice: %v", err))
 	}
-	if m.Err != nil || !m.Info.Synced {
-		return // at a tick it is looked at again
-	}
-	delay, err := plan.MaxDelay(m.Info.Height)
+	delay, err := plan.MaxDelay(m.Info.Height) // an error has height 0, by which it is never too late
 	if err != nil || !p.w.Time().Before(plan.Invoice.Until) || p.tick-p.started > patience {
 		// It can no longer be begun. Until it is certain that it was not, it is under way.
 		if p.vanished(p.tick) {
 			p.forfeit(ctx, "the gateway's Lightning node did not begin the payment in time")
 		}
 		return
+	}
+	if m.Err != nil || !m.Info.Synced {
+		return // at a tick it is looked at again
 	}
 	p.tried = p.tick
 	p.call(ctx, askPay, caller.PayCall{Order: lnnode.Order{
