@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
@@ -65,6 +66,14 @@ const maxHeld = 2048
 // again is how long after its end the stream of forwards is opened anew.
 const again = 500 * time.Millisecond
 
+// reconnect is how often a connection is tried while lnd is away. Left to itself gRPC waits up
+// to two minutes between two attempts, which a payment would then be under way for longer than
+// lnd was gone.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: again, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
+	MinConnectTimeout: 20 * time.Second,
+}
+
 // maxFollowed bounds the payments whose end is waited for at once; others are found
 // by asking.
 const maxFollowed = 1024
@@ -100,7 +109,7 @@ func Dial(cfg Config) (*Node, error) {
 	}
 	conn, err := grpc.NewClient(cfg.Address,
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12})),
-		grpc.WithPerRPCCredentials(macaroon(hex.EncodeToString(secret))))
+		grpc.WithPerRPCCredentials(macaroon(hex.EncodeToString(secret))), grpc.WithConnectParams(reconnect))
 	if err != nil {
 		return nil, fmt.Errorf("lnd at %s: %w", cfg.Address, err)
 	}
