@@ -78,6 +78,9 @@ func (n *Node) Restart(ctx context.Context) error {
 		"--btcd.rpchost=" + btcd.Address, "--btcd.rpccert=" + n.cfg.Bitcoin.CertificateFile(),
 		"--btcd.rpcuser=" + btcd.User, "--btcd.rpcpass=" + btcd.Password,
 		"--rpclisten=" + n.RPC, "--listen=" + n.Peer, "--norest", "--nobootstrap", "--noseedbackup", "--trickledelay=50",
+		// A payment that lnd dies over between two of its writes is in flight there for ever;
+		// this makes the moment shorter: see package lnd of the gateway.
+		"--channel-commit-batch-size=1",
 	}
 	if n.cfg.Gateway {
 		argv = append(argv, "--requireinterceptor")

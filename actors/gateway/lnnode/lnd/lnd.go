@@ -6,6 +6,12 @@
 // also after its own crash. A forward that arrives while the gateway is away is failed at
 // once in either case, and its payer can try again.
 //
+// lnd should run with --channel-commit-batch-size=1. It writes down that an HTLC goes to a
+// channel, and signs the commitment that holds it up to 50 ms later (channel-commit-interval);
+// when it dies between the two it waits for the answer to that HTLC for ever, and so the payment
+// is in flight for ever. What lnd lists as a channel's pending HTLCs does not tell: one that is
+// signed and not yet acknowledged is not among them, and whoever has it can take its money.
+//
 // lnd's records of payments are the only ones: this package keeps none, and what it
 // holds in memory is rebuilt whenever the connection is. It runs two kinds of
 // goroutines: one for forwards, and one for every payment that somebody asked about
