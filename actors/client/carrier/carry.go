@@ -118,6 +118,7 @@ func (c *carrier) carryOn(ctx actor.Context, msg any) {
 		c.heard(ctx, m)
 	case Prepared:
 		c.takeBack(ctx, m.Op)
+		c.judgeAll(ctx)
 		c.advance(ctx)
 	case Refused:
 		c.refused(ctx, m)
@@ -174,10 +175,9 @@ func (c *carrier) advance(ctx actor.Context) {
 		c.cancel(ctx)
 		return
 	}
-	open, current := false, false
+	current := false
 	for i, a := range c.op.GetAttempts() {
 		if !a.GetRejected() {
-			open = true
 			current = current || i >= len(c.cases) || !c.cases[i].outpriced || len(c.op.GetAttempts()) >= maxAttempts
 		}
 	}
@@ -189,9 +189,14 @@ func (c *carrier) advance(ctx actor.Context) {
 		c.busy = true
 		ctx.Request(c.w.Mint, Prepare{Op: proto.CloneOf(c.op), Order: order})
 	}
-	if open {
+	if c.open() {
 		c.carry(ctx)
 	}
+}
+
+// open reports whether an attempt may still be accepted.
+func (c *carrier) open() bool {
+	return slices.ContainsFunc(c.op.GetAttempts(), func(a *clientwire.Attempt) bool { return !a.GetRejected() })
 }
 
 // cancels reports whether an attempt to take the notes back is under way.
@@ -330,7 +335,7 @@ func (c *carrier) status(ctx actor.Context, attempt int, peer messages.PeerID, s
 	}
 }
 
-// say records a member's word and acts on what it completes.
+// say records a member's word.
 func (c *carrier) say(ctx actor.Context, attempt int, peer messages.PeerID, v quorum.Verdict) {
 	a := c.cases[attempt]
 	if !v.Accepted && !v.Final {
@@ -340,25 +345,7 @@ func (c *carrier) say(ctx actor.Context, attempt int, peer messages.PeerID, v qu
 	for _, liar := range a.ballot.Liars() {
 		c.report(ctx, liar, "wrong status of a transaction")
 	}
-	if c.harvest != nil || c.over {
-		return
-	}
-	verdict, ok := a.ballot.Verdict()
-	if !ok {
-		return
-	}
-	switch {
-	case verdict.Accepted:
-		c.accepted(ctx, attempt, verdict.Epoch)
-	case verdict.Final:
-		c.rejected(ctx, attempt, verdict)
-	case verdict.Code == messages.RejectFeeTooLow && c.op.GetKind() == clientwire.Kind_KIND_CLAIM && !a.outpriced:
-		a.outpriced, c.readings = true, nil // what it costs is asked anew
-		c.advance(ctx)
-	case c.op.GetCode() != uint32(verdict.Code):
-		c.op.Code, c.op.Text = uint32(verdict.Code), "the federation refuses it for now: "+verdict.Text
-		c.commit(ctx)
-	}
+	c.judge(ctx, attempt)
 }
 
 // report records that a member answered wrongly, once for each kind of answer.

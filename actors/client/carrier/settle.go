@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -21,6 +20,38 @@ import (
 	"minimint/messages/wire"
 	"minimint/storage"
 )
+
+// judgeAll acts on what was said while MintClient had the record.
+func (c *carrier) judgeAll(ctx actor.Context) {
+	for attempt := range c.cases {
+		c.judge(ctx, attempt)
+	}
+}
+
+// judge acts on what members have said of an attempt, if that is enough. While MintClient
+// has the record it waits: what it would note is not in what comes back.
+func (c *carrier) judge(ctx actor.Context, attempt int) {
+	if c.busy || c.harvest != nil || c.over {
+		return
+	}
+	a := c.cases[attempt]
+	verdict, ok := a.ballot.Verdict()
+	if !ok {
+		return
+	}
+	switch {
+	case verdict.Accepted:
+		c.accepted(ctx, attempt, verdict.Epoch)
+	case verdict.Final:
+		c.rejected(ctx, attempt, verdict)
+	case verdict.Code == messages.RejectFeeTooLow && c.op.GetKind() == clientwire.Kind_KIND_CLAIM && !a.outpriced:
+		a.outpriced, c.readings = true, nil // what it costs is asked anew
+		c.advance(ctx)
+	case c.op.GetCode() != uint32(verdict.Code):
+		c.op.Code, c.op.Text = uint32(verdict.Code), "the federation refuses it for now: "+verdict.Text
+		c.commit(ctx)
+	}
+}
 
 // accepted begins to make notes of an attempt that f+1 members know as accepted.
 func (c *carrier) accepted(ctx actor.Context, attempt int, epoch messages.Epoch) {
@@ -165,15 +196,13 @@ func retryable(code messages.RejectionCode) bool { return code == messages.Rejec
 // rejected ends an attempt, and the operation if no other one can follow.
 func (c *carrier) rejected(ctx actor.Context, attempt int, v quorum.Verdict) {
 	a := c.op.GetAttempts()[attempt]
-	if a.GetRejected() || c.busy {
+	if a.GetRejected() {
 		return
 	}
 	a.Rejected, a.Code, a.Text = true, uint32(v.Code), v.Text
-	for _, other := range c.op.GetAttempts() {
-		if !other.GetRejected() {
-			c.commit(ctx)
-			return
-		}
+	if c.open() {
+		c.commit(ctx)
+		return
 	}
 	if retryable(v.Code) && len(c.op.GetAttempts()) < maxAttempts {
 		c.readings = nil
@@ -196,7 +225,10 @@ func (c *carrier) fail(ctx actor.Context, cause clientwire.Cause, text string) {
 // refused is told when no attempt can be made.
 func (c *carrier) refused(ctx actor.Context, m Refused) {
 	c.takeBack(ctx, m.Op)
-	if slices.ContainsFunc(c.op.GetAttempts(), func(a *clientwire.Attempt) bool { return !a.GetRejected() }) {
+	if c.judgeAll(ctx); c.busy || c.harvest != nil {
+		return
+	}
+	if c.open() {
 		c.wait(ctx, "an earlier transaction may still pass: "+m.Err.Error())
 		c.carry(ctx)
 		return
