@@ -217,6 +217,41 @@ func TestClaimIsPricedAnew(t *testing.T) {
 	}
 }
 
+// A claim whose price cannot be learnt anew waits for what it has sent: should it fail,
+// and its transaction be accepted, the deposit would be gone.
+func TestClaimWithoutAPriceWaits(t *testing.T) {
+	w := newWorldOf(t, large())
+	var tooLow, waits atomic.Bool
+	w.f.Screen = func(tx *transaction.Transaction) *messages.Rejection {
+		if tx.Inputs()[0].Kind != wallet.Kind || waits.Load() {
+			return nil
+		}
+		tooLow.Store(true)
+		return messages.RejectForNow(messages.RejectFeeTooLow, "too low")
+	}
+	for _, m := range w.f.Members {
+		m.SetTwist(func(r *wire.ClientReply) {
+			if r.GetAnswer() != nil && tooLow.Load() {
+				r.Reply = &wire.ClientReply_Refusal{Refusal: &wire.Refusal{Code: uint32(messages.RejectMalformed), Final: true, Text: "no prices"}}
+			}
+		})
+	}
+	alice := w.user()
+	op := w.deposit(alice)
+	w.pay(op, 50_000)
+	w.f.Observe()
+	w.claimsBegun(alice, op.GetId(), 1)
+	claim, err := alice.Await(w.ctx, op.GetId()+1, func(op *client.Operation) {
+		if op.GetText() == "an earlier transaction may still pass: no prices" {
+			waits.Store(true)
+		}
+	})
+	if err != nil || len(claim.GetAttempts()) != 1 {
+		t.Fatalf("ended as %v", claim)
+	}
+	w.done(alice, op.GetId(), nil)
+}
+
 // tellClaimedFirst lets nobody hear that a claim was accepted before all members
 // have said of another one that its deposit is claimed.
 func (w *world) tellClaimedFirst() {

@@ -214,8 +214,13 @@ func (c *carrier) rejected(ctx actor.Context, attempt int, v quorum.Verdict) {
 	c.fail(ctx, clientwire.Cause_CAUSE_REJECTED, v.Text)
 }
 
-// fail ends the operation and gives its notes back.
+// fail ends the operation and gives its notes back, unless an attempt may still be
+// accepted: what that makes would belong to nobody.
 func (c *carrier) fail(ctx actor.Context, cause clientwire.Cause, text string) {
+	if c.open() {
+		c.wait(ctx, "an earlier transaction may still pass: "+text)
+		return
+	}
 	c.op.State, c.op.Cause, c.op.Text = clientwire.State_STATE_FAILED, cause, text
 	c.busy = true
 	doubtful := c.op.GetCode() == uint32(messages.RejectNoteSpent)
@@ -226,11 +231,6 @@ func (c *carrier) fail(ctx actor.Context, cause clientwire.Cause, text string) {
 func (c *carrier) refused(ctx actor.Context, m Refused) {
 	c.takeBack(ctx, m.Op)
 	if c.judgeAll(ctx); c.busy || c.harvest != nil {
-		return
-	}
-	if c.open() {
-		c.wait(ctx, "an earlier transaction may still pass: "+m.Err.Error())
-		c.carry(ctx)
 		return
 	}
 	var short *notes.ShortError
