@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"minimint/actors/client"
+	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
 	"minimint/messages"
 	"minimint/messages/bolt11"
+	"minimint/storage"
 	"minimint/storage/memory"
 )
 
@@ -179,6 +181,55 @@ func TestH71CrashWhileBeingPaid(t *testing.T) {
 			}
 		}
 	})
+}
+
+// spied is a store that shows what stands in it after every commit.
+type spied struct {
+	storage.Store
+	fn func(storage.Reader)
+}
+
+func (s spied) Update(fn func(storage.Tx) error) error {
+	err := s.Store.Update(fn)
+	if snap, err := s.View(); err == nil {
+		s.fn(snap)
+		snap.Release()
+	}
+	return err
+}
+
+// A claim is never in the store before its receipt says that it claims. After a crash in
+// between, the receipt would find that somebody has the money, and wait for ever.
+func TestH71ReceiptKnowsItsClaim(t *testing.T) {
+	h := newHouse(t)
+	store := memory.New()
+	h.join(store, "")
+	c, err := client.Open(h.rig.Config(h.f, store))
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, i := h.invoice(c, 4000)
+	c.Close()
+	d, claims := newDesk(t, h.f), 0
+	c, err = client.Open(d.config(spied{store, func(r storage.Reader) {
+		for _, part := range book.Operations(r) {
+			if part.GetKind() != clientwire.Kind_KIND_REDEEM {
+				continue
+			}
+			claims++
+			if step := book.Operation(r, op.GetId()).GetInvoice().GetStep(); step != clientwire.InvoiceStep_INVOICE_STEP_CLAIM {
+				t.Errorf("claimed at step %s", step)
+			}
+		}
+	}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	h.buy(i.Hash, "buy")
+	if op = d.pass(c, op.GetId(), 40); op.GetState() != clientwire.State_STATE_DONE || claims == 0 {
+		t.Errorf("ended as %v after %d claims", op, claims)
+	}
 }
 
 // sell has the gateway buy the offer of an invoice that can be seen, once.

@@ -278,8 +278,8 @@ func (p *payee) state(ctx actor.Context, s lightning.Status) {
 		p.say(ctx, "it is being paid")
 	case stateValid:
 		p.bill().Step = clientwire.InvoiceStep_INVOICE_STEP_CLAIM
+		p.commit(ctx) // first: a claim that nobody follows could be over when this is read again
 		p.begin(ctx, p.claimPart())
-		p.commit(ctx)
 	case stateInvalid, stateRefunded:
 		p.fail(ctx, clientwire.Cause_CAUSE_ANSWER, "the federation could not open the preimage; whoever wanted to pay has the money back")
 	case stateClaimed:
