@@ -135,8 +135,8 @@ func TestReclaimOfAPayment(t *testing.T) {
 	if op.GetCause() != clientwire.Cause_CAUSE_CANCELLED || h.balance(alice) > had {
 		t.Errorf("%v, %v", op, err)
 	}
-	if got := h.balance(alice); got < had-200 {
-		t.Errorf("balance %s of %s", got, had)
+	if got := h.balance(alice); got < had-200 || got != had-messages.Amount(op.GetFeeMsat()) {
+		t.Errorf("balance %s of %s, with a fee of %d", got, had, op.GetFeeMsat())
 	}
 	if _, err := alice.Reclaim(h.ctx, id); err == nil {
 		t.Error("called off twice")

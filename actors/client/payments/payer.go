@@ -166,7 +166,7 @@ func (p *payer) funded(ctx actor.Context, part *clientwire.Operation) {
 		p.looking = true
 		p.watch(ctx, p.contractID())
 	default:
-		p.op.Code = part.GetCode()
+		p.op.Code, p.op.FeeMsat = part.GetCode(), part.GetFeeMsat() // it may have taken its notes back
 		p.fail(ctx, part.GetCause(), part.GetText())
 	}
 }
