@@ -24,6 +24,7 @@
 //	UserClient        starts operations, supervises the rest
 //	├─ MintClient     owns the notes
 //	├─ WalletClient   owns the deposit addresses; its scanner reads the chain
+//	├─ LnClient       knows the Lightning gateways
 //	└─ carrier        one for each operation, with a line to each member
 //
 // [Client] is the façade for everybody who is no actor: it is safe for use by

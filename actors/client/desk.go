@@ -13,8 +13,8 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/deposits"
+	"minimint/actors/client/listings"
 	"minimint/actors/client/orders"
-	"minimint/actors/client/payments"
 	"minimint/actors/spawn"
 )
 
@@ -40,7 +40,7 @@ func (u *userClient) order(ctx actor.Context, msg any) {
 		ctx.Forward(u.inquirer)
 	case deposits.Made:
 		u.answer(ctx, answer{number: m.Key, id: m.ID, err: m.Err})
-	case payments.List:
+	case listings.List:
 		u.answer(ctx, answer{number: m.Key, list: m, err: m.Err})
 	}
 }

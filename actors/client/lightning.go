@@ -11,6 +11,7 @@ import (
 	"minimint/actors/client/bargain"
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/listings"
 	"minimint/actors/client/payments"
 	"minimint/actors/module/lightning"
 	"minimint/actors/spawn"
@@ -233,5 +234,5 @@ func (u *userClient) startPayments(ctx actor.Context) {
 	fresh := *u.w.payments
 	fresh.World = &u.w.World
 	u.w.payments = &fresh
-	fresh.Ln = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), payments.NewLnClient(u.w.payments)))
+	fresh.Ln = ctx.Spawn(u.w.Spawn.Props(spawn.Restart(carrier.RestartPause), listings.New(&u.w.World)))
 }

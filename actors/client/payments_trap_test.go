@@ -16,9 +16,9 @@ import (
 func TestPaymentsGoOnAfterFailures(t *testing.T) {
 	const started, tick = "*actor.Started", "*timing.Tick"
 	for kind, list := range map[string][]string{
-		"payments.payer":    {started, tick, "payments.List", "orders.Begun", "orders.Ended", "orders.Answer", "payments.Heard"},
-		"payments.payee":    {started, tick, "payments.List", "orders.Begun", "orders.Ended", "orders.Answer", "payments.Heard"},
-		"payments.lnClient": {"payments.ListWanted", "orders.Answer"},
+		"payments.payer":    {started, tick, "listings.List", "orders.Begun", "orders.Ended", "orders.Answer", "payments.Heard"},
+		"payments.payee":    {started, tick, "listings.List", "orders.Begun", "orders.Ended", "orders.Answer", "payments.Heard"},
+		"listings.lnClient": {"listings.Wanted", "orders.Answer"},
 		"inquirer.desk":     {"orders.Ask", "inquirer.ready", "inquirer.answered"},
 		"inquirer.bench":    {started, tick, "inquirer.put", "lines.Heard"},
 		"client.userClient": {"orders.Begin", "orders.Follow", "orders.Ask", "carrier.Changed"},

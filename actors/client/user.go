@@ -15,6 +15,7 @@ import (
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/deposits"
 	"minimint/actors/client/inquirer"
+	"minimint/actors/client/listings"
 	"minimint/actors/client/payments"
 	"minimint/actors/client/restore"
 	"minimint/actors/spawn"
@@ -79,7 +80,7 @@ type call struct {
 type answer struct {
 	number uint64
 	id     uint64
-	list   payments.List
+	list   listings.List
 	err    error
 }
 
@@ -255,7 +256,7 @@ func (u *userClient) put(ctx actor.Context, m call) {
 			u.answer(ctx, answer{number: m.number, err: errNoLightning})
 			return
 		}
-		ctx.Request(u.w.payments.Ln, payments.ListWanted{Key: m.number})
+		ctx.Request(u.w.payments.Ln, listings.Wanted{Key: m.number})
 	case depositWanted:
 		if u.w.wallet == nil {
 			u.answer(ctx, answer{number: m.number, err: errors.New("this federation holds no bitcoin")})

@@ -14,7 +14,7 @@ type traps struct {
 }
 
 // Trap has the next actor of a type fail over the next message of a type, such as
-// "payments.payer" and "payments.List", after it has handled it if after is set. It
+// "payments.payer" and "listings.List", after it has handled it if after is set. It
 // returns a function that reports whether that has happened.
 func (r *Rig) Trap(kind, message string, after bool) (sprung func() bool) {
 	name := fmt.Sprint(kind, " ", message, " ", after)

@@ -12,6 +12,7 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
+	"minimint/actors/client/listings"
 	"minimint/actors/client/orders"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
@@ -25,9 +26,9 @@ import (
 
 // payee is the actor that carries one INVOICE.
 //
-//	accepts  List from LnClient, orders.Begun, Ended and Answer from UserClient, Heard
+//	accepts  listings.List from LnClient, orders.Begun, Ended and Answer from UserClient, Heard
 //	         from the gateway, timing.Tick
-//	sends    ListWanted, orders.Begin, Follow and Ask, requests to the gateway
+//	sends    listings.Wanted, orders.Begin, Follow and Ask, requests to the gateway
 //
 // Nobody sees the invoice before a gateway has taken its offer: an invoice that nobody
 // serves would make payers wait for a payment that cannot arrive.
@@ -59,7 +60,7 @@ func (p *payee) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *timing.Tick:
 		p.tick(ctx)
-	case List:
+	case listings.List:
 		p.listed(ctx, m)
 	case orders.Begun:
 		p.begun(ctx, m)
@@ -86,7 +87,7 @@ func (p *payee) step(ctx actor.Context) {
 			p.pause = 1
 			return
 		}
-		ctx.Request(p.w.Ln, ListWanted{})
+		ctx.Request(p.w.Ln, listings.Wanted{})
 	case clientwire.InvoiceStep_INVOICE_STEP_REGISTER:
 		p.register(ctx)
 	case clientwire.InvoiceStep_INVOICE_STEP_WAIT:
@@ -110,14 +111,14 @@ func (p *payee) tick(ctx actor.Context) {
 	case clientwire.InvoiceStep_INVOICE_STEP_WAIT:
 		if p.since++; p.since >= heightTicks {
 			p.since = 0
-			ctx.Request(p.w.Ln, ListWanted{})
+			ctx.Request(p.w.Ln, listings.Wanted{})
 		}
 	default:
 	}
 }
 
 // listed plans the receipt, or sees whether its offer has expired.
-func (p *payee) listed(ctx actor.Context, l List) {
+func (p *payee) listed(ctx actor.Context, l listings.List) {
 	p.height = max(p.height, l.Height)
 	switch p.bill().GetStep() {
 	case clientwire.InvoiceStep_INVOICE_STEP_PLAN:
@@ -160,7 +161,7 @@ func (p *payee) last(ctx actor.Context, m orders.Answer) {
 }
 
 // plan chooses a gateway, makes the secrets and writes everything down.
-func (p *payee) plan(ctx actor.Context, l List) {
+func (p *payee) plan(ctx actor.Context, l listings.List) {
 	bill := p.bill()
 	r := bargain.Receipt{
 		Amount: messages.Amount(p.op.GetAmountMsat()), Description: bill.GetDescription(), Life: time.Duration(bill.GetLifeS()) * time.Second,

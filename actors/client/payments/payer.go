@@ -7,6 +7,7 @@ import (
 
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/listings"
 	"minimint/actors/client/orders"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/terms"
@@ -19,9 +20,9 @@ import (
 
 // payer is the actor that carries one PAY.
 //
-//	accepts  List from LnClient, orders.Begun, Ended and Answer from UserClient, Heard
+//	accepts  listings.List from LnClient, orders.Begun, Ended and Answer from UserClient, Heard
 //	         from the gateway, carrier.Recall, timing.Tick
-//	sends    ListWanted, orders.Begin, Follow, Ask and Recall, requests to the gateway
+//	sends    listings.Wanted, orders.Begin, Follow, Ask and Recall, requests to the gateway
 //
 // Its steps are those of clientwire.PayStep. It ends in one of two ways: with the
 // preimage, or with the money back (or never gone).
@@ -58,7 +59,7 @@ func (p *payer) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *timing.Tick:
 		p.tick(ctx)
-	case List:
+	case listings.List:
 		p.listed(ctx, m)
 	case orders.Begun:
 		p.begun(ctx, m)
@@ -91,7 +92,7 @@ func (p *payer) start(ctx actor.Context) {
 func (p *payer) step(ctx actor.Context) {
 	switch p.pay().GetStep() {
 	case clientwire.PayStep_PAY_STEP_PLAN:
-		ctx.Request(p.w.Ln, ListWanted{})
+		ctx.Request(p.w.Ln, listings.Wanted{})
 	case clientwire.PayStep_PAY_STEP_FUND:
 		p.fund(ctx)
 	case clientwire.PayStep_PAY_STEP_WAIT:
@@ -121,12 +122,12 @@ func (p *payer) tick(ctx actor.Context) {
 	}
 	if p.since++; waiting && p.since >= heightTicks {
 		p.since = 0
-		ctx.Request(p.w.Ln, ListWanted{})
+		ctx.Request(p.w.Ln, listings.Wanted{})
 	}
 }
 
 // listed plans the payment, or sees whether its contract has expired.
-func (p *payer) listed(ctx actor.Context, l List) {
+func (p *payer) listed(ctx actor.Context, l listings.List) {
 	p.height = max(p.height, l.Height)
 	switch p.pay().GetStep() {
 	case clientwire.PayStep_PAY_STEP_PLAN:
@@ -267,7 +268,7 @@ func (p *payer) recall(ctx actor.Context) {
 	case clientwire.PayStep_PAY_STEP_WAIT:
 		p.failures = 0
 		p.await(ctx)
-		ctx.Request(p.w.Ln, ListWanted{})
+		ctx.Request(p.w.Ln, listings.Wanted{})
 	case clientwire.PayStep_PAY_STEP_REFUND:
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
+	"minimint/actors/client/listings"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/messages/canonical"
@@ -17,7 +18,7 @@ import (
 )
 
 // plan decides how to pay.
-func (p *payer) plan(ctx actor.Context, l List) {
+func (p *payer) plan(ctx actor.Context, l listings.List) {
 	switch _, err := bargain.Read(p.pay().GetInvoice(), p.w.Network, p.w.Now()); {
 	case errors.Is(err, bargain.ErrExpired):
 		p.fail(ctx, clientwire.Cause_CAUSE_EXPIRED, err.Error())
@@ -42,7 +43,7 @@ func (p *payer) plan(ctx actor.Context, l List) {
 }
 
 // agree chooses a gateway and writes down the contract with it.
-func (p *payer) agree(ctx actor.Context, l List, avoid [][]byte) {
+func (p *payer) agree(ctx actor.Context, l listings.List, avoid [][]byte) {
 	wish := bargain.Wish{
 		Amount: p.invoice.Amount, MaxFee: messages.Amount(p.pay().GetMaxFeeMsat()), Only: p.pay().GetGateway(), Avoid: avoid, Claim: p.w.Lightning.Fees.Claim,
 	}

@@ -8,6 +8,7 @@ import (
 	"minimint/actors/client/bargain"
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
+	"minimint/actors/client/listings"
 	"minimint/actors/client/orders"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
@@ -22,7 +23,7 @@ import (
 // invoice leads to knows it; the federation does if somebody has announced it.
 type search struct {
 	gateways []bargain.Candidate // that say that the invoice leads to them
-	list     List
+	list     listings.List
 	avoid    [][]byte
 	ticks    int
 	told     bool  // the federation has answered

@@ -1,11 +1,10 @@
 // Package payments is the actors through which a user pays Lightning invoices and is
 // paid for his own.
 //
-//	LnClient  knows which gateways are listed, and what became of payments through them
-//	payer     carries one operation PAY
-//	payee     carries one operation INVOICE
+//	payer  carries one operation PAY
+//	payee  carries one operation INVOICE
 //
-// Neither payer nor payee moves notes: they begin operations FUND and REDEEM for that,
+// Which gateways there are they hear from LnClient (package listings). Neither payer nor payee moves notes: they begin operations FUND and REDEEM for that,
 // by references that make beginning them twice harmless (package orders), watch the
 // contract in the federation, and talk to a gateway. Their rules are in package bargain.
 //
@@ -31,7 +30,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/btcsuite/btcd/chaincfg"
 
-	"minimint/actors/client/bargain"
 	"minimint/actors/client/carrier"
 	"minimint/actors/gateway/talk"
 )
@@ -52,7 +50,7 @@ type Heard struct {
 	Err   error
 }
 
-// World is what LnClient, payers and payees of one client share.
+// World is what payers and payees of one client share.
 type World struct {
 	*carrier.World
 	Network *chaincfg.Params
@@ -61,17 +59,5 @@ type World struct {
 	Rand     io.Reader
 	// Now is the time of the last tick, zero before the first.
 	Now func() time.Time
-	Ln  *actor.PID // LnClient
-}
-
-// ListWanted asks LnClient for the gateways; the answer is List with the same key.
-type ListWanted struct{ Key uint64 }
-
-// List is which gateways are listed at the agreed height, as f+1 members say, and what
-// the user has seen of them. Err says that the federation gave no list.
-type List struct {
-	Key      uint64
-	Height   uint32
-	Gateways []bargain.Candidate
-	Err      error
+	Ln  *actor.PID // LnClient, see package listings
 }

@@ -1,4 +1,6 @@
-package payments
+// Package listings is LnClient, the actor that knows for one client which Lightning
+// gateways are listed in the federation, and what became of payments through them.
+package listings
 
 import (
 	"fmt"
@@ -8,6 +10,7 @@ import (
 
 	"minimint/actors/client/bargain"
 	"minimint/actors/client/book"
+	"minimint/actors/client/carrier"
 	"minimint/actors/client/lines"
 	"minimint/actors/client/orders"
 	"minimint/actors/module/lightning"
@@ -16,15 +19,27 @@ import (
 	"minimint/storage"
 )
 
+// Wanted asks LnClient for the gateways; the answer is List with the same key.
+type Wanted struct{ Key uint64 }
+
+// List is which gateways are listed at the agreed height, as f+1 members say, and what
+// the user has seen of them. Err says that the federation gave no list.
+type List struct {
+	Key      uint64
+	Height   uint32
+	Gateways []bargain.Candidate
+	Err      error
+}
+
 // lnClient is the actor that knows the gateways.
 //
-//	accepts  ListWanted from whoever wants to know, orders.Answer from UserClient,
+//	accepts  Wanted from whoever wants to know, orders.Answer from UserClient,
 //	         timing.Tick
 //	sends    List to who asked, orders.Ask to UserClient
 //
 // A list is good for a while: what changes in it every few minutes is the height.
 type lnClient struct {
-	w       *World
+	w       *carrier.World
 	waiting *[]wanted // outlive an incarnation
 	last    *List
 	age     int // ticks
@@ -39,8 +54,8 @@ type wanted struct {
 // longAge is for how many ticks a list is good.
 const longAge = 10
 
-// NewLnClient returns the producer of LnClient.
-func NewLnClient(w *World) actor.Producer {
+// New returns the producer of LnClient.
+func New(w *carrier.World) actor.Producer {
 	waiting := new([]wanted)
 	return func() actor.Actor { return &lnClient{w: w, waiting: waiting} }
 }
@@ -55,10 +70,10 @@ func (c *lnClient) Receive(ctx actor.Context) {
 		}
 	case *timing.Tick:
 		c.age++
-	case ListWanted:
+	case Wanted:
 		c.want(ctx, wanted{key: m.Key, to: ctx.Sender()})
 	case *spawn.Lost:
-		if q, ok := m.Message.(ListWanted); ok {
+		if q, ok := m.Message.(Wanted); ok {
 			c.want(ctx, wanted{key: q.Key, to: ctx.Sender()})
 		}
 	case orders.Answer:
