@@ -53,7 +53,6 @@
 // that members still get in. A handler that panics ends its link, not the
 // process.
 //
-// What does no IO is in packages of its own (gate, identity). The rest is a little longer
-// than packages should be; the waiting room of a listener (door.go) has its own lock
-// and is the part that can live elsewhere.
+// Package gate has the rules of a link, without IO; package door has the waiting room of
+// a listener, package identity who somebody is.
 package remote

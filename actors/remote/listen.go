@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
 
+	"minimint/actors/remote/door"
 	"minimint/actors/remote/gate"
 	"minimint/actors/remote/identity"
 	"minimint/actors/spawn"
@@ -58,9 +59,12 @@ func (h *Hub) Listen(l net.Listener, a Admission) error {
 	if a.MaxClients < 1 || a.MaxPerAddress < 1 || a.MaxWaiting < 1 {
 		panic("remote: an Admission needs its bounds")
 	}
-	d := newDoor(h, l, a)
+	e := &entrance{hub: h, admission: a, door: door.New(l, door.Bounds{
+		Clients: a.MaxClients, PerAddress: a.MaxPerAddress, Waiting: a.MaxWaiting,
+		Hello: handshakeTime, Linger: lingerTime, Timer: h.cfg.Timer,
+	})}
 	s := grpc.NewServer(
-		grpc.Creds(credentials.NewTLS(h.cfg.Identity.TLS(d.admitKey))),
+		grpc.Creds(credentials.NewTLS(h.cfg.Identity.TLS(e.admitKey))),
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxConcurrentStreams(1),
 		grpc.MaxRecvMsgSize(gate.MaxFrame),
@@ -75,9 +79,9 @@ func (h *Hub) Listen(l net.Listener, a Admission) error {
 		HandlerType: (*any)(nil),
 		Streams: []grpc.StreamDesc{{
 			StreamName: linkMethodName, ServerStreams: true, ClientStreams: true,
-			Handler: func(_ any, st grpc.ServerStream) error { return d.handle(st) },
+			Handler: func(_ any, st grpc.ServerStream) error { return e.handle(st) },
 		}},
-	}, d)
+	}, e)
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -88,30 +92,37 @@ func (h *Hub) Listen(l net.Listener, a Admission) error {
 	h.routines.Add(1)
 	go func() {
 		defer h.routines.Done()
-		if err := s.Serve(d); err != nil {
+		if err := s.Serve(e.door); err != nil {
 			h.log.Error("listener ended", slog.String("at", l.Addr().String()), slog.Any("error", err))
 		}
 	}()
 	return nil
 }
 
+// entrance is where others come in through one listener.
+type entrance struct {
+	hub       *Hub
+	admission Admission
+	door      *door.Door
+}
+
 // admitKey decides within the TLS handshake.
-func (d *door) admitKey(key identity.Pin) error {
-	if _, member := d.hub.memberOf(key); !member && d.admission.Accept == nil {
+func (e *entrance) admitKey(key identity.Pin) error {
+	if _, member := e.hub.memberOf(key); !member && e.admission.Accept == nil {
 		return errors.New("the key is not a member's")
 	}
 	return nil
 }
 
 // handle serves one stream.
-func (d *door) handle(st grpc.ServerStream) (err error) {
-	if !d.hub.begin() {
+func (e *entrance) handle(st grpc.ServerStream) (err error) {
+	if !e.hub.begin() {
 		return statusOf(link.Refuse(link.Code_CODE_CLOSED, "shutting down"))
 	}
-	defer d.hub.routines.Done()
+	defer e.hub.routines.Done()
 	defer func() {
 		if reason := recover(); reason != nil {
-			d.hub.log.Error("accepting a link panicked", slog.Any("reason", reason), slog.String("stack", spawn.Stack()))
+			e.hub.log.Error("accepting a link panicked", slog.Any("reason", reason), slog.String("stack", spawn.Stack()))
 			err = statusOf(link.Refuse(link.Code_CODE_INTERNAL, "internal error"))
 		}
 	}()
@@ -119,23 +130,23 @@ func (d *door) handle(st grpc.ServerStream) (err error) {
 	if err != nil {
 		return err
 	}
-	defer g.linger()
+	defer g.Linger()
 
 	var raw []byte
 	if err := st.RecvMsg(&raw); err != nil { // until the guest's time is up
 		return err
 	}
-	hello, refusal := d.hub.cfg.Party.Greet(raw)
+	hello, refusal := e.hub.cfg.Party.Greet(raw)
 	var rules *gate.Gate
 	if refusal == nil {
-		rules, refusal = d.admit(g, key, hello)
+		rules, refusal = e.admit(g, key, hello)
 	}
 	if refusal != nil {
-		d.hub.log.Debug("link refused", slog.String("from", g.RemoteAddr().String()), slog.Any("refusal", refusal))
+		e.hub.log.Debug("link refused", slog.String("from", g.RemoteAddr().String()), slog.Any("refusal", refusal))
 		return statusOf(refusal)
 	}
-	c := newChannel(d.hub, rules, st, hello)
-	if err := st.SendMsg(d.hub.cfg.Party.Hello(rules.Limits())); err != nil {
+	c := newChannel(e.hub, rules, st, hello)
+	if err := st.SendMsg(e.hub.cfg.Party.Hello(rules.Limits())); err != nil {
 		c.lost(err)
 		c.tellDown()
 		return err
@@ -147,44 +158,44 @@ func (d *door) handle(st grpc.ServerStream) (err error) {
 }
 
 // admit decides about a guest that has said a proper hello.
-func (d *door) admit(g *guest, key identity.Pin, hello *link.Hello) (*gate.Gate, *link.Refusal) {
-	if id, member := d.hub.memberOf(key); member {
-		rules, refusal := d.hub.admitMember(id, hello, false)
+func (e *entrance) admit(g *door.Guest, key identity.Pin, hello *link.Hello) (*gate.Gate, *link.Refusal) {
+	if id, member := e.hub.memberOf(key); member {
+		rules, refusal := e.hub.admitMember(id, hello, false)
 		if refusal == nil {
-			refusal = d.welcome(g, true)
+			refusal = e.door.Welcome(g, true)
 		}
 		return rules, refusal
 	}
-	if d.admission.Accept == nil { // the handshake has refused it already
+	if e.admission.Accept == nil { // the handshake has refused it already
 		return nil, link.Refuse(link.Code_CODE_BUSY, "members only")
 	}
-	if refusal := d.welcome(g, false); refusal != nil {
+	if refusal := e.door.Welcome(g, false); refusal != nil {
 		return nil, refusal
 	}
 	address := "client/" + key.String()
-	policy, err := d.admission.Accept(Client{Key: key, Address: address, Remote: g.Conn.RemoteAddr()})
+	policy, err := e.admission.Accept(Client{Key: key, Address: address, Remote: g.Conn.RemoteAddr()})
 	if err != nil {
 		var refusal *link.Refusal
 		if errors.As(err, &refusal) {
 			return nil, refusal
 		}
-		d.hub.log.Warn("client not accepted", slog.String("client", address), slog.Any("error", err))
+		e.hub.log.Warn("client not accepted", slog.String("client", address), slog.Any("error", err))
 		return nil, link.Refuse(link.Code_CODE_BUSY, "not accepted now")
 	}
 	return gate.New(address, policy), nil
 }
 
 // guestOf finds the connection of a stream, and the key that it has proved.
-func guestOf(ctx context.Context) (*guest, identity.Pin, error) {
+func guestOf(ctx context.Context) (*door.Guest, identity.Pin, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return nil, identity.Pin{}, errors.New("a stream without a connection")
 	}
-	from, ok := p.Addr.(guestAddr)
+	g := door.At(p.Addr)
 	info, secure := p.AuthInfo.(credentials.TLSInfo)
-	if !ok || !secure {
+	if g == nil || !secure {
 		return nil, identity.Pin{}, errors.New("a stream without TLS")
 	}
 	key, err := identity.OfConnection(info.State)
-	return from.guest, key, err
+	return g, key, err
 }

@@ -1,23 +1,38 @@
-package remote
+// Package door counts the connections of a listener, so that strangers cannot take
+// all its room. A connection waits until it has said hello or its time is up; then it
+// stays until it is closed. Too many that wait push out the oldest of them, not the
+// next one, so that a flood pushes out its own.
+package door
 
 import (
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
+	"minimint/actors/spawn"
 	"minimint/messages/link"
 )
 
-// door is a listener that counts its connections. They wait, until they have
-// said hello or their time is up, then they stay until they are closed.
-type door struct {
+// Bounds are how many connections there may be, and for how long they may wait.
+type Bounds struct {
+	Clients    int // that have said hello and are no members
+	PerAddress int // of one IP address or /64 network of IPv6, except members that have said hello
+	Waiting    int // that have not said hello
+	Hello      time.Duration
+	Linger     time.Duration // from the end of a link to the end of its connection
+	Timer      spawn.Timer
+}
+
+// A Door is a listener with bounds. All its methods and those of its guests may be
+// called on any goroutine.
+type Door struct {
 	net.Listener
-	hub       *Hub
-	admission Admission
+	bounds Bounds
 
 	mu         sync.Mutex
-	waiting    []*guest // oldest first
+	waiting    []*Guest // oldest first
 	perAddress map[string]int
 	clients    int
 }
@@ -32,11 +47,11 @@ const (
 	left
 )
 
-// guest is one accepted connection.
-type guest struct {
+// A Guest is one accepted connection.
+type Guest struct {
 	net.Conn
-	door *door
-	from string // what MaxPerAddress counts
+	door *Door
+	from string // what Bounds.PerAddress counts
 
 	// Guarded by the door's mutex.
 	stage   stage
@@ -47,15 +62,23 @@ type guest struct {
 // guestAddr is a remote address through which a stream finds its connection.
 type guestAddr struct {
 	net.Addr
-	guest *guest
+	guest *Guest
 }
 
-func newDoor(h *Hub, l net.Listener, a Admission) *door {
-	return &door{Listener: l, hub: h, admission: a, perAddress: make(map[string]int)}
+// New returns a door of a listener. All bounds are above 0.
+func New(l net.Listener, b Bounds) *Door {
+	return &Door{Listener: l, bounds: b, perAddress: make(map[string]int)}
+}
+
+// At returns the guest at the remote address of a connection, nil if it came through
+// no door.
+func At(a net.Addr) *Guest {
+	from, _ := a.(guestAddr)
+	return from.guest
 }
 
 // Accept returns the next connection that there is room for.
-func (d *door) Accept() (net.Conn, error) {
+func (d *Door) Accept() (net.Conn, error) {
 	for {
 		conn, err := d.Listener.Accept()
 		if err != nil {
@@ -69,24 +92,25 @@ func (d *door) Accept() (net.Conn, error) {
 }
 
 // enter counts a connection in, or returns nil.
-func (d *door) enter(conn net.Conn) *guest {
-	g := &guest{Conn: conn, door: d, from: addressKey(conn.RemoteAddr()), counted: true}
+func (d *Door) enter(conn net.Conn) *Guest {
+	g := &Guest{Conn: conn, door: d, from: addressKey(conn.RemoteAddr()), counted: true}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.perAddress[g.from] >= d.admission.MaxPerAddress {
+	if d.perAddress[g.from] >= d.bounds.PerAddress {
 		return nil
 	}
-	if len(d.waiting) >= d.admission.MaxWaiting {
+	if len(d.waiting) >= d.bounds.Waiting {
 		d.leave(d.waiting[0])
 	}
 	d.perAddress[g.from]++
 	d.waiting = append(d.waiting, g)
-	g.hurry = d.hub.cfg.Timer.After(handshakeTime, func() { _ = g.Close() })
+	g.hurry = d.bounds.Timer.After(d.bounds.Hello, func() { _ = g.Close() })
 	return g
 }
 
-// welcome moves a guest that has said hello out of the waiting room.
-func (d *door) welcome(g *guest, isMember bool) *link.Refusal {
+// Welcome moves a guest that has said hello out of the waiting room, or says why there
+// is no place for it.
+func (d *Door) Welcome(g *Guest, isMember bool) *link.Refusal {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -96,7 +120,7 @@ func (d *door) welcome(g *guest, isMember bool) *link.Refusal {
 		d.unwait(g)
 		d.uncount(g)
 		g.stage = member
-	case d.clients >= d.admission.MaxClients:
+	case d.clients >= d.bounds.Clients:
 		return link.Refuse(link.Code_CODE_BUSY, "no room for another client")
 	default:
 		d.unwait(g)
@@ -107,9 +131,9 @@ func (d *door) welcome(g *guest, isMember bool) *link.Refusal {
 	return nil
 }
 
-// linger closes a guest whose stream has ended, but leaves it the time to read
+// Linger closes a guest whose stream has ended, but leaves it the time to read
 // why.
-func (g *guest) linger() {
+func (g *Guest) Linger() {
 	d := g.door
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -117,11 +141,11 @@ func (g *guest) linger() {
 		return
 	}
 	g.hurry()
-	g.hurry = d.hub.cfg.Timer.After(lingerTime, func() { _ = g.Close() })
+	g.hurry = d.bounds.Timer.After(d.bounds.Linger, func() { _ = g.Close() })
 }
 
 // leave counts a guest out and closes it. It runs under the door's mutex.
-func (d *door) leave(g *guest) {
+func (d *Door) leave(g *Guest) {
 	switch g.stage {
 	case left:
 		return
@@ -137,13 +161,13 @@ func (d *door) leave(g *guest) {
 	_ = g.Conn.Close() // its stream learns of it by reading
 }
 
-func (d *door) unwait(g *guest) {
+func (d *Door) unwait(g *Guest) {
 	if i := slices.Index(d.waiting, g); i >= 0 {
 		d.waiting = slices.Delete(d.waiting, i, i+1)
 	}
 }
 
-func (d *door) uncount(g *guest) {
+func (d *Door) uncount(g *Guest) {
 	if !g.counted {
 		return
 	}
@@ -154,7 +178,7 @@ func (d *door) uncount(g *guest) {
 }
 
 // Close counts the guest out.
-func (g *guest) Close() error {
+func (g *Guest) Close() error {
 	g.door.mu.Lock()
 	defer g.door.mu.Unlock()
 	g.door.leave(g)
@@ -162,7 +186,7 @@ func (g *guest) Close() error {
 }
 
 // RemoteAddr leads back to the guest.
-func (g *guest) RemoteAddr() net.Addr { return guestAddr{g.Conn.RemoteAddr(), g} }
+func (g *Guest) RemoteAddr() net.Addr { return guestAddr{g.Conn.RemoteAddr(), g} }
 
 // addressKey is what counts as one address: an IPv4 address, or the /64 network
 // that an IPv6 host usually has for itself.
