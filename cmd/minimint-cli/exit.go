@@ -52,8 +52,10 @@ func explain(err error) (int, string) {
 		return terminal.ExitTimeout, pending.Error()
 	case errors.As(err, &failed):
 		return codeOf(failed.Operation), fmt.Sprintf("operation %d failed: %s", failed.Operation.GetId(), failed.Operation.GetText())
-	case errors.Is(err, client.ErrInvite), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, client.ErrInvite):
 		return terminal.ExitTimeout, err.Error()
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return terminal.ExitTimeout, terminal.Ended(err)
 	case errors.Is(err, client.ErrNotJoined):
 		return terminal.ExitFailure, "there is no client here yet; \"minimint-cli join INVITE\" makes one, or --dir names another directory"
 	default:

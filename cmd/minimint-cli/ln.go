@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"minimint/actors/client"
+	"minimint/actors/client/clientwire"
 	"minimint/actors/client/user"
 	"minimint/actors/module/lightning/terms"
 	"minimint/cmd/terminal"
@@ -249,14 +250,25 @@ func lnRefundCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return with(c, func(u *user.User) error {
-				if _, err := u.Reclaim(c.Context, id); err != nil {
-					return err
-				}
-				return turned(c, u, id)
-			})
+			return with(c, func(u *user.User) error { return lnRefund(c, u, id) })
 		},
 	}
+}
+
+func lnRefund(c *cli.Context, u *user.User, id uint64) error {
+	op, err := u.Operation(id)
+	if err != nil {
+		return err
+	}
+	if op.GetPay() == nil {
+		return terminal.Usage("operation %d is no payment over Lightning; \"minimint-cli history\" lists them", id)
+	}
+	if op.GetState() == clientwire.State_STATE_PENDING {
+		if _, err := u.Reclaim(c.Context, id); err != nil {
+			return err
+		}
+	}
+	return turned(c, u, id)
 }
 
 func lnGatewaysCommand() *cli.Command {

@@ -25,7 +25,7 @@ func explain(err error) (int, string) {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return terminal.ExitFailure, "no gateway runs here now; \"minimint-gateway run\" starts it"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return terminal.ExitTimeout, err.Error()
+		return terminal.ExitTimeout, terminal.Ended(err)
 	default:
 		return terminal.ExitFailure, err.Error()
 	}

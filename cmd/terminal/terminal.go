@@ -56,6 +56,19 @@ func Explain(err error) (int, string) {
 	return ExitFailure, err.Error()
 }
 
+// Ended says for people that the end of a context came first: the time was over, or the
+// user interrupted.
+func Ended(err error) string {
+	switch text := err.Error(); {
+	case text == context.DeadlineExceeded.Error():
+		return "no answer in time; --timeout allows more"
+	case text == context.Canceled.Error():
+		return "interrupted"
+	default:
+		return text
+	}
+}
+
 // Home is a directory of that name in the user's home, "" if there is no home: then
 // the command line must name one.
 func Home(name string) string {
