@@ -27,7 +27,10 @@ func up(c *cli.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context, patience)
 	defer cancel()
-	if _, err := stage.Open(cfg.Dir); err == nil {
+	if v, err := stage.Open(cfg.Dir); err == nil {
+		if cfg.Lnd != "" && !v.Lightning {
+			return errors.New("the federation that runs has no Lightning; make down stops it, then make up-lightning starts one that has it")
+		}
 		fmt.Fprintln(c.App.Writer, "the federation runs already; minimint-dev status shows it")
 		return nil
 	}

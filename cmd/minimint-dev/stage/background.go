@@ -57,11 +57,12 @@ const gatewaySat = 1_000_000
 type announcement struct {
 	Federation  []byte
 	Environment []string
+	Lightning   bool
 }
 
 // Announce lets other runs of the tool find the stage.
 func (s *Stage) Announce() error {
-	b, err := json.Marshal(announcement{Federation: s.Federation.Bytes(), Environment: s.surroundings()})
+	b, err := json.Marshal(announcement{Federation: s.Federation.Bytes(), Environment: s.surroundings(), Lightning: s.lightning != nil})
 	if err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
@@ -194,6 +195,7 @@ func Launch(ctx context.Context, cfg Config) (*Visit, error) {
 type Visit struct {
 	Federation  *federation.Config
 	Environment []string
+	Lightning   bool // it has two lnd and a gateway
 	dir         string
 }
 
@@ -218,7 +220,7 @@ func Open(dir string) (*Visit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stage: %w", err)
 	}
-	return &Visit{Federation: f, Environment: a.Environment, dir: dir}, nil
+	return &Visit{Federation: f, Environment: a.Environment, Lightning: a.Lightning, dir: dir}, nil
 }
 
 // Ask has the host carry out a request.
