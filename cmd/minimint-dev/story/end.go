@@ -71,23 +71,36 @@ func (t *Story) buried(ctx context.Context) error {
 	})
 }
 
-func (t *Story) audit(ctx context.Context) ([]string, error) {
+// balanced has the members' own audits, which must say that assets equal liabilities,
+// and what they owe in notes.
+func (t *Story) balanced(ctx context.Context) (lines []string, notes int64, err error) {
 	if err := t.same(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var lines []string
-	owed := int64(0)
 	for i := range t.stage.Federation.Members {
 		info, err := t.ask(ctx, i)
 		if err != nil {
-			return lines, err
+			return lines, 0, err
 		}
 		lines = append(lines, fmt.Sprintf("member %d: epoch %d, state %x…, assets %s, liabilities %s",
 			i, info.GetNextEpoch(), info.GetStateHash()[:6], sat(info.GetAssetsMsat()), sat(info.GetLiabilitiesMsat())))
 		if info.GetAssetsMsat() != info.GetLiabilitiesMsat() || info.GetAssetsMsat() <= 0 {
-			return lines, fmt.Errorf("member %d: assets are not equal to liabilities", i)
+			return lines, 0, fmt.Errorf("member %d: assets are not equal to liabilities", i)
 		}
-		owed = tiers(info)
+		for _, l := range info.GetLines() {
+			if l.GetModule() == "lightning" && l.GetLiabilitiesMsat() != 0 {
+				return lines, 0, fmt.Errorf("member %d still holds %d msat in %s", i, l.GetLiabilitiesMsat(), l.GetLine())
+			}
+		}
+		notes = tiers(info)
+	}
+	return lines, notes, nil
+}
+
+func (t *Story) audit(ctx context.Context) ([]string, error) {
+	lines, owed, err := t.balanced(ctx)
+	if err != nil {
+		return lines, err
 	}
 	held := int64(0)
 	for _, u := range []*stage.User{t.alice, t.bob} {

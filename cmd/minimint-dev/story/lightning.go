@@ -241,26 +241,9 @@ func payment(invoice string) []string { return []string{"ln", "pay", "--yes", in
 
 // settled compares the books of everybody.
 func (t *lightningStory) settled(ctx context.Context) ([]string, error) {
-	if err := t.same(ctx); err != nil {
-		return nil, err
-	}
-	lines, owed := []string{}, int64(0)
-	for i := range t.stage.Federation.Members {
-		info, err := t.ask(ctx, i)
-		if err != nil {
-			return lines, err
-		}
-		lines = append(lines, fmt.Sprintf("member %d: epoch %d, state %x…, assets %s, liabilities %s",
-			i, info.GetNextEpoch(), info.GetStateHash()[:6], sat(info.GetAssetsMsat()), sat(info.GetLiabilitiesMsat())))
-		if info.GetAssetsMsat() != info.GetLiabilitiesMsat() || info.GetAssetsMsat() <= 0 {
-			return lines, fmt.Errorf("member %d: assets are not equal to liabilities", i)
-		}
-		for _, l := range info.GetLines() {
-			if l.GetModule() == "lightning" && l.GetLiabilitiesMsat() != 0 {
-				return lines, fmt.Errorf("member %d still holds %d msat in %s", i, l.GetLiabilitiesMsat(), l.GetLine())
-			}
-		}
-		owed = tiers(info)
+	lines, owed, err := t.balanced(ctx)
+	if err != nil {
+		return lines, err
 	}
 	v, err := t.lookAtAll(ctx)
 	if err != nil {

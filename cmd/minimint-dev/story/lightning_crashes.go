@@ -108,11 +108,7 @@ var resting = []int{liar, victim}
 // the gateway cannot buy its offer: the payment waits at the gateway's lnd. Then
 // something else is killed, and all come back.
 func (t *lightningStory) held(ctx context.Context, kill func() string, revive func(context.Context) error) ([]string, error) {
-	before, err := t.lookAtAll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := t.invoice(crashSat)
+	before, a, err := t.invoice(ctx, crashSat)
 	if err != nil {
 		return nil, err
 	}
@@ -169,11 +165,7 @@ func (t *lightningStory) receiveWithoutNode(ctx context.Context) ([]string, erro
 }
 
 func (t *lightningStory) receiveWithoutMember(ctx context.Context) ([]string, error) {
-	before, err := t.lookAtAll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := t.invoice(crashSat)
+	before, a, err := t.invoice(ctx, crashSat)
 	if err != nil {
 		return nil, err
 	}

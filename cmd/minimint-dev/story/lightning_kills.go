@@ -10,7 +10,6 @@ import (
 	"minimint/actors/gateway/lnnode/lnd/lndwire"
 	"minimint/cmd/minimint-dev/lightning"
 	"minimint/cmd/minimint-dev/stage"
-	"minimint/messages"
 )
 
 // killSat is paid in each payment that is disturbed, and killSpan the time within
@@ -67,11 +66,7 @@ func (at target) strike(ctx context.Context, delay time.Duration) (string, error
 // sendDisturbed: whatever happens, alice either has the preimage, and the far node its
 // money, or nobody has got anything.
 func (t *lightningStory) sendDisturbed(ctx context.Context, at target, delay time.Duration) ([]string, error) {
-	before, err := t.lookAtAll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	invoice, err := t.ln.Far.Invoice(ctx, killSat*messages.Sat, invoiceLife)
+	before, invoice, err := t.farInvoice(ctx, killSat)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +118,7 @@ func (t *lightningStory) payInBackground(invoice lightning.Invoice) <-chan outco
 // receiveDisturbed: whatever happens, either the far node has paid and bob has the money,
 // or nobody has got anything.
 func (t *lightningStory) receiveDisturbed(ctx context.Context, at target, delay time.Duration) ([]string, error) {
-	before, err := t.lookAtAll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := t.invoice(killSat)
+	before, a, err := t.invoice(ctx, killSat)
 	if err != nil {
 		return nil, err
 	}

@@ -17,11 +17,7 @@ import (
 const invoiceLife = 3600
 
 func (t *lightningStory) send(ctx context.Context) ([]string, error) {
-	before, err := t.lookAtAll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	invoice, err := t.ln.Far.Invoice(ctx, sendSat*messages.Sat, invoiceLife)
+	before, invoice, err := t.farInvoice(ctx, sendSat)
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +71,23 @@ func (t *lightningStory) sent(ctx context.Context, before view, invoice lightnin
 	return lines, t.earned(ctx, before.till+amount+gatewayFee-int64(stage.LightningFees().Claim))
 }
 
-// ask has bob make an invoice, and returns its operation.
-func (t *lightningStory) invoice(sats int64) (stage.Answer, error) {
-	return t.bob.Run("ln", "invoice", "--description", "for bob", fmt.Sprint(sats))
+// invoice has bob make an invoice, and returns its operation and what everybody had
+// before.
+func (t *lightningStory) invoice(ctx context.Context, sats int64) (before view, operation stage.Answer, err error) {
+	if before, err = t.lookAtAll(ctx); err != nil {
+		return before, operation, err
+	}
+	operation, err = t.bob.Run("ln", "invoice", "--description", "for bob", fmt.Sprint(sats))
+	return before, operation, err
+}
+
+// farInvoice is an invoice of the far node, and what everybody had before.
+func (t *lightningStory) farInvoice(ctx context.Context, sats messages.Amount) (before view, invoice lightning.Invoice, err error) {
+	if before, err = t.lookAtAll(ctx); err != nil {
+		return before, invoice, err
+	}
+	invoice, err = t.ln.Far.Invoice(ctx, sats*messages.Sat, invoiceLife)
+	return before, invoice, err
 }
 
 // arrived waits for bob's money and checks it.
@@ -97,11 +107,7 @@ func (t *lightningStory) arrived(before view, invoice stage.Answer, sats int64) 
 }
 
 func (t *lightningStory) receive(ctx context.Context) ([]string, error) {
-	before, err := t.lookAtAll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := t.invoice(receiveSat)
+	before, a, err := t.invoice(ctx, receiveSat)
 	if err != nil {
 		return nil, err
 	}
@@ -165,11 +171,7 @@ func (t *lightningStory) received(ctx context.Context, before view, a stage.Answ
 }
 
 func (t *lightningStory) within(ctx context.Context) ([]string, error) {
-	before, err := t.lookAtAll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := t.invoice(internalSat)
+	before, a, err := t.invoice(ctx, internalSat)
 	if err != nil {
 		return nil, err
 	}
