@@ -112,21 +112,12 @@ func withdrawCommand() *cli.Command {
 		Description: "The bitcoin fee is paid on top. Prints the bitcoin transaction.",
 		Flags:       []cli.Flag{&cli.StringFlag{Name: "max-fee", Usage: "the most `AMOUNT` that bitcoin may cost on top"}},
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 2, 2); err != nil {
-				return err
-			}
-			sats, err := terminal.ParseSats(c.Args().Get(1))
+			address, sats, limit, err := terminal.Payout(c)
 			if err != nil {
 				return err
 			}
-			limit := uint64(0)
-			if text := c.String("max-fee"); text != "" {
-				if limit, err = terminal.ParseSats(text); err != nil {
-					return err
-				}
-			}
 			return with(c, func(u *user.User) error {
-				id, err := u.Withdraw(c.Context, c.Args().First(), sats, limit)
+				id, err := u.Withdraw(c.Context, address, sats, limit)
 				return finish(c, u, id, err, func(op *client.Operation) string { return recordOf(op).Txid })
 			})
 		},

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) {
 
 // Scripts that need no federation.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/alone", Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": terminaltest.Code},
+	terminaltest.Scripts(t, testscript.Params{
+		Dir: "testdata/alone",
 		Setup: func(e *testscript.Env) error {
 			nobody := federation.Invite{Federation: messages.FederationID{1}, Members: []federation.Member{{
 				Address: "127.0.0.1:1", Identity: make([]byte, ed25519.PublicKeySize),
@@ -40,8 +40,8 @@ func TestStories(t *testing.T) {
 	h := terminaltest.New(t)
 	h.Open(ctx)
 	t.Run("scripts", func(t *testing.T) { // they run beside each other; the house stands until all have ended
-		testscript.Run(t, testscript.Params{
-			Dir: "testdata/federation", Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": terminaltest.Code, "shop-pays": h.Sends},
+		terminaltest.Scripts(t, testscript.Params{
+			Dir: "testdata/federation", Cmds: map[string]func(*testscript.TestScript, bool, []string){"shop-pays": h.Sends},
 			Setup: func(e *testscript.Env) error {
 				e.Setenv("INVITE", h.Invite)
 				e.Setenv("NOTES", h.Notes(ctx, 40_000*messages.Sat))

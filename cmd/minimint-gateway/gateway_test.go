@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 
 // Scripts that need no gateway.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/alone", Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": terminaltest.Code},
+	terminaltest.Scripts(t, testscript.Params{
+		Dir: "testdata/alone",
 	})
 }
 
@@ -38,10 +38,9 @@ func TestStories(t *testing.T) {
 	defer cancel()
 	h := terminaltest.New(t)
 	t.Run("scripts", func(t *testing.T) { // they run beside each other; the house stands until all have ended
-		testscript.Run(t, testscript.Params{
+		terminaltest.Scripts(t, testscript.Params{
 			Dir: "testdata/gateway",
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"code": terminaltest.Code,
 				// bitcoin-pays FILE SATS: to the address in the file
 				"bitcoin-pays": func(ts *testscript.TestScript, _ bool, args []string) {
 					sats, err := strconv.ParseInt(args[1], 10, 64)

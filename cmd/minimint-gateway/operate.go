@@ -96,19 +96,11 @@ func withdrawCommand() *cli.Command {
 		Description: "The bitcoin fee is paid on top. It has begun when this returns; what becomes of it is in \"info\".",
 		Flags:       []cli.Flag{federationFlag(), &cli.StringFlag{Name: "max-fee", Usage: "the most `AMOUNT` that bitcoin may cost on top"}},
 		Action: func(c *cli.Context) error {
-			if err := terminal.Args(c, 2, 2); err != nil {
-				return err
-			}
-			sats, err := terminal.ParseSats(c.Args().Get(1))
+			address, sats, limit, err := terminal.Payout(c)
 			if err != nil {
 				return err
 			}
-			request := operator.Withdraw{Federation: c.String("federation"), Address: c.Args().First(), Sats: sats}
-			if text := c.String("max-fee"); text != "" {
-				if request.LimitSats, err = terminal.ParseSats(text); err != nil {
-					return err
-				}
-			}
+			request := operator.Withdraw{Federation: c.String("federation"), Address: address, Sats: sats, LimitSats: limit}
 			return ask(c, func(ctx context.Context, o operator.Operator) error {
 				if err := checkAddress(ctx, o, request.Address); err != nil {
 					return err

@@ -13,5 +13,5 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": terminaltest.Code}})
+	terminaltest.Scripts(t, testscript.Params{Dir: "testdata"})
 }

@@ -46,3 +46,15 @@ func Bitcoin(c *cli.Context) (func(*chaincfg.Params) (client.Blocks, error), err
 	}
 	return func(network *chaincfg.Params) (client.Blocks, error) { return btcd.New(cfg, network) }, nil
 }
+
+// Payout reads "ADDRESS AMOUNT" and --max-fee, in satoshi; without the option the limit
+// is 0.
+func Payout(c *cli.Context) (address string, sats, limit uint64, err error) {
+	if err = Args(c, 2, 2); err != nil {
+		return "", 0, 0, err
+	}
+	if sats, err = ParseSats(c.Args().Get(1)); err == nil && c.String("max-fee") != "" {
+		limit, err = ParseSats(c.String("max-fee"))
+	}
+	return c.Args().First(), sats, limit, err
+}

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	mrand "math/rand/v2"
 	"net"
 	"os/exec"
@@ -179,8 +180,17 @@ func (h *House) Bill(amount messages.Amount) string {
 	return h.Shop.Invoice(amount, preimage, time.Now()).Text
 }
 
-// Code is the command of test scripts "code N command…": it must end with exit code N.
-func Code(ts *testscript.TestScript, _ bool, args []string) {
+// Scripts runs test scripts, with the command "code" and those of p.
+func Scripts(t *testing.T, p testscript.Params) {
+	t.Helper()
+	commands := map[string]func(*testscript.TestScript, bool, []string){"code": code}
+	maps.Copy(commands, p.Cmds)
+	p.Cmds = commands
+	testscript.Run(t, p)
+}
+
+// code is the command of test scripts "code N command…": it must end with exit code N.
+func code(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
