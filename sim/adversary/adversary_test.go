@@ -2,6 +2,7 @@ package adversary_test
 
 import (
 	"cmp"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"minimint/messages"
 	"minimint/sim/adversary"
 	"minimint/sim/check"
+	"minimint/sim/check/checktest"
 	"minimint/sim/network"
 	"minimint/sim/workload"
 	"minimint/sim/world"
@@ -20,8 +22,7 @@ type attack struct {
 	kind    string
 	without mutant.Rule
 	harm    string
-	nodes   int    // 4 if 0
-	seed    uint64 // 1 if 0
+	nodes   int // 4 if 0
 	members []messages.PeerID
 	shape   func(*world.Config)
 	settle  time.Duration // at most; 4 minutes if 0
@@ -35,7 +36,7 @@ var attacks = []attack{
 	{kind: "false ready", without: mutant.AmplifyAtSome, harm: "liveness"},
 	{kind: "inconsistent values", without: mutant.AnswerMatches, harm: "agreement"},
 	{kind: "share withholding", without: mutant.OpenAtSome, harm: "liveness"},
-	{kind: "bad shares", without: mutant.EmptyIfProven, harm: "agreement", seed: 3},
+	{kind: "bad shares", without: mutant.EmptyIfProven, harm: "agreement"},
 	{kind: "invalid ciphertext", without: mutant.EmptyIfInvalid, harm: "liveness"},
 	{kind: "unopenable ciphertext", without: mutant.EmptyIfUnopenable, harm: "liveness"},
 	{kind: "bogus certificate shares", without: mutant.DoubtAtSome, harm: "liveness"},
@@ -83,14 +84,14 @@ func away(c *world.Config) {
 }
 
 // world makes the world of an attack.
-func (a attack) world(t *testing.T, watch ...func(*world.World) world.Observer) *world.World {
+func (a attack) world(t *testing.T, seed uint64, watch ...func(*world.World) world.Observer) *world.World {
 	t.Helper()
 	kind, ok := adversary.Find(a.kind)
 	if !ok {
 		t.Fatalf("no adversary %q", a.kind)
 	}
 	cfg := world.Config{
-		Nodes: max(a.nodes, 4), Seed: max(a.seed, 1), Revive: time.Second, Watch: append(check.All(), watch...),
+		Nodes: max(a.nodes, 4), Seed: seed, Revive: time.Second, Watch: append(check.All(), watch...),
 		Load:    world.Load{Users: 4, Habits: workload.Habits{Pause: 200 * time.Millisecond}},
 		Network: network.Config{Delay: network.Uniform(5*time.Millisecond, 20*time.Millisecond)},
 	}
@@ -104,28 +105,18 @@ func (a attack) world(t *testing.T, watch ...func(*world.World) world.Observer) 
 	return world.New(cfg)
 }
 
-// luck is how many seeds an attack may need. Most need one, but some want an order of
-// events that not every seed has.
-const luck = 10
-
-// run plays an attack and returns which rules were violated, with a first line each.
-// It ends early when the harm is done.
-func (a attack) run(t *testing.T) map[string]string {
+// play plays an attack and returns what was violated. It ends early when the harm is
+// done.
+func (a attack) play(t *testing.T, seed uint64) []world.Violation {
 	t.Helper()
-	w := a.world(t)
-	violated := func() map[string]string {
-		by := map[string]string{}
-		for _, v := range w.Violations() {
-			if by[v.Rule] == "" {
-				by[v.Rule] = v.String()
-			}
-		}
-		return by
+	w := a.world(t, seed)
+	harmed := func() bool {
+		return slices.ContainsFunc(w.Violations(), func(v world.Violation) bool { return v.Rule == a.harm })
 	}
-	if !w.RunUntil(3*time.Second, func() bool { return violated()[a.harm] != "" }) {
+	if !w.RunUntil(3*time.Second, harmed) {
 		w.Settle(cmp.Or(a.settle, 4*time.Minute))
 	}
-	return violated()
+	return w.Violations()
 }
 
 // With all rules in force no adversary does harm; without the rule that it aims at
@@ -135,20 +126,10 @@ func TestAttacks(t *testing.T) {
 	for _, a := range attacks {
 		tried[a.kind] = true
 		t.Run(a.kind, func(t *testing.T) {
-			for rule, text := range a.run(t) {
-				t.Errorf("with all rules: %s: %s", rule, text)
-			}
-			t.Run("without", func(t *testing.T) {
-				mutant.Remove(t, a.without)
-				var violated map[string]string
-				for a.seed = max(a.seed, 1); a.seed <= luck && violated[a.harm] == ""; a.seed++ {
-					violated = a.run(t)
-				}
-				if violated[a.harm] == "" {
-					t.Errorf("no violation of %s, but %v", a.harm, violated)
-				}
-				t.Logf("seed %d: %s", a.seed-1, violated[a.harm])
-			})
+			checktest.Attack{
+				Without: func(t *testing.T) { mutant.Remove(t, a.without) }, Harm: a.harm,
+				Play: func(seed uint64) []world.Violation { return a.play(t, seed) },
+			}.Test(t)
 		})
 	}
 	for _, k := range adversary.All() {

@@ -10,6 +10,7 @@ import (
 	"minimint/messages/statement"
 	"minimint/sim/adversary"
 	"minimint/sim/check"
+	"minimint/sim/check/checktest"
 	"minimint/sim/workload"
 	"minimint/sim/world"
 	"minimint/storage"
@@ -122,7 +123,7 @@ func TestBacking(t *testing.T) {
 	if !ok {
 		t.Fatal("no forger")
 	}
-	for seed := range uint64(8) { // the forger's contribution must get in, in one of a few epochs
+	for seed := range uint64(checktest.Seeds) { // the forger's contribution must get in, in one of a few epochs
 		cfg := world.Config{Nodes: 4, Seed: seed, Watch: []func(*world.World) world.Observer{check.Backing}, Load: world.Load{Users: 1}}
 		forger.Join(&cfg, 3)
 		w := world.New(cfg)
