@@ -4,10 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"minimint/actors/client"
-	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
-	"minimint/actors/client/orders"
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
@@ -23,17 +20,10 @@ import (
 // the money. Both use their clients as gateways do, by orders with references, and
 // put them again and again.
 type bargain struct {
-	market *Market
-	number int
-	plan   plan
-	// funder pays, other is the gateway of an outgoing contract, or who offered.
-	funder, other *Person
-	hash          messages.Digest
-	preimage      [terms.PreimageSize]byte
-	amount        messages.Amount
-	outgoing      *terms.Outgoing
-	offer         *terms.Offer
-	id            terms.ID
+	*deal
+	plan     plan
+	other    *Person // the gateway of an outgoing contract, or who offered
+	preimage [terms.PreimageSize]byte
 }
 
 // A plan is what two people have in mind.
@@ -54,9 +44,6 @@ func (p plan) String() string {
 	return [...]string{"claims", "forfeits", "expires", "races", "sells", "cheats"}[p]
 }
 
-// keyBase is where the indices of bargains' keys begin: clients use those below.
-const keyBase = 1 << 20
-
 // bargain begins one between two people, who have something in mind.
 func (m *Market) bargain(funder, other *Person, amount messages.Amount) {
 	m.agree(plan(m.random.IntN(int(plans))), funder, other, amount)
@@ -64,12 +51,12 @@ func (m *Market) bargain(funder, other *Person, amount messages.Amount) {
 
 // agree begins one with a plan.
 func (m *Market) agree(p plan, funder, other *Person, amount messages.Amount) {
-	b := &bargain{market: m, number: len(m.bargains), plan: p, funder: funder, other: other, amount: amount}
+	b := &bargain{deal: &deal{market: m, number: len(m.bargains), funder: funder, amount: amount}, plan: p, other: other}
 	random := sched.Reader(m.random)
 	if _, err := random.Read(b.preimage[:]); err != nil {
 		panic(fmt.Sprintf("market: %v", err))
 	}
-	b.hash = sha256.Sum256(b.preimage[:])
+	hash := messages.Digest(sha256.Sum256(b.preimage[:]))
 	expiry := m.world.Chain().Height() + 1000
 	if b.plan == expires || b.plan == races {
 		expiry = m.world.Chain().Height() + 3 + m.random.Uint32N(15)
@@ -77,7 +64,7 @@ func (m *Market) agree(p plan, funder, other *Person, amount messages.Amount) {
 	federation := m.world.Federation().ID()
 	switch b.plan {
 	case sells, cheats:
-		offer := terms.Offer{PaymentHash: b.hash, Amount: amount, ClaimKey: b.key(other), Expiry: expiry}
+		offer := terms.Offer{PaymentHash: hash, Amount: amount, ClaimKey: b.key(other), Expiry: expiry}
 		hidden := b.preimage
 		if b.plan == cheats {
 			hidden[0] ^= 1
@@ -86,7 +73,7 @@ func (m *Market) agree(p plan, funder, other *Person, amount messages.Amount) {
 		b.offer, b.id = &offer, offer.ID(federation)
 	default:
 		b.outgoing = &terms.Outgoing{
-			PaymentHash: b.hash, Amount: amount, GatewayKey: keys.XOnly(other.ring.Gateway()), UserKey: b.key(funder), Expiry: expiry,
+			PaymentHash: hash, Amount: amount, GatewayKey: keys.XOnly(other.ring.Gateway()), UserKey: b.key(funder), Expiry: expiry,
 		}
 		b.id = b.outgoing.ID(federation)
 	}
@@ -106,48 +93,11 @@ func (m *Market) seal(offer terms.Offer, hidden [terms.PreimageSize]byte) []byte
 	return c.Encode()
 }
 
-// key is the one with which a person takes the money of this bargain.
-func (b *bargain) key(x *Person) [32]byte { return keys.XOnly(x.ring.Contract(b.index())) }
-
-func (b *bargain) index() uint32 { return keyBase + uint32(b.number) }
-
-func (b *bargain) name(what string) string { return fmt.Sprintf("bargain/%d/%s", b.number, what) }
-
-// found is an operation of this bargain, nil if it was not begun.
-func (b *bargain) found(x *Person, what string) *client.Operation {
-	return x.named(b.name(what))
-}
-
 // look has both do what is due.
 func (b *bargain) look() {
-	fund := b.found(b.funder, "fund")
-	if fund == nil {
-		b.funder.order(b.fund())
+	if b.funded() {
+		b.collect(b)
 	}
-	if fund.GetState() != clientwire.State_STATE_DONE {
-		return
-	}
-	for _, way := range b.ways() {
-		who := b.taker(way)
-		if b.found(who, way.String()) == nil {
-			who.order(b.take(who, way))
-		}
-	}
-}
-
-// fund is the order that funds the contract.
-func (b *bargain) fund() *client.Operation {
-	op := &client.Operation{Kind: clientwire.Kind_KIND_FUND, Reference: b.name("fund"), AmountMsat: uint64(b.amount), Fund: &clientwire.Fund{}}
-	piece := func(out terms.Output, amount messages.Amount) {
-		op.Fund.Outputs = append(op.Fund.Outputs, &clientwire.Piece{Body: out.Encode(), AmountMsat: uint64(amount)})
-	}
-	if b.offer == nil {
-		piece(terms.Output{Outgoing: b.outgoing}, b.amount)
-		return op
-	}
-	piece(terms.Output{Offer: b.offer}, 0)
-	piece(terms.Output{Purchase: &terms.Purchase{Offer: b.id, RefundKey: b.key(b.funder)}}, b.amount)
-	return op
 }
 
 // ways are those in which somebody wants to take the money, now that it is there.
@@ -170,13 +120,12 @@ func (b *bargain) taker(way terms.Way) *Person {
 	return b.funder
 }
 
-// take is the order that takes the money.
-func (b *bargain) take(who *Person, way terms.Way) *client.Operation {
-	in := terms.Input{Contract: b.id, Way: way, Key: b.key(who), Preimage: b.preimage}
-	r := &clientwire.Redeem{AmountMsat: uint64(b.amount), KeyIndex: b.index()}
+// input is what takes the money.
+func (b *bargain) input(way terms.Way) terms.Input {
+	in := terms.Input{Way: way, Key: b.key(b.taker(way)), Preimage: b.preimage}
 	switch way {
 	case terms.Preimage:
-		in.Key, r.Gateway, r.KeyIndex = b.outgoing.GatewayKey, true, 0
+		in.Key = b.outgoing.GatewayKey
 	case terms.Forfeited:
 		var err error
 		if in.Forfeit, err = terms.Forgo(b.market.world.Federation().ID(), b.id, b.other.ring.Gateway()); err != nil {
@@ -184,29 +133,11 @@ func (b *bargain) take(who *Person, way terms.Way) *client.Operation {
 		}
 	default:
 	}
-	r.Input = in.Encode()
-	return &client.Operation{Kind: clientwire.Kind_KIND_REDEEM, Reference: b.name(way.String()), AmountMsat: uint64(b.amount), Redeem: r}
+	return in
 }
 
 // pending says what has no end yet, "" if nothing.
-func (b *bargain) pending() string {
-	fund := b.found(b.funder, "fund")
-	switch {
-	case fund == nil:
-		return "is not funded"
-	case fund.GetState() == clientwire.State_STATE_FAILED:
-		return ""
-	case fund.GetState() == clientwire.State_STATE_PENDING:
-		return "is being funded: " + fund.GetText()
-	}
-	for _, way := range b.ways() {
-		op := b.found(b.taker(way), way.String())
-		if op == nil || op.GetState() == clientwire.State_STATE_PENDING {
-			return fmt.Sprintf("is not taken by %s: %s", way, op.GetText())
-		}
-	}
-	return ""
-}
+func (b *bargain) pending() string { return b.open(b) }
 
 // ends are the states in which a bargain may end.
 func (b *bargain) ends() []lightning.State {
@@ -218,11 +149,4 @@ func (b *bargain) ends() []lightning.State {
 		sells:    {lightningwire.State_STATE_CLAIMED},
 		cheats:   {lightningwire.State_STATE_REFUNDED},
 	}[b.plan]
-}
-
-// order gives an order to a person's client, if it runs.
-func (p *Process) order(op *client.Operation) {
-	if p.Up() {
-		p.system.Root.Send(p.client.PID(), orders.Begin{Op: op})
-	}
 }

@@ -366,7 +366,7 @@ func TestPending(t *testing.T) {
 		{"a swindle", func(s *still) { s.cheats() }, "swindle 65536 (too little) is not funded"},
 		{"a swindler's money", func(s *still) {
 			s.did(s.people[0].Process, named(done(clientwire.Kind_KIND_FUND, 0), s.cheats().name("fund")))
-		}, "swindle 65536 (too little) is not taken back by WAY_EXPIRED"},
+		}, "swindle 65536 (too little) is not taken by WAY_EXPIRED"},
 		{"the shop's payment", func(s *still) { s.network.visit(s.by(s.network.preimage()).Text) }, "the shop's payment"},
 	} {
 		t.Run(f.name, func(t *testing.T) {

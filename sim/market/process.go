@@ -14,6 +14,7 @@ import (
 	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
+	"minimint/actors/client/orders"
 	"minimint/actors/remote"
 	"minimint/actors/remote/gate"
 	"minimint/actors/spawn"
@@ -261,4 +262,11 @@ func (p *Process) unfinished() (list []string) {
 		}
 	}
 	return list
+}
+
+// order gives an order to its client, if it runs.
+func (p *Process) order(op *client.Operation) {
+	if p.Up() {
+		p.system.Root.Send(p.client.PID(), orders.Begin{Op: op})
+	}
 }

@@ -3,8 +3,6 @@ package market
 import (
 	"fmt"
 
-	"minimint/actors/client"
-	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/module/lightning/terms"
@@ -16,7 +14,7 @@ import (
 // swindle is a contract with a gateway that a person hopes to get back although the
 // gateway pays an invoice for it.
 type swindle struct {
-	*bargain
+	*deal
 	trick   trick
 	gateway *Gateway
 	invoice bolt11.Invoice
@@ -69,8 +67,8 @@ func (m *Market) swindle(x *Person, g *Gateway, amount messages.Amount) {
 
 // deceive is one contract of a swindle.
 func (m *Market) deceive(x *Person, g *Gateway, t trick, inv bolt11.Invoice, held messages.Amount, hash messages.Digest, expiry uint32) {
-	s := &swindle{trick: t, gateway: g, invoice: inv, bargain: &bargain{
-		market: m, number: len(m.swindles) + 1<<16, funder: x, amount: held, hash: hash,
+	s := &swindle{trick: t, gateway: g, invoice: inv, deal: &deal{
+		market: m, number: len(m.swindles) + 1<<16, funder: x, amount: held,
 	}}
 	s.outgoing = &terms.Outgoing{PaymentHash: hash, Amount: held, GatewayKey: keys.XOnly(g.ring.Gateway()), UserKey: s.key(x), Expiry: expiry}
 	s.id = s.outgoing.ID(m.world.Federation().ID())
@@ -80,21 +78,13 @@ func (m *Market) deceive(x *Person, g *Gateway, t trick, inv bolt11.Invoice, hel
 // look does what is due: it asks the gateway to pay, and takes the money back in any
 // way that there is.
 func (s *swindle) look() {
-	fund := s.found(s.funder, "fund")
-	if fund == nil {
-		s.funder.order(s.fund())
-	}
-	if fund.GetState() != clientwire.State_STATE_DONE || !s.funder.Up() {
+	if !s.funded() || !s.funder.Up() {
 		return
 	}
 	if s.asking != s.funder.machine && s.forfeit == nil {
 		s.ask()
 	}
-	for _, way := range s.ways() {
-		if s.found(s.funder, way.String()) == nil {
-			s.funder.order(s.back(way))
-		}
-	}
+	s.collect(s)
 }
 
 // ask asks the gateway.
@@ -123,33 +113,17 @@ func (s *swindle) ways() []terms.Way {
 	return ways
 }
 
-// back is the order that takes the money back.
-func (s *swindle) back(way terms.Way) *client.Operation {
-	in := terms.Input{Contract: s.id, Way: way, Key: s.key(s.funder)}
+// taker implements taking.
+func (s *swindle) taker(terms.Way) *Person { return s.funder }
+
+// input implements taking.
+func (s *swindle) input(way terms.Way) terms.Input {
+	in := terms.Input{Way: way, Key: s.key(s.funder)}
 	if way == terms.Forfeited {
 		in.Forfeit = *s.forfeit
 	}
-	return &client.Operation{
-		Kind: clientwire.Kind_KIND_REDEEM, Reference: s.name(way.String()), AmountMsat: uint64(s.amount),
-		Redeem: &clientwire.Redeem{Input: in.Encode(), AmountMsat: uint64(s.amount), KeyIndex: s.index()},
-	}
+	return in
 }
 
 // pending says what has no end yet, "" if nothing.
-func (s *swindle) pending() string {
-	fund := s.found(s.funder, "fund")
-	switch {
-	case fund == nil:
-		return "is not funded"
-	case fund.GetState() == clientwire.State_STATE_FAILED:
-		return ""
-	case fund.GetState() == clientwire.State_STATE_PENDING:
-		return "is being funded: " + fund.GetText()
-	}
-	for _, way := range s.ways() {
-		if op := s.found(s.funder, way.String()); op == nil || op.GetState() == clientwire.State_STATE_PENDING {
-			return fmt.Sprintf("is not taken back by %s: %s", way, op.GetText())
-		}
-	}
-	return ""
-}
+func (s *swindle) pending() string { return s.open(s) }
