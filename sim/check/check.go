@@ -14,7 +14,8 @@
 //	double spend  nothing is an input of two transactions that were accepted
 //	finality      what an honest node acknowledged is decided in the end, unless its
 //	              disk was replaced by an older copy, and what one said to be accepted is
-//	              accepted at all
+//	              accepted at all; of refusals in epochs that it skipped with a snapshot
+//	              a node knows nothing
 //	wallets       when all is quiet, the notes that wallets hold are all that the
 //	              mint owes
 //	bounds        what waits at an honest node, what it sends and what it tells of
@@ -29,14 +30,11 @@ package check
 
 import (
 	"fmt"
-	"slices"
-	"time"
 
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/mint"
 	"minimint/messages"
-	"minimint/messages/transaction"
 	"minimint/sim/world"
 )
 
@@ -124,83 +122,6 @@ func (r *conservation) Committed(c world.Commit) {
 		r.w.Violate("conservation", "epoch %d at node %d: assets of %d msat, liabilities of %d", c.Epoch, c.Node, c.Totals.Assets, c.Totals.Liabilities)
 	}
 }
-
-type finality struct {
-	world.Ignore
-	w     *world.World
-	known map[messages.WitnessID]int // where in order what was acknowledged is
-	order []promise
-}
-
-type promise struct {
-	tx       *transaction.Transaction
-	words    []word // of all that acknowledged it
-	accepted bool   // by the word of an honest node
-}
-
-// word is that of a node at some time.
-type word struct {
-	node int
-	at   time.Duration
-}
-
-// Finality checks that promises to users are kept.
-func Finality(w *world.World) world.Observer {
-	return &finality{w: w, known: map[messages.WitnessID]int{}}
-}
-
-// Acknowledged implements world.Observer.
-func (f *finality) Acknowledged(p world.Promise) {
-	if !f.w.Node(p.Node).Honest() {
-		return
-	}
-	i, ok := f.known[p.Tx.WitnessID()]
-	if !ok {
-		i = len(f.order)
-		f.known[p.Tx.WitnessID()] = i
-		f.order = append(f.order, promise{tx: p.Tx})
-	}
-	f.order[i].words = append(f.order[i].words, word{p.Node, f.w.Now()})
-}
-
-// Decided implements world.Observer.
-func (f *finality) Decided(d world.Decision) {
-	if f.w.Node(d.Node).Honest() && d.Accepted {
-		f.order = append(f.order, promise{tx: d.Tx, words: []word{{d.Node, f.w.Now()}}, accepted: true})
-	}
-}
-
-// Quiet implements world.Observer.
-func (f *finality) Quiet() {
-	for i := range f.w.Nodes() {
-		if f.w.Node(i).Honest() {
-			f.look(i)
-		}
-	}
-}
-
-func (f *finality) look(node int) {
-	snap, err := f.w.Node(node).Store().View()
-	if err != nil {
-		panic(fmt.Sprintf("check: state of node %d: %v", node, err))
-	}
-	defer snap.Release()
-	for _, p := range f.order {
-		first := p.words[0].node
-		_, accepted := transition.FindAccepted(snap, p.tx.ID())
-		_, refused := history.FindRefusal(snap, p.tx.WitnessID())
-		switch {
-		case p.accepted && !accepted:
-			f.w.Violate("finality", "node %d said that %s is accepted; at node %d it is not", first, p.tx.ID(), node)
-		case !accepted && !refused && slices.ContainsFunc(p.words, f.remembered):
-			f.w.Violate("finality", "node %d acknowledged %s; at node %d it is not decided", first, p.tx.ID(), node)
-		}
-	}
-}
-
-// remembered reports whether who gave a word has not forgotten it: what an operator
-// replaced by a backup holds nobody to anything.
-func (f *finality) remembered(x word) bool { return !f.w.Node(x.node).Forgot(x.at) }
 
 type wallets struct {
 	world.Ignore

@@ -131,7 +131,7 @@ func Run(seed uint64, o Options) (r Result) {
 	net.Reset, net.Loss = 0, 0
 	w.Net().Change(net)
 	w.Heal()
-	copies.returned()
+	copies.returned(net)
 	w.Settle(recovery)
 	return r
 }
