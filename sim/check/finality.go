@@ -17,9 +17,8 @@ type finality struct {
 	w     *world.World
 	known map[messages.WitnessID]int // where in order what was acknowledged is
 	order []promise
-	// next is what is due at each node, skipped the epochs that it has not committed: a
-	// snapshot took their place, which says what was accepted and not what was refused.
-	next    []messages.Epoch
+	// skipped are the epochs of which each node has a snapshot alone, which says what was
+	// accepted and not what was refused.
 	skipped []map[messages.Epoch]bool
 }
 
@@ -37,7 +36,7 @@ type word struct {
 
 // Finality checks that promises to users are kept.
 func Finality(w *world.World) world.Observer {
-	f := &finality{w: w, known: map[messages.WitnessID]int{}, next: make([]messages.Epoch, w.Nodes())}
+	f := &finality{w: w, known: map[messages.WitnessID]int{}}
 	for range w.Nodes() {
 		f.skipped = append(f.skipped, map[messages.Epoch]bool{})
 	}
@@ -46,10 +45,9 @@ func Finality(w *world.World) world.Observer {
 
 // Committed implements world.Observer.
 func (f *finality) Committed(c world.Commit) {
-	for e := f.next[c.Node]; e < c.Epoch; e++ {
+	for e := c.Epoch - c.Skipped; e < c.Epoch; e++ {
 		f.skipped[c.Node][e] = true
 	}
-	f.next[c.Node] = max(f.next[c.Node], c.Epoch+1)
 }
 
 // Acknowledged implements world.Observer.

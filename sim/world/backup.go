@@ -31,6 +31,7 @@ func (m *Node) Backup() Backup { return Backup{m.disk.Image(), m.world.Now()} }
 func (m *Node) RestoreBackup(b Backup) {
 	m.Kill()
 	m.disk.Restore(b.image)
+	m.skipped = 0
 	m.gaps = append(m.gaps, gap{b.at, m.world.Now()})
 	m.trace("restored", b.at.String())
 }

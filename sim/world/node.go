@@ -39,14 +39,20 @@ type Node struct {
 	faulty      *Faulty
 	incarnation uint64
 	planned     bool // the disk was made to fail and has failed, in this incarnation
-	next        messages.Epoch
-	stall       hbbft.Stall
-	reached     messages.Epoch                       // the highest next, also before a backup was restored
-	sealed      map[messages.Epoch][]messages.Digest // what it wanted to contribute
-	gaps        []gap                                // of which it knows nothing any more
+	progress
+	stall  hbbft.Stall
+	sealed map[messages.Epoch][]messages.Digest // what it wanted to contribute
+	gaps   []gap                                // of which it knows nothing any more
 
 	machine *sched.Machine // nil while it is down
 	host    *network.Host
+}
+
+// progress is how far a node is.
+type progress struct {
+	next    messages.Epoch // it has committed those before
+	reached messages.Epoch // the highest next, also before a backup was restored
+	skipped messages.Epoch // how many right before next it has no commit of
 }
 
 // Up reports whether it runs.
@@ -225,8 +231,11 @@ func (m *Node) committed(s storage.Store) {
 	}
 	// Epochs that came from others may be many in one commit, and those before a
 	// snapshot never are here.
-	for e := max(m.next, history.Oldest(snap, position.Next)); e < position.Next; e++ {
+	first := max(m.next, history.Oldest(snap, position.Next))
+	m.skipped += first - min(first, m.next)
+	for e := first; e < position.Next; e++ {
 		m.announce(snap, s, e)
+		m.skipped = 0
 	}
 	m.next = position.Next
 	m.reached = max(m.reached, m.next)
@@ -240,7 +249,7 @@ func (m *Node) announce(snap storage.Reader, s storage.Store, e messages.Epoch) 
 	if !ok {
 		panic(fmt.Sprintf("world: node %d has no outcome of epoch %d", m.number, e))
 	}
-	c := Commit{Node: m.number, Honest: m.faulty == nil, Epoch: e, State: said.Header.State, Store: s, Contributions: len(o.Contributions), Again: e < m.reached}
+	c := Commit{Node: m.number, Honest: m.faulty == nil, Epoch: e, State: said.Header.State, Store: s, Contributions: len(o.Contributions), Again: e < m.reached, Skipped: m.skipped}
 	c.Totals, _ = transition.Audit(snap)
 	encoded := o.Encode()
 	c.Outcome, c.Bytes = sha256.Sum256(encoded), len(encoded)

@@ -63,6 +63,9 @@ type Commit struct {
 	Contributions, Bytes int
 	// Again says that the node had it before it was restored from a backup.
 	Again bool
+	// Skipped is how many epochs before this one the node has no commit of: a snapshot took
+	// their place.
+	Skipped messages.Epoch
 	// Store holds the state right after the commit, until the call returns.
 	Store storage.Store
 }
