@@ -10,6 +10,7 @@ import (
 
 	"minimint/actors/hbbft/honeybadger"
 	"minimint/actors/hbbft/protocol"
+	"minimint/actors/mutant"
 	"minimint/messages"
 	"minimint/messages/frames"
 	"minimint/messages/toconsensus"
@@ -254,7 +255,7 @@ func (h *Instance) remembers(ctx actor.Context) bool {
 	if all := r.answers()+1 == quorum.N; !all && (r.answers()+1 < quorum.Live() || r.waited < patience) {
 		return false
 	}
-	if said := r.said(quorum.Some()); said > h.journal.said || r.proven {
+	if said := r.said(quorum.Some()); h.outdated(said) {
 		if !h.cfg.TrustJournal && !(h.told.known && h.told.committed.Lost) {
 			h.report(ctx, said)
 			return false
@@ -264,6 +265,11 @@ func (h *Instance) remembers(ctx actor.Context) bool {
 	r.sure, r.reported = true, false
 	h.resolve()
 	return true
+}
+
+// outdated reports whether the journal lacks something of what peers heard.
+func (h *Instance) outdated(said uint64) bool {
+	return (said > h.journal.said || h.recall.proven) && !mutant.Removed(mutant.PeersRemember)
 }
 
 // resolve gives the journal's mark what is known from others. A later incarnation does
@@ -291,7 +297,7 @@ func (h *Instance) report(ctx actor.Context, said uint64) {
 // journal holds, of whom some could not tell before.
 func (h *Instance) doubt(ctx actor.Context) {
 	said := h.recall.said(protocol.NewQuorum(h.cfg.Core.Members).Some())
-	if said <= h.journal.said && !h.recall.proven {
+	if !h.outdated(said) {
 		return
 	}
 	if h.cfg.TrustJournal {

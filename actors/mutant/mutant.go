@@ -82,6 +82,8 @@ const (
 	// OnlyNodeEnds: a payment that the node was asked for is given up if the node calls it
 	// failed, and not for an error (H82).
 	OnlyNodeEnds
+	// PeersRemember: a member whose peers heard more than its journal holds says nothing.
+	PeersRemember
 	// last is how many there are.
 	last
 )
