@@ -3,6 +3,7 @@ package check_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"minimint/actors/consensus/transition"
 	"minimint/actors/spawn"
@@ -105,5 +106,32 @@ func TestHealth(t *testing.T) {
 func TestAll(t *testing.T) {
 	if n := len(check.All()); n != 12 {
 		t.Errorf("%d rules", n)
+	}
+}
+
+// What a node acknowledged after a backup was made, and before it was put in place, binds
+// nobody; its earlier and later word does, and so does that of others.
+func TestFinalityAfterBackup(t *testing.T) {
+	tx, err := transaction.Build(transaction.Draft{Inputs: []transaction.Item{workload.Deposit([16]byte{1}, 5)}, Fee: 5}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for when, want := range map[time.Duration]int{time.Second: 3, 3 * time.Second: 0, 5 * time.Second: 3} {
+		w, o := watched(check.Finality)
+		w.After(when, func() { o.Acknowledged(world.Promise{Node: 1, Tx: tx}) })
+		w.Run(2 * time.Second)
+		b := w.Node(1).Backup()
+		w.Run(2 * time.Second)
+		w.Node(1).RestoreBackup(b)
+		w.Run(2 * time.Second)
+		o.Quiet()
+		if n := len(w.Violations()); n != want {
+			t.Errorf("acknowledged after %v: %d violations, want %d", when, n, want)
+		}
+		o.Acknowledged(world.Promise{Node: 0, Tx: tx})
+		o.Quiet()
+		if n := len(w.Violations()); n != want+3 {
+			t.Errorf("acknowledged by another as well: %d violations, want %d", n, want+3)
+		}
 	}
 }

@@ -183,3 +183,68 @@ type zeros struct{}
 
 // Read implements io.Reader.
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// An image comes back as a whole, or one file of it alone; what an earlier process holds is
+// dead, and a file that the image has not is gone.
+func TestImages(t *testing.T) {
+	d := disk.New(random(1))
+	blank := d.Image()
+	if !d.Blank() {
+		t.Error("a new disk is not blank")
+	}
+	s, dir := d.Open(disk.Watch{})
+	write := func(name, value string) {
+		t.Helper()
+		f, err := dir.Create(name)
+		if err == nil {
+			_, err = f.WriteAt([]byte(value), 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(name string) string {
+		f, err := dir.Open(name)
+		if err != nil {
+			return ""
+		}
+		content := make([]byte, 5)
+		n, _ := f.ReadAt(content, 0)
+		return string(content[:n])
+	}
+	state := func(value string) {
+		t.Helper()
+		if err := put(s, "state", value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(journal, pool, value string) {
+		t.Helper()
+		s, dir = d.Open(disk.Watch{})
+		if read("journal") != journal || read("pool") != pool || get(t, s, "state") != value || d.Blank() != (value == "") {
+			t.Errorf("journal %q, pool %q, state %q", read("journal"), read("pool"), get(t, s, "state"))
+		}
+	}
+	write("journal", "older")
+	write("pool", "a")
+	state("1")
+	before := d.Image()
+	write("journal", "new")
+	write("pool", "b")
+	state("2")
+
+	old := s
+	d.RestoreFile(before, "journal")
+	if err := put(old, "state", "3"); err == nil {
+		t.Error("an earlier process goes on")
+	}
+	is("older", "b", "2")
+	d.RestoreFile(blank, "journal")
+	is("", "b", "2")
+	d.Restore(before)
+	is("older", "a", "1")
+	d.Crash() // a backup is all there
+	is("older", "a", "1")
+	d.Restore(blank)
+	is("", "", "")
+}
