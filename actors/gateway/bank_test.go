@@ -45,6 +45,8 @@ type bank struct {
 	shares bool
 	// counted is called when the gateway counts its e-cash.
 	counted func()
+	// looks are the questions about contracts that the client has, most the most of them ever.
+	looks, most int
 	// twice are contracts of which money was wanted that had none.
 	twice []string
 }
@@ -246,9 +248,18 @@ func (c *clerk) Receive(ctx actor.Context) {
 		q := question{ctx.Sender(), m}
 		c.asks = append(slices.DeleteFunc(c.asks, func(o question) bool { return o.who.Equal(q.who) && o.ask.Key == m.Key }), q)
 		c.later(ctx, c.bank.slow(), reply{q})
+	case orders.Forget:
+		c.asks = slices.DeleteFunc(c.asks, func(o question) bool { return o.who.Equal(ctx.Sender()) && o.ask.Key == m.Key })
 	case reply:
 		c.reply(ctx, m)
 	}
+	c.bank.looks = 0
+	for _, q := range c.asks {
+		if q.ask.Method == "contract" {
+			c.bank.looks++
+		}
+	}
+	c.bank.most = max(c.bank.most, c.bank.looks)
 }
 
 func (c *clerk) later(ctx actor.Context, d time.Duration, m any) {

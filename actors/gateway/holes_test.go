@@ -401,3 +401,32 @@ func TestRequestsAboutOffersAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Anybody can name contracts that do not exist, in requests that are free. What the gateway asks
+// of the federation for them keeps connections busy, without which it cannot claim: so there are
+// never many such questions, and none is left when the request is refused.
+func TestUnknownContractsKeepNoQuestions(t *testing.T) {
+	r := newRig(t, 1, 1)
+	u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+	r.run(time.Second)
+	var asked []uint64
+	for i := range 400 {
+		pay, err := talk.Pay(r.bank().id(), terms.ID{1, byte(i), byte(i >> 8)}, "lnsb1", person("mallory"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pay.WaitMs = 20_000
+		asked = append(asked, r.send(pay))
+	}
+	u.insist() // and nobody else has to wait for it
+	r.claimed(u)
+	r.run(25 * time.Second)
+	for _, n := range asked {
+		if r.told[n].GetRefusal().GetCode() != uint32(messages.RejectContractUnknown) {
+			t.Fatalf("reply %v", r.told[n])
+		}
+	}
+	if b := r.bank(); b.most > 36 || b.looks != 0 {
+		t.Errorf("%d questions at once, and %d are left", b.most, b.looks)
+	}
+}

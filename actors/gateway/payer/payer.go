@@ -54,6 +54,7 @@ type hearing struct {
 	// requests are those that may be the user's, the first of which is looked at.
 	requests []*talkwire.Pay
 	looked   *seat.Looked
+	looking  bool // the federation is being asked
 	info     *caller.InfoResult
 	since    int             // tick of the last step
 	cash     messages.Amount // in e-cash, when it was decided; 0 if there is no limit
@@ -126,7 +127,7 @@ func (p *payer) Receive(ctx actor.Context) {
 	case Wanted:
 		p.wanted(ctx, m.Request)
 	case seat.Looked:
-		p.looked = &m
+		p.looked, p.looking = &m, false
 		p.judge(ctx)
 	case caller.InfoResult:
 		p.informed(ctx, m)
@@ -211,6 +212,7 @@ func (h *hearing) sift(s *seat.Seat) (forged []*talkwire.Pay) {
 
 // prepare asks federation and node for what decides.
 func (p *payer) prepare(ctx actor.Context) {
+	p.looking = true
 	ctx.Request(p.seat.Client, seat.LookFor{Contract: p.contract})
 	p.call(ctx, askInfo, caller.InfoCall{})
 }
@@ -226,11 +228,19 @@ func (p *payer) waited(ctx actor.Context) {
 			ctx.Stop(ctx.Self())
 		}
 	case waited < unknownTicks:
+		if p.unknown() && !p.looking {
+			p.prepare(ctx)
+		}
 	case p.looked == nil || p.looked.Status.State == 0:
 		p.refuse(ctx, messages.RejectForNow(messages.RejectContractUnknown, "the federation does not show contract %s", p.contract))
 	case waited%2 == 0:
 		p.prepare(ctx) // node and federation may have come to an agreement
 	}
+}
+
+// unknown reports whether the federation has no such contract, as it says.
+func (h *hearing) unknown() bool {
+	return h.looked != nil && h.looked.Err == nil && h.looked.Raw.Code == messages.RejectContractUnknown
 }
 
 // refuse changes nothing, and tells all who ask. Nothing was written, so a later request
@@ -259,10 +269,8 @@ func (p *payer) judge(ctx actor.Context) {
 	if p.rec != nil || len(p.requests) == 0 || p.looked == nil {
 		return
 	}
-	if p.looked.Err == nil && p.looked.Raw.Code == messages.RejectContractUnknown {
-		// It may have been funded a moment ago: wait for the answer to change.
-		ctx.Request(p.seat.Client, seat.LookFor{Contract: p.contract, Known: &p.looked.Raw})
-		return
+	if p.unknown() {
+		return // it may have been funded a moment ago: asked again at a tick
 	}
 	if p.looked.Err != nil || p.looked.Raw.Code != 0 {
 		p.refuse(ctx, messages.RejectForNow(messages.RejectBusy, "the federation cannot be asked: %v %s", p.looked.Err, p.looked.Raw.Text))

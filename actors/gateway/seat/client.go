@@ -88,7 +88,15 @@ type lookup struct {
 	key  string
 	who  *actor.PID
 	what terms.ID
+	ask  orders.Ask
+	open bool // the client has it; otherwise it waits for its turn
 }
+
+// maxLooks bounds the questions about contracts that are put at once. Anybody can make a payer
+// ask about contracts that do not exist, each six questions are a connection to every member,
+// and members take 32 of one address: there must be some left to claim with. What waits for
+// something new (Known) does not count: only who has bought an offer asks so.
+const maxLooks = 36
 
 // Rhythm of a GatewayClient, in ticks.
 const (
@@ -125,6 +133,8 @@ func (g *gatewayClient) Receive(ctx actor.Context) {
 		g.ended(ctx, m)
 	case orders.Answer:
 		g.answer(ctx, m)
+	case *actor.Terminated:
+		g.gone(ctx, m.Who)
 	}
 }
 
@@ -226,15 +236,59 @@ func (g *gatewayClient) over(ctx actor.Context, e *errand, m Ended) {
 	}
 }
 
-// look asks the federation for a contract.
+// look asks the federation for a contract, when it is its turn. A question of the same asker
+// takes the place of his former one.
 func (g *gatewayClient) look(ctx actor.Context, m LookFor) {
 	l := lookup{key: ctx.Sender().GetId() + "/" + hex.EncodeToString(m.Contract[:]), who: ctx.Sender(), what: m.Contract}
-	g.looks = append(slices.DeleteFunc(g.looks, func(o lookup) bool { return o.key == l.key }), l)
-	ask := orders.Ask{Key: l.key, Module: lightning.Kind, Method: "contract", Body: lightning.ContractRequest(m.Contract)}
+	l.ask = orders.Ask{Key: l.key, Module: lightning.Kind, Method: "contract", Body: lightning.ContractRequest(m.Contract)}
 	if m.Known != nil {
-		ask.Known, ask.Keep = *m.Known, true
+		l.ask.Known, l.ask.Keep = *m.Known, true
 	}
-	g.tell(ctx, ask)
+	if at := slices.IndexFunc(g.looks, func(o lookup) bool { return o.key == l.key }); at < 0 {
+		ctx.Watch(l.who)
+		g.looks = append(g.looks, l)
+	} else if l.open = g.looks[at].open && g.looks[at].ask.Keep == l.ask.Keep; l.open {
+		g.looks[at] = l
+		g.tell(ctx, l.ask)
+	} else {
+		g.looks = append(slices.Delete(g.looks, at, at+1), l)
+	}
+	g.turn(ctx)
+}
+
+// turn puts the questions that there is room for, in the order in which they came.
+func (g *gatewayClient) turn(ctx actor.Context) {
+	open := 0
+	for _, l := range g.looks {
+		if l.open && !l.ask.Keep {
+			open++
+		}
+	}
+	for i := range g.looks {
+		l := &g.looks[i]
+		if l.open || !l.ask.Keep && open == maxLooks {
+			continue
+		}
+		if l.open = true; !l.ask.Keep {
+			open++
+		}
+		g.tell(ctx, l.ask)
+	}
+}
+
+// gone withdraws the questions of an asker that has ended: nobody else would, and each keeps
+// connections busy until its answer changes.
+func (g *gatewayClient) gone(ctx actor.Context, who *actor.PID) {
+	g.looks = slices.DeleteFunc(g.looks, func(l lookup) bool {
+		if !l.who.Equal(who) {
+			return false
+		}
+		if l.open {
+			g.tell(ctx, orders.Forget{Key: l.key})
+		}
+		return true
+	})
+	g.turn(ctx)
 }
 
 func (g *gatewayClient) answer(ctx actor.Context, m orders.Answer) {
@@ -249,6 +303,7 @@ func (g *gatewayClient) answer(ctx actor.Context, m orders.Answer) {
 	}
 	l := g.looks[at]
 	g.looks = slices.Delete(g.looks, at, at+1)
+	g.turn(ctx)
 	out := Looked{Contract: l.what, Height: g.height, Raw: m}
 	if m.Code == 0 {
 		out.Status, out.Err = lightning.ReadStatus(g.seat.ID, l.what, []byte(m.Body))
