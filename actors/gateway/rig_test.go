@@ -359,7 +359,7 @@ func (r *rig) register(b *bank, o terms.Offer) *talk.Reply {
 	id := b.id()
 	r.until("heights are known", 10*time.Second, func() bool {
 		reply := r.ask(&talk.Request{Federation: id[:], Request: &talkwire.Request_Register{Register: &talkwire.Register{Offer: o.Wire()}}})
-		return reply.GetRefusal() == nil || reply.GetRefusal().GetFinal() || r.loop.Now() > time.Minute
+		return reply.GetRefusal().GetCode() != uint32(messages.RejectBusy) || r.loop.Now() > time.Minute
 	})
 	return r.ask(&talk.Request{Federation: id[:], Request: &talkwire.Request_Register{Register: &talkwire.Register{Offer: o.Wire()}}})
 }
