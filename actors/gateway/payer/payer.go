@@ -212,9 +212,13 @@ func (h *hearing) sift(s *seat.Seat) (forged []*talkwire.Pay) {
 
 // prepare asks federation and node for what decides.
 func (p *payer) prepare(ctx actor.Context) {
+	p.lookUp(ctx)
+	p.call(ctx, askInfo, caller.InfoCall{})
+}
+
+func (p *payer) lookUp(ctx actor.Context) {
 	p.looking = true
 	ctx.Request(p.seat.Client, seat.LookFor{Contract: p.contract})
-	p.call(ctx, askInfo, caller.InfoCall{})
 }
 
 // waited ends what takes too long before anything is agreed: a contract that the
@@ -229,7 +233,7 @@ func (p *payer) waited(ctx actor.Context) {
 		}
 	case waited < unknownTicks:
 		if p.unknown() && !p.looking {
-			p.prepare(ctx)
+			p.lookUp(ctx)
 		}
 	case p.looked == nil || p.looked.Status.State == 0:
 		p.refuse(ctx, messages.RejectForNow(messages.RejectContractUnknown, "the federation does not show contract %s", p.contract))
