@@ -32,38 +32,25 @@ import (
 //
 // Nobody sees the invoice before a gateway has taken its offer: an invoice that nobody
 // serves would make payers wait for a payment that cannot arrive.
-type payee struct {
-	trade
-	height uint32
-	since  int // ticks since the height was asked for
-}
+type payee struct{ trade }
 
 // How many gateways are tried, and blocks until an offer that was not bought is over.
 const maxRefused, graceBlocks = 3, 3
 
 // NewPayee returns the producer of the payee of a stored operation.
 func NewPayee(w *World, id uint64) actor.Producer {
-	return func() actor.Actor { return &payee{trade: trade{w: w, id: id}} }
+	return func() actor.Actor { return &payee{trade{w: w, id: id}} }
 }
 
 // Receive implements actor.Actor.
-func (p *payee) Receive(ctx actor.Context) {
-	if _, ok := ctx.Message().(*actor.Started); ok {
-		if p.load(ctx) {
-			p.step(ctx)
-		}
-		return
-	}
-	if p.op.GetState() != clientwire.State_STATE_PENDING {
-		return // it is over, and stops
-	}
-	switch m := ctx.Message().(type) {
+func (p *payee) Receive(ctx actor.Context) { p.receive(ctx, p.step, p.handle) }
+
+func (p *payee) handle(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
 	case *timing.Tick:
 		p.tick(ctx)
 	case listings.List:
 		p.listed(ctx, m)
-	case orders.Begun:
-		p.begun(ctx, m)
 	case orders.Ended:
 		p.ended(ctx, m)
 	case orders.Answer:
@@ -109,10 +96,7 @@ func (p *payee) tick(ctx actor.Context) {
 			p.register(ctx)
 		}
 	case clientwire.InvoiceStep_INVOICE_STEP_WAIT:
-		if p.since++; p.since >= heightTicks {
-			p.since = 0
-			ctx.Request(p.w.Ln, listings.Wanted{})
-		}
+		p.askHeight(ctx)
 	default:
 	}
 }

@@ -30,15 +30,9 @@ type payer struct {
 	trade
 	invoice bolt11.Invoice
 	search  *search // for an offer, while the payment is planned
-	// height is the newest agreed one that it knows; since are the ticks since it asked.
-	height uint32
-	since  int
 	// looking says that what was to be funded is there already, and is looked at.
 	looking bool
 }
-
-// heightTicks is how often the height is asked for while a contract may expire.
-const heightTicks = 20
 
 // NewPayer returns the producer of the payer of a stored operation.
 func NewPayer(w *World, id uint64) actor.Producer {
@@ -46,23 +40,14 @@ func NewPayer(w *World, id uint64) actor.Producer {
 }
 
 // Receive implements actor.Actor.
-func (p *payer) Receive(ctx actor.Context) {
-	if _, ok := ctx.Message().(*actor.Started); ok {
-		if p.load(ctx) {
-			p.start(ctx)
-		}
-		return
-	}
-	if p.op.GetState() != clientwire.State_STATE_PENDING {
-		return // it is over, and stops
-	}
-	switch m := ctx.Message().(type) {
+func (p *payer) Receive(ctx actor.Context) { p.receive(ctx, p.start, p.handle) }
+
+func (p *payer) handle(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
 	case *timing.Tick:
 		p.tick(ctx)
 	case listings.List:
 		p.listed(ctx, m)
-	case orders.Begun:
-		p.begun(ctx, m)
 	case orders.Ended:
 		p.ended(ctx, m)
 	case orders.Answer:
@@ -120,9 +105,8 @@ func (p *payer) tick(ctx actor.Context) {
 		p.search.ticks++
 		p.decide(ctx)
 	}
-	if p.since++; waiting && p.since >= heightTicks {
-		p.since = 0
-		ctx.Request(p.w.Ln, listings.Wanted{})
+	if waiting {
+		p.askHeight(ctx)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"minimint/actors/client/carrier"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/lines"
+	"minimint/actors/client/listings"
 	"minimint/actors/client/orders"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/module/lightning"
@@ -27,6 +28,10 @@ type trade struct {
 	id    uint64
 	op    *clientwire.Operation
 	pause int // ticks until the next step is tried again, 0 if nothing waits for that
+	// height is the newest agreed one that is known; since are the ticks since it was asked
+	// for.
+	height uint32
+	since  int
 
 	contract terms.ID // that is watched, zero if none is yet
 	known    orders.Answer
@@ -44,11 +49,31 @@ type trade struct {
 const (
 	retryTicks   = 10 // until something that did not work is tried again
 	longestPause = 40 // between requests to a gateway that does not answer
+	heightTicks  = 20 // between questions for the height, while something may expire
 	maxReports   = 16
 )
 
 // wayTime is what a request and its reply may take beyond the wait.
 const wayTime = 15 * time.Second
+
+// receive is the beginning of every message: an actor starts from its record, hears of
+// the parts that it has begun, and hears nothing more when its operation is over.
+func (t *trade) receive(ctx actor.Context, start func(actor.Context), handle func(actor.Context, any)) {
+	if _, ok := ctx.Message().(*actor.Started); ok {
+		if t.load(ctx) {
+			start(ctx)
+		}
+		return
+	}
+	if t.op.GetState() != clientwire.State_STATE_PENDING {
+		return // it is over, and stops
+	}
+	if m, ok := ctx.Message().(orders.Begun); ok {
+		t.begun(ctx, m)
+		return
+	}
+	handle(ctx, ctx.Message())
+}
 
 // load reads the record, and reports false if there is nothing left to do.
 func (t *trade) load(ctx actor.Context) bool {
@@ -237,6 +262,14 @@ func (t *trade) tick(ctx actor.Context) (step, gateway bool) {
 		step = t.pause == 0
 	}
 	return step, gateway
+}
+
+// askHeight asks for the height now and then; the answer comes with the gateways.
+func (t *trade) askHeight(ctx actor.Context) {
+	if t.since++; t.since >= heightTicks {
+		t.since = 0
+		ctx.Request(t.w.Ln, listings.Wanted{})
+	}
 }
 
 // Gateways' names are theirs to choose; the key is what tells them apart.
