@@ -15,7 +15,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/client"
@@ -263,15 +262,7 @@ func rich(t testing.TB) (*clienttest.Federation, *memory.Store, messages.Amount)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, err := btcutil.DecodeAddress(d.pass(c, id, 0).GetDeposit().GetAddress(), &chaincfg.SimNetParams)
-	if err != nil {
-		t.Fatal(err)
-	}
-	script, err := txscript.PayToAddrScript(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Chain.Pay(script, 5_000)
+	f.Chain.PayTo(d.pass(c, id, 0).GetDeposit().GetAddress(), 5_000)
 	f.Chain.Mine(4)
 	f.Observe()
 	if op := d.pass(c, id, 40); op.GetState() != clientwire.State_STATE_DONE {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 
 	"minimint/actors/client"
 	"minimint/actors/client/clientwire"
@@ -23,15 +22,7 @@ func (w *world) pay(op *client.Operation, sats int64) {
 // bitcoin pays to a deposit's address; no block has that yet.
 func (w *world) bitcoin(op *client.Operation, sats int64) {
 	w.Helper()
-	address, err := btcutil.DecodeAddress(op.GetDeposit().GetAddress(), &chaincfg.SimNetParams)
-	if err != nil {
-		w.Fatal(err)
-	}
-	script, err := txscript.PayToAddrScript(address)
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.f.Chain.Pay(script, sats)
+	w.f.Chain.PayTo(op.GetDeposit().GetAddress(), sats)
 }
 
 func (w *world) deposit(c *client.Client) *client.Operation {

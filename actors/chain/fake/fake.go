@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
 	"github.com/btcsuite/btcd/chaincfg/chainhash"
 	"github.com/btcsuite/btcd/txscript"
@@ -106,6 +107,19 @@ func (c *Chain) SetFeeRate(rate uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rate = rate
+}
+
+// PayTo is Pay to an address; it panics if that is none of the chain's network.
+func (c *Chain) PayTo(address string, sats int64) wire.OutPoint {
+	to, err := btcutil.DecodeAddress(address, c.params)
+	if err != nil || !to.IsForNet(c.params) {
+		panic(fmt.Sprintf("fake: address %q: %v", address, err))
+	}
+	script, err := txscript.PayToAddrScript(to)
+	if err != nil {
+		panic(fmt.Sprintf("fake: address %q: %v", address, err))
+	}
+	return c.Pay(script, sats)
 }
 
 // Pay puts a payment from the treasury into the mempool and returns its output.

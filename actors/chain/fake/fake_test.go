@@ -182,3 +182,15 @@ func TestRewardsGoWhereTold(t *testing.T) {
 		t.Error("Forget left transactions")
 	}
 }
+
+// Somebody who pays to another network's address has mixed something up.
+func TestPayToTheWrongNetwork(t *testing.T) {
+	c := fake.New(&chaincfg.SimNetParams)
+	c.Mine(2)
+	defer func() {
+		if recover() == nil {
+			t.Error("paid")
+		}
+	}()
+	c.PayTo("1BoatSLRHtKNngkdXEeobR76b53LETtpyT", 1000)
+}

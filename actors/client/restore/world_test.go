@@ -6,10 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/btcsuite/btcd/btcutil"
-	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
-
 	"minimint/actors/client"
 	"minimint/actors/client/book"
 	"minimint/actors/client/clienttest"
@@ -221,14 +217,6 @@ func (w *world) deposit(c *client.Client) *client.Operation {
 // pay pays to a deposit's address, and buries it.
 func (w *world) pay(op *client.Operation, sats int64) {
 	w.Helper()
-	address, err := btcutil.DecodeAddress(op.GetDeposit().GetAddress(), &chaincfg.SimNetParams)
-	if err != nil {
-		w.Fatal(err)
-	}
-	script, err := txscript.PayToAddrScript(address)
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.f.Chain.Pay(script, sats)
+	w.f.Chain.PayTo(op.GetDeposit().GetAddress(), sats)
 	w.f.Chain.Mine(4)
 }

@@ -11,9 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/btcsuite/btcd/btcec/v2"
-	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 
 	"minimint/actors/client"
 	"minimint/actors/client/clientwire"
@@ -113,15 +111,7 @@ func (h *house) deposit(u *user.User, sats int64) {
 	if err != nil {
 		h.Fatal(err)
 	}
-	address, err := btcutil.DecodeAddress(op.GetDeposit().GetAddress(), &chaincfg.SimNetParams)
-	if err != nil {
-		h.Fatal(err)
-	}
-	script, err := txscript.PayToAddrScript(address)
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.chain.Pay(script, sats)
+	h.chain.PayTo(op.GetDeposit().GetAddress(), sats)
 	h.chain.Mine(20)
 	h.done(u, id, nil)
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 
 	"minimint/actors/chain/fake"
 	"minimint/actors/client"
@@ -135,15 +134,7 @@ func TestStoryOnRealNodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, err := btcutil.DecodeAddress(op.GetDeposit().GetAddress(), &chaincfg.SimNetParams)
-	if err != nil {
-		t.Fatal(err)
-	}
-	script, err := txscript.PayToAddrScript(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.chain.Pay(script, 60_000)
+	h.chain.PayTo(op.GetDeposit().GetAddress(), 60_000)
 	h.chain.Mine(20)
 	h.done(alice, id, nil)
 

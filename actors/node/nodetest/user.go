@@ -5,9 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 
 	"minimint/actors/client"
 	"minimint/actors/client/user"
@@ -97,15 +95,7 @@ func (u *User) Pay(id uint64, sats int64) {
 	if err != nil {
 		h.Fatal(err)
 	}
-	address, err := btcutil.DecodeAddress(op.GetDeposit().GetAddress(), &chaincfg.SimNetParams)
-	if err != nil {
-		h.Fatal(err)
-	}
-	script, err := txscript.PayToAddrScript(address)
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.Chain.Pay(script, sats)
+	h.Chain.PayTo(op.GetDeposit().GetAddress(), sats)
 }
 
 // Worth is all that the wallet holds, free or not.
