@@ -185,7 +185,7 @@ func TestRewardsGoWhereTold(t *testing.T) {
 
 // Somebody who pays to another network's address has mixed something up.
 func TestPayToTheWrongNetwork(t *testing.T) {
-	c := fake.New(&chaincfg.SimNetParams)
+	c := New(&chaincfg.SimNetParams)
 	c.Mine(2)
 	defer func() {
 		if recover() == nil {
