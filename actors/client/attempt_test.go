@@ -106,6 +106,30 @@ func TestWithdrawalGivesUp(t *testing.T) {
 	cancelled(w, alice, op, before)
 }
 
+// The same, if for long nobody had answered at all: two minutes begin with the refusal.
+func TestWithdrawalGivesUpLate(t *testing.T) {
+	w := newWorldOf(t, large())
+	alice := w.rich()
+	before := w.balance(alice)
+	w.f.Screen = pegOutsRefused
+	silent := func(silent bool) {
+		for _, m := range w.f.Members {
+			m.SetSilent(silent)
+		}
+	}
+	silent(true)
+	id, err := alice.Withdraw(w.ctx, recipient(t), 20_000, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for until := w.rig.Beats() + 300; w.rig.Beats() < until; { // 240 are two minutes
+		w.rig.Wait()
+	}
+	silent(false)
+	op, _ := alice.Await(w.ctx, id, nil)
+	cancelled(w, alice, op, before)
+}
+
 func cancelled(w *world, c *client.Client, op *client.Operation, before messages.Amount) {
 	w.Helper()
 	if op.GetState() != clientwire.State_STATE_FAILED || op.GetCause() != clientwire.Cause_CAUSE_CANCELLED {

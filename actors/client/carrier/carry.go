@@ -38,19 +38,19 @@ type carrier struct {
 	w  *World
 	id uint64
 
-	op       *clientwire.Operation // nil until it is loaded
-	talk     []*actor.PID          // lines, by member
-	down     []bool                // by member
-	readings *inquiry.Set          // nil until something is asked
-	cases    []*attemptCase        // by attempt
-	harvest  *purse.Harvest        // of the accepted attempt
-	won      int                   // index of that attempt
-	busy     bool                  // MintClient has the record
-	dirty    bool                  // and there is more to write when it is back
-	recalled bool
-	over     bool
-	ticks    int
-	lingered int
+	op           *clientwire.Operation // nil until it is loaded
+	talk         []*actor.PID          // lines, by member
+	down         []bool                // by member
+	readings     *inquiry.Set          // nil until something is asked
+	cases        []*attemptCase        // by attempt
+	harvest      *purse.Harvest        // of the accepted attempt
+	won          int                   // index of that attempt
+	busy         bool                  // MintClient has the record
+	dirty        bool                  // and there is more to write when it is back
+	recalled     bool
+	over         bool
+	refusedTicks int // since a withdrawal is refused for now
+	lingered     int
 }
 
 // attemptCase is what members say about one attempt.
@@ -248,7 +248,6 @@ func (c *carrier) await(ctx actor.Context, attempt, peer int) {
 }
 
 func (c *carrier) tick(ctx actor.Context, m *timing.Tick) {
-	c.ticks++
 	for _, l := range c.talk {
 		ctx.Send(l, m)
 	}
@@ -268,7 +267,10 @@ func (c *carrier) tick(ctx actor.Context, m *timing.Tick) {
 			}
 		}
 	}
-	if c.ticks == giveUpTicks && c.op.GetKind() == clientwire.Kind_KIND_WITHDRAW && c.op.GetCode() != 0 {
+	if c.op.GetKind() != clientwire.Kind_KIND_WITHDRAW || c.op.GetCode() == 0 {
+		return
+	}
+	if c.refusedTicks++; c.refusedTicks == giveUpTicks {
 		c.recalled = true
 		c.advance(ctx)
 	}
