@@ -7,6 +7,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/client"
+	"minimint/actors/client/clienttest"
 	"minimint/actors/client/clientwire"
 	"minimint/messages"
 	"minimint/messages/wire"
@@ -27,15 +28,7 @@ func (w *world) bitcoin(op *client.Operation, sats int64) {
 
 func (w *world) deposit(c *client.Client) *client.Operation {
 	w.Helper()
-	id, err := c.Deposit(w.ctx)
-	if err != nil {
-		w.Fatal(err)
-	}
-	op, err := c.Operation(id)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return op
+	return clienttest.Deposit(w, c)
 }
 
 // claims waits until a deposit has so many claims, and for their ends.

@@ -44,6 +44,21 @@ func (g *gate) Tip() (uint32, error) {
 	return g.Blocks.Tip()
 }
 
+// gated is a client with such a node.
+func (w *world) gated() (*client.Client, *memory.Store, *gate) {
+	w.Helper()
+	store, node := memory.New(), &gate{Blocks: w.f.Chain.Node()}
+	w.join(store, "")
+	cfg := w.rig.Config(w.f, store)
+	cfg.Blocks = func(*chaincfg.Params) (client.Blocks, error) { return node, nil }
+	c, err := client.Open(cfg)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(c.Close)
+	return c, store, node
+}
+
 // noticed is a context that tells when somebody begins to wait for its end.
 type noticed struct {
 	context.Context
@@ -69,16 +84,7 @@ func (w *world) fail(c *client.Client) {
 // meanwhile and all below it with it.
 func TestDepositOutlivesUserClient(t *testing.T) {
 	w := newWorldOf(t, large())
-	store := memory.New()
-	w.join(store, "")
-	node := &gate{Blocks: w.f.Chain.Node()}
-	cfg := w.rig.Config(w.f, store)
-	cfg.Blocks = func(*chaincfg.Params) (client.Blocks, error) { return node, nil }
-	c, err := client.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c, _, node := w.gated()
 	w.deposit(c) // now there is something to look for: the node is asked at every tick
 	thinks, open := node.hold()
 	t.Cleanup(open)
@@ -110,16 +116,7 @@ func TestDepositOutlivesUserClient(t *testing.T) {
 // carrier would never be stopped, and UserClient wait for it.
 func TestBeginWhileClosing(t *testing.T) {
 	w := newWorldOf(t, large())
-	store := memory.New()
-	w.join(store, "")
-	node := &gate{Blocks: w.f.Chain.Node()}
-	cfg := w.rig.Config(w.f, store)
-	cfg.Blocks = func(*chaincfg.Params) (client.Blocks, error) { return node, nil }
-	c, err := client.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c, store, node := w.gated()
 	w.deposit(c)
 	had := w.fund(c, 100_000)
 	o := w.outgoing(c, c, w.f.Observe()+10)

@@ -97,14 +97,7 @@ func (w *world) user() *client.Client {
 // done waits for an operation that must succeed.
 func (w *world) done(c *client.Client, id uint64, err error) *client.Operation {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
-	op, err := c.Await(w.ctx, id, nil)
-	if err != nil {
-		w.Fatalf("operation %d: %v\n%v", id, err, op)
-	}
-	return op
+	return clienttest.Done(w, c, id, err)
 }
 
 func (w *world) balance(c *client.Client) messages.Amount {

@@ -57,6 +57,7 @@ var lived = sync.OnceValue(func() life {
 type fatal struct{ testing.TB }
 
 func (fatal) Helper()                   {}
+func (fatal) Context() context.Context  { return context.Background() }
 func (fatal) Cleanup(func())            {}
 func (fatal) Fatal(args ...any)         { panic(fmt.Sprint(args...)) }
 func (fatal) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
@@ -126,14 +127,7 @@ func (w *world) user() *client.Client {
 
 func (w *world) done(c *client.Client, id uint64, err error) *client.Operation {
 	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
-	op, err := c.Await(w.ctx, id, nil)
-	if err != nil {
-		w.Fatalf("operation %d: %v\n%v", id, err, op)
-	}
-	return op
+	return clienttest.Done(w, c, id, err)
 }
 
 func (w *world) receive(c *client.Client, amount messages.Amount) {
@@ -203,15 +197,7 @@ var large = sync.OnceValue(func() *clienttest.Federation {
 
 func (w *world) deposit(c *client.Client) *client.Operation {
 	w.Helper()
-	id, err := c.Deposit(w.ctx)
-	if err != nil {
-		w.Fatal(err)
-	}
-	op, err := c.Operation(id)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return op
+	return clienttest.Deposit(w, c)
 }
 
 // pay pays to a deposit's address, and buries it.

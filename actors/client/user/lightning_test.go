@@ -14,6 +14,7 @@ import (
 	"github.com/btcsuite/btcd/chaincfg"
 
 	"minimint/actors/client"
+	"minimint/actors/client/clienttest"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/keys"
 	"minimint/actors/client/orders"
@@ -103,17 +104,10 @@ func (c *customer) Receive(ctx actor.Context) {
 // deposit gives a user bitcoin that has become notes.
 func (h *house) deposit(u *user.User, sats int64) {
 	h.Helper()
-	id, err := u.Deposit(h.ctx)
-	if err != nil {
-		h.Fatal(err)
-	}
-	op, err := u.Operation(id)
-	if err != nil {
-		h.Fatal(err)
-	}
+	op := clienttest.Deposit(h, u.Client)
 	h.chain.PayTo(op.GetDeposit().GetAddress(), sats)
 	h.chain.Mine(20)
-	h.done(u, id, nil)
+	h.done(u, op.GetId(), nil)
 }
 
 // list puts a gateway on the list, which u pays for.

@@ -16,6 +16,7 @@ import (
 
 	"minimint/actors/chain/fake"
 	"minimint/actors/client"
+	"minimint/actors/client/clienttest"
 	"minimint/actors/client/user"
 	"minimint/actors/node"
 	"minimint/actors/node/nodetest"
@@ -105,14 +106,7 @@ func (h *house) user() *user.User {
 
 func (h *house) done(u *user.User, id uint64, err error) *client.Operation {
 	h.Helper()
-	if err != nil {
-		h.Fatal(err)
-	}
-	op, err := u.Await(h.ctx, id, nil)
-	if err != nil {
-		h.Fatalf("%v\n%v", err, op)
-	}
-	return op
+	return clienttest.Done(h, u.Client, id, err)
 }
 
 // The whole way of money, from bitcoin to bitcoin, over real links and nodes, one
@@ -126,20 +120,10 @@ func TestStoryOnRealNodes(t *testing.T) {
 	alice, bob := h.user(), h.user()
 
 	h.chain.Mine(10)
-	id, err := alice.Deposit(h.ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	op, err := alice.Operation(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.chain.PayTo(op.GetDeposit().GetAddress(), 60_000)
-	h.chain.Mine(20)
-	h.done(alice, id, nil)
+	h.deposit(alice, 60_000)
 
-	id, err = alice.Spend(h.ctx, 25_000_000)
-	op = h.done(alice, id, err)
+	id, err := alice.Spend(h.ctx, 25_000_000)
+	op := h.done(alice, id, err)
 	id, err = bob.Receive(h.ctx, client.Token(op))
 	h.done(bob, id, err)
 
