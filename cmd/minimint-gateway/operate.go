@@ -79,7 +79,11 @@ func depositCommand() *cli.Command {
 		Flags:       []cli.Flag{federationFlag()},
 		Action: func(c *cli.Context) error {
 			return ask(c, func(ctx context.Context, o operator.Operator) error {
-				d, err := o.Deposit(ctx, operator.Deposit{Federation: c.String("federation")})
+				f, err := find(ctx, o, c.String("federation"))
+				if err != nil {
+					return err
+				}
+				d, err := o.Deposit(ctx, operator.Deposit{Federation: f.ID})
 				if err != nil {
 					return err
 				}
@@ -100,11 +104,16 @@ func withdrawCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			request := operator.Withdraw{Federation: c.String("federation"), Address: address, Sats: sats, LimitSats: limit}
+			request := operator.Withdraw{Address: address, Sats: sats, LimitSats: limit}
 			return ask(c, func(ctx context.Context, o operator.Operator) error {
 				if err := checkAddress(ctx, o, request.Address); err != nil {
 					return err
 				}
+				f, err := find(ctx, o, c.String("federation"))
+				if err != nil {
+					return err
+				}
+				request.Federation = f.ID
 				w, err := o.Withdraw(ctx, request)
 				if err != nil {
 					return err
