@@ -37,11 +37,11 @@ up-lightning: build bitcoin lightning ## the same with two lnd and a gateway
 	bin/minimint-dev up --btcd $(BITCOIN)/btcd --lnd $(LIGHTNING)/lnd
 
 .PHONY: down
-down: build ## stop what `make up` started
+down: $(if $(wildcard bin/minimint-dev),,build) ## stop what `make up` started, also while the code does not compile
 	bin/minimint-dev down
 
 .PHONY: test
-test: ## run all tests (needs nothing but Go)
+test: ## run all tests (needs nothing but Go and a C compiler)
 	$(GO) test ./...
 
 .PHONY: test-real
