@@ -35,6 +35,7 @@ import (
 
 	"minimint/actors/consensus/certificate"
 	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -90,7 +91,7 @@ type Past struct {
 type Processor struct {
 	cfg         Config
 	position    history.Position
-	refusals    history.Refusals
+	refusals    refusals.List
 	intake      *intake
 	unsynced    *acknowledgements
 	memory      *memory
@@ -206,7 +207,7 @@ func (p *Processor) load() error {
 		return fmt.Errorf("open snapshot: %w", err)
 	}
 	defer snap.Release()
-	p.position, p.refusals = history.ReadPosition(snap), history.ReadRefusals(snap)
+	p.position, p.refusals = history.ReadPosition(snap), refusals.Read(snap)
 	p.notary = notary{faults: make([]uint64, p.cfg.Members), collector: certificate.New(certificate.Config{
 		Era: p.cfg.Era, Self: p.cfg.Self, Members: p.cfg.Members, Key: p.cfg.Key,
 	}, p.position.Next, history.RecentStatements(snap, p.position.Next, certificate.Window), history.NewestCertificate(snap))}

@@ -11,6 +11,7 @@ import (
 
 	"minimint/actors/consensus/consensustest"
 	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
 	"minimint/messages/outcome"
@@ -177,7 +178,7 @@ func (w *witness) verify() {
 	w.read(func(r storage.Reader) {
 		for id, p := range w.acknowledged {
 			_, accepted := transition.FindAccepted(r, p.tx)
-			refusal, refused := history.FindRefusal(r, id)
+			refusal, refused := refusals.Find(r, id)
 			decided := accepted || refused && refusal.Epoch >= p.from
 			if decided == pooled[id] {
 				w.t.Fatalf("an acknowledged transaction is decided: %t, pooled: %t", decided, pooled[id])

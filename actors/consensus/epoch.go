@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/spawn"
 	"minimint/crypto/domain"
@@ -114,13 +115,13 @@ func (p *Processor) commit(epochs []epoch) error {
 	}
 	defer snap.Release()
 	ov := storage.NewOverlay(snap)
-	next, refusals, chain := p.position, p.refusals, p.chain()
+	next, list, chain := p.position, p.refusals, p.chain()
 	for i := range epochs {
 		if err := p.applyTo(ov, &epochs[i], &next, &chain); err != nil {
 			return err
 		}
 		for _, r := range epochs[i].result.Rejected {
-			refusals.Write(ov, r.Witness, history.Refusal{Epoch: epochs[i].outcome.Epoch, Tx: r.Tx, Rejection: r.Rejection})
+			list.Write(ov, r.Witness, refusals.Refusal{Epoch: epochs[i].outcome.Epoch, Tx: r.Tx, Rejection: r.Rejection})
 		}
 		history.WriteEpoch(ov, epochs[i].statement, epochs[i].encoded)
 		if c := epochs[i].certificate; c != nil {
@@ -133,7 +134,7 @@ func (p *Processor) commit(epochs []epoch) error {
 	if err := p.cfg.Store.Update(func(tx storage.Tx) error { ov.ApplyTo(tx); return nil }); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	p.position, p.refusals, p.notary.pending = next, refusals, pending{}
+	p.position, p.refusals, p.notary.pending = next, list, pending{}
 	return nil
 }
 

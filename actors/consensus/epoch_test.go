@@ -9,6 +9,7 @@ import (
 
 	"minimint/actors/consensus/consensustest"
 	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
 	"minimint/messages/outcome"
@@ -39,7 +40,7 @@ func TestEpochIsOneCommit(t *testing.T) {
 		if a, ok := transition.FindAccepted(r, good.ID()); !ok || a.Epoch != 0 {
 			t.Errorf("accepted: %v %+v", ok, a)
 		}
-		refusal, ok := history.FindRefusal(r, late.WitnessID())
+		refusal, ok := refusals.Find(r, late.WitnessID())
 		if !ok || refusal.Epoch != 0 || refusal.Tx != late.ID() || refusal.Rejection.Code != messages.RejectPegInClaimed || !refusal.Rejection.Final {
 			t.Errorf("refusal: %v %+v", ok, refusal)
 		}

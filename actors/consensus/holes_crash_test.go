@@ -6,6 +6,7 @@ import (
 
 	"minimint/actors/consensus/consensustest"
 	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
 	"minimint/messages/outcome"
@@ -100,7 +101,7 @@ func (h *halfway) whole(n *node) {
 		}
 		_, agreed := history.FindOutcome(r, 1, n.members)
 		_, accepted := transition.FindAccepted(r, once.ID())
-		_, refused := history.FindRefusal(r, twice.WitnessID())
+		_, refused := refusals.Find(r, twice.WitnessID())
 		if there := p.Next == 2; agreed != there || accepted != there || refused != there {
 			h.Errorf("at epoch %d: outcome %t, accepted %t, refused %t", p.Next, agreed, accepted, refused)
 		}
@@ -124,7 +125,7 @@ func TestH61RefusedLeavesThePool(t *testing.T) {
 			t.Errorf("%s: the loser is refused with %v", when, r)
 		}
 		n.read(func(r storage.Reader) {
-			if refusal, ok := history.FindRefusal(r, early.WitnessID()); !ok || refusal.Rejection.Final {
+			if refusal, ok := refusals.Find(r, early.WitnessID()); !ok || refusal.Rejection.Final {
 				t.Errorf("%s: what may pass later is refused with %+v", when, refusal)
 			}
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 
 	"minimint/actors/consensus/consensustest"
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/pool"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
@@ -64,7 +64,7 @@ func TestH25BadTwinLeavesThePoolAlone(t *testing.T) {
 			if _, ok := transition.FindAccepted(r, good.ID()); !ok {
 				t.Errorf("%s: the good one is not accepted", name)
 			}
-			if _, refused := history.FindRefusal(r, good.WitnessID()); refused {
+			if _, refused := refusals.Find(r, good.WitnessID()); refused {
 				t.Errorf("%s: the good one is called refused", name)
 			}
 		})

@@ -7,7 +7,7 @@ import (
 	"iter"
 	"log/slog"
 
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/pool"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
@@ -73,7 +73,7 @@ func decided(e pool.Entry, snap storage.Reader) bool {
 	if _, accepted := transition.FindAccepted(snap, e.Transaction.ID()); accepted {
 		return true
 	}
-	refusal, refused := history.FindRefusal(snap, e.Transaction.WitnessID())
+	refusal, refused := refusals.Find(snap, e.Transaction.WitnessID())
 	return refused && refusal.Epoch >= e.Since
 }
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -58,7 +58,7 @@ func (p *Processor) admit(tx *transaction.Transaction) *messages.Rejection {
 	if _, ok := transition.FindAccepted(snap, tx.ID()); ok {
 		return nil
 	}
-	if refusal, ok := history.FindRefusal(snap, tx.WitnessID()); ok && refusal.Rejection.Final {
+	if refusal, ok := refusals.Find(snap, tx.WitnessID()); ok && refusal.Rejection.Final {
 		return refusal.Rejection
 	}
 	if rejection := p.cfg.Transition.Try(snap, p.position.Next, tx); rejection != nil {

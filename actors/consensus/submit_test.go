@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"minimint/actors/consensus/consensustest"
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
 	"minimint/messages/toconsensus"
@@ -126,8 +126,8 @@ func TestH61FinalRefusalStays(t *testing.T) {
 	tx := consensustest.Deposit('d', 1, 100)
 	witness := tx.WitnessID()
 	err := n.store.Update(func(s storage.Tx) error {
-		var refusals history.Refusals
-		refusals.Write(s, witness, history.Refusal{Tx: tx.ID(), Rejection: messages.Reject(messages.RejectInsolvent, "then")})
+		var list refusals.List
+		list.Write(s, witness, refusals.Refusal{Tx: tx.ID(), Rejection: messages.Reject(messages.RejectInsolvent, "then")})
 		return nil
 	})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/consensus/consensustest"
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/session"
 	"minimint/messages"
 	"minimint/messages/outcome"
@@ -162,8 +162,8 @@ func TestRefusedBetweenSubmissionAndAcknowledgement(t *testing.T) {
 	tx := consensustest.Deposit('d', 1, 5)
 	refuse := func(e messages.Epoch) {
 		err := r.store.Update(func(s storage.Tx) error {
-			refusals := history.ReadRefusals(s)
-			refusals.Write(s, tx.WitnessID(), history.Refusal{Epoch: e, Tx: tx.ID(), Rejection: messages.RejectForNow(messages.RejectBlockUnknown, "not yet")})
+			list := refusals.Read(s)
+			list.Write(s, tx.WitnessID(), refusals.Refusal{Epoch: e, Tx: tx.ID(), Rejection: messages.RejectForNow(messages.RejectBlockUnknown, "not yet")})
 			return nil
 		})
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"minimint/actors/consensus/consensustest"
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/messages"
 	"minimint/messages/outcome"
 	"minimint/messages/toconsensus"
@@ -99,8 +99,8 @@ func TestEveryRequestGetsOneReply(t *testing.T) {
 func accept(r *rig, tx *transaction.Transaction, accepted bool) {
 	err := r.store.Update(func(s storage.Tx) error {
 		if !accepted {
-			refusals := history.ReadRefusals(s)
-			refusals.Write(s, tx.WitnessID(), history.Refusal{Tx: tx.ID(), Rejection: messages.Reject(messages.RejectNoteSpent, "spent")})
+			list := refusals.Read(s)
+			list.Write(s, tx.WitnessID(), refusals.Refusal{Tx: tx.ID(), Rejection: messages.Reject(messages.RejectNoteSpent, "spent")})
 			return nil
 		}
 		ov := storage.NewOverlay(s)

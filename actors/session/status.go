@@ -6,7 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
 	"minimint/messages/toconsensus"
@@ -87,7 +87,7 @@ func (s *Session) decide(ctx actor.Context, r *request, snap storage.Reader) {
 		return
 	}
 	submitting := slices.ContainsFunc(s.open, func(other *request) bool { return other.submits == at.witness })
-	if refused, ok := history.FindRefusal(snap, at.witness); ok && !submitting && refused.Epoch >= s.submitted.since[at.witness] {
+	if refused, ok := refusals.Find(snap, at.witness); ok && !submitting && refused.Epoch >= s.submitted.since[at.witness] {
 		r.decides = nil
 		s.end(r)
 		s.reply(ctx, statusReply(r.id, &wire.Status{Rejected: refusal(refused.Rejection)}))

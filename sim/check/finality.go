@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
 	"minimint/messages/transaction"
@@ -107,7 +107,7 @@ func (f *finality) verdicts(node int) []verdict {
 	list := make([]verdict, len(f.order))
 	for i, p := range f.order {
 		_, accepted := transition.FindAccepted(snap, p.tx.ID())
-		r, refused := history.FindRefusal(snap, p.tx.WitnessID())
+		r, refused := refusals.Find(snap, p.tx.WitnessID())
 		list[i] = verdict{accepted: accepted, refused: refused, at: r.Epoch}
 	}
 	return list

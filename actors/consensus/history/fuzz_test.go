@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"minimint/actors/consensus/history"
-	"minimint/messages"
 	"minimint/messages/outcome"
 	"minimint/storage"
 	"minimint/storage/memory"
@@ -14,7 +13,6 @@ import (
 // FuzzStored puts any bytes where the records of this package are: whoever reads
 // them panics and says who does, or reads what would be written again.
 func FuzzStored(f *testing.F) {
-	witness := messages.WitnessID{5}
 	written := func(write func(storage.Tx)) storage.Reader {
 		snap, err := memory.New().View()
 		if err != nil {
@@ -24,17 +22,12 @@ func FuzzStored(f *testing.F) {
 		write(ov)
 		return ov
 	}
-	refusal := history.Refusal{Epoch: 3, Tx: messages.TxID{9}, Rejection: messages.Reject(messages.RejectNoteSpent, "spent")}
 	contribution := outcome.Contribution{}.Encode()
 	f.Add(written(func(tx storage.Tx) { history.WritePosition(tx, history.Position{Next: 4}) }).Get(storage.Local("position").Key([]byte("now"))))
 	f.Add(outcome.Outcome{Epoch: 1, Contributions: []outcome.Member{{Peer: 2, Contribution: contribution}}}.Encode())
-	f.Add(written(func(tx storage.Tx) {
-		r := history.ReadRefusals(tx)
-		r.Write(tx, witness, refusal)
-	}).Get(storage.Local("rejected").Key(witness[:])))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		keys := [][]byte{
-			storage.Local("position").Key([]byte("now")), storage.Local("outcomes").Key([]byte{7: 1}), storage.Local("rejected").Key(witness[:]),
+			storage.Local("position").Key([]byte("now")), storage.Local("outcomes").Key([]byte{7: 1}),
 		}
 		for which, key := range keys {
 			r := written(func(tx storage.Tx) { tx.Put(key, value) })
@@ -56,10 +49,6 @@ func FuzzStored(f *testing.F) {
 				case 1:
 					if o, ok := history.FindOutcome(r, 1, 4); !ok || o.Epoch != 1 {
 						t.Fatalf("outcome of epoch %d, %t", o.Epoch, ok)
-					}
-				case 2:
-					if got, ok := history.FindRefusal(r, witness); !ok || got.Rejection == nil {
-						t.Fatalf("refusal %+v, %t", got, ok)
 					}
 				}
 			}()

@@ -1,18 +1,15 @@
-// Package history is what one member keeps of the past, in its own store and
-// outside the replicated state: where it is, the outcomes it applied with what it
-// signs about them and what certifies them, and why transactions were refused.
-// Position, outcome and statement are written in the very commit that writes the
-// state they led to, so a crash never separates them (H45). A certificate comes
-// later; if a crash loses it, others have it.
+// Package history is what one member keeps of the past, in its own store and outside
+// the replicated state: where it is, and the outcomes it applied with what it signs
+// about them and what certifies them. Position, outcome and statement are written in
+// the very commit that writes the state they led to, so a crash never separates them
+// (H45). A certificate comes later; if a crash loses it, others have it. Package
+// refusals, below this one, keeps why transactions were refused.
 //
 // The past is forgotten from its beginning (Prune), up to where a certificate
 // proves all of it: whoever needs more takes a snapshot.
 //
 // What is read back was written here. Anything else in the store means that the
 // disk or we are wrong, and nothing may go on from there: reading it panics.
-//
-// It exports more names than packages should, mostly a writer and a reader for each
-// thing that is kept: Prune and Begin must know them all.
 package history
 
 import (

@@ -2,7 +2,6 @@ package history_test
 
 import (
 	"bytes"
-	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -66,13 +65,11 @@ func TestDamagedRecordsPanic(t *testing.T) {
 	write(t, intact, func(tx storage.Tx) {
 		history.WritePosition(tx, p)
 		history.WriteEpoch(tx, statement.Statement{Epoch: 3}, outcome.Outcome{Epoch: 3}.Encode())
-		new(history.Refusals).Write(tx, messages.Digest{1}, history.Refusal{Rejection: messages.Reject(messages.RejectBusy, "text")})
 	})
 	for scope, use := range map[string]func(storage.Reader){
 		"position":   func(r storage.Reader) { history.ReadPosition(r) },
 		"outcomes":   func(r storage.Reader) { history.FindOutcome(r, 3, 4) },
 		"statements": func(r storage.Reader) { history.FindStatement(r, 3) },
-		"rejected":   func(r storage.Reader) { history.FindRefusal(r, messages.Digest{1}) },
 	} {
 		for _, damage := range []func([]byte) []byte{
 			func(b []byte) []byte { return append(b, 0xff) },
@@ -96,7 +93,7 @@ func TestDamagedRecordsPanic(t *testing.T) {
 			if !panicked && scope == "position" { // the others carry text that nothing vouches for
 				t.Errorf("%s: a damaged record was believed", scope)
 			}
-			if !panicked && (len(value) == 0 && scope == "rejected" || len(value) > 0 && value[len(value)-1] == 0xff) {
+			if !panicked && len(value) > 0 && value[len(value)-1] == 0xff {
 				t.Errorf("%s: a record of wrong form was believed", scope)
 			}
 		}
@@ -197,105 +194,6 @@ func TestExcerpts(t *testing.T) {
 		}
 		if part := history.ReadExcerpt(r, 3, 9, 1<<60, 300); len(part.Part) != 0 || !part.Last {
 			t.Errorf("beyond its end: %+v", part)
-		}
-	})
-}
-
-func refusal(e messages.Epoch, text string, final bool) history.Refusal {
-	return history.Refusal{
-		Epoch: e, Tx: messages.Digest{byte(e), 1},
-		Rejection: &messages.Rejection{Code: messages.RejectNoteSpent, Final: final, Text: text},
-	}
-}
-
-func TestRefusals(t *testing.T) {
-	s := memory.New()
-	witness := messages.Digest{5}
-	for i, c := range []struct{ text, want string }{
-		{"plain", "plain"}, {"", ""}, {"cut within \xc3", "cut within \uFFFD"}, {"\xff\xfe", "\uFFFD"}, {"no\x00text", "no\x00text"},
-	} {
-		write(t, s, func(tx storage.Tx) {
-			refusals := history.ReadRefusals(tx)
-			refusals.Write(tx, witness, refusal(messages.Epoch(i), c.text, i%2 == 0))
-		})
-		read(t, s, func(r storage.Reader) {
-			got, ok := history.FindRefusal(r, witness)
-			want := refusal(messages.Epoch(i), c.want, i%2 == 0)
-			if !ok || !reflect.DeepEqual(got, want) {
-				t.Errorf("%q: %t %+v %+v", c.text, ok, got, got.Rejection)
-			}
-			if _, ok := history.FindRefusal(r, messages.Digest{6}); ok {
-				t.Error("another form was refused too")
-			}
-		})
-	}
-}
-
-// NewestAreRemembered: of any sequence of refusals, also repeated ones, exactly
-// the newest are known, each with its newest reason, and the order survives
-// restarts.
-func TestNewestRefusalsAreRemembered(t *testing.T) {
-	s := memory.New()
-	const total = history.MaxRefusals + 2500
-	witness := func(i int) messages.WitnessID { return messages.Digest{byte(i >> 16), byte(i >> 8), byte(i)} }
-	next := 0
-	for next < total {
-		write(t, s, func(tx storage.Tx) {
-			refusals := history.ReadRefusals(tx)
-			for range 2500 {
-				refusals.Write(tx, witness(next), refusal(messages.Epoch(next), "first", true))
-				if next%5 == 0 { // one that is refused again and again stays
-					refusals.Write(tx, witness(0), refusal(messages.Epoch(next), "again", true))
-				}
-				next++
-			}
-		})
-	}
-	read(t, s, func(r storage.Reader) {
-		count := 0
-		for range storage.ScopedReader(r, storage.Local("rejected")).Scan(nil) {
-			count++
-		}
-		if count > history.MaxRefusals || count < history.MaxRefusals*4/5 {
-			t.Errorf("%d are remembered", count)
-		}
-		if got, ok := history.FindRefusal(r, witness(0)); !ok || got.Rejection.Text != "again" || got.Epoch != total-5 {
-			t.Errorf("the repeated one: %t %+v", ok, got)
-		}
-		if _, ok := history.FindRefusal(r, witness(1)); ok {
-			t.Error("the oldest is remembered")
-		}
-		for i := total - 1000; i < total; i++ {
-			if got, ok := history.FindRefusal(r, witness(i)); !ok || got.Epoch != messages.Epoch(i) {
-				t.Fatalf("refusal %d of %d is forgotten", i, total)
-			}
-		}
-	})
-}
-
-// Exactly MaxRefusals are remembered when none repeats.
-func TestRefusalsAreBounded(t *testing.T) {
-	s := memory.New()
-	write(t, s, func(tx storage.Tx) {
-		var refusals history.Refusals
-		for i := range history.MaxRefusals + 3 {
-			refusals.Write(tx, messages.Digest{byte(i >> 8), byte(i)}, refusal(1, "x", true))
-		}
-	})
-	read(t, s, func(r storage.Reader) {
-		for scope := range map[string]bool{"rejected": true, "rejected-order": true} {
-			count := 0
-			for range storage.ScopedReader(r, storage.Local(scope)).Scan(nil) {
-				count++
-			}
-			if count != history.MaxRefusals {
-				t.Errorf("%s: %d entries", scope, count)
-			}
-		}
-		for i, want := range []bool{false, false, false, true} {
-			if _, ok := history.FindRefusal(r, messages.Digest{0, byte(i)}); ok != want {
-				t.Errorf("refusal %d: known %t", i, ok)
-			}
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -217,7 +217,7 @@ func (h *House) undecided(i int) int {
 	n := 0
 	for _, a := range acks {
 		_, accepted := transition.FindAccepted(snap, a.Tx)
-		_, refused := history.FindRefusal(snap, a.Witness)
+		_, refused := refusals.Find(snap, a.Witness)
 		if !accepted && !refused {
 			n++
 		}

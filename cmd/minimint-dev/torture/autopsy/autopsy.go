@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/actors/consensus/transition"
 	"minimint/messages"
 	"minimint/messages/transaction"
@@ -141,7 +142,7 @@ func (r *Remains) pool(cfg Config, snap storage.Reader, dir string) error {
 
 func decided(snap storage.Reader, tx *transaction.Transaction) bool {
 	_, accepted := transition.FindAccepted(snap, tx.ID())
-	_, refused := history.FindRefusal(snap, tx.WitnessID())
+	_, refused := refusals.Find(snap, tx.WitnessID())
 	return accepted || refused
 }
 

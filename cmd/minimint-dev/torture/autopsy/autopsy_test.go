@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"minimint/actors/consensus/history"
+	"minimint/actors/consensus/history/refusals"
 	"minimint/messages"
 	"minimint/messages/canonical"
 	"minimint/messages/outcome"
@@ -49,8 +50,8 @@ func leave(t *testing.T, change func(storage.Tx)) Config {
 		}
 		id := tx(1).ID()
 		storage.Scoped(s, storage.Replicated("core/accepted")).Put(id[:], canonical.Marshal(&wire.Accepted{Epoch: 2}))
-		refusals := history.ReadRefusals(s)
-		refusals.Write(s, tx(2).WitnessID(), history.Refusal{Epoch: 2, Tx: tx(2).ID(), Rejection: messages.Reject(messages.RejectNoteSpent, "spent")})
+		list := refusals.Read(s)
+		list.Write(s, tx(2).WitnessID(), refusals.Refusal{Epoch: 2, Tx: tx(2).ID(), Rejection: messages.Reject(messages.RejectNoteSpent, "spent")})
 		history.WritePosition(s, history.Position{Next: 3, State: statehash.Compute(s)})
 		change(s)
 		return nil

@@ -1,8 +1,15 @@
-package history
+// Package refusals remembers why transactions were refused, in a member's own store and
+// outside the replicated state, written in the very commit of the epoch that refused
+// them. It keeps the newest, a bounded number, whatever else of the past is kept.
+//
+// What is read back was written here. Anything else in the store means that the disk
+// or we are wrong, and nothing may go on from there: reading it panics.
+package refusals
 
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 
 	"minimint/messages"
@@ -16,9 +23,9 @@ var (
 	orderScope   = storage.Local("rejected-order")
 )
 
-// MaxRefusals is how many refusals are remembered, the newest. A client whose
+// Max is how many refusals are remembered, the newest. A client whose
 // refusal was forgotten submits again and is refused again.
-const MaxRefusals = 10_000
+const Max = 10_000
 
 // A Refusal says why an epoch refused one signed form of a transaction.
 type Refusal struct {
@@ -27,55 +34,57 @@ type Refusal struct {
 	Rejection *messages.Rejection
 }
 
-// Refusals writes refusals in their order. Make one with [ReadRefusals].
-type Refusals struct{ next uint64 }
+// A List writes refusals in their order. Make one with [Read].
+type List struct{ next uint64 }
 
-// ReadRefusals returns where the order goes on.
-func ReadRefusals(r storage.Reader) Refusals {
-	var s Refusals
+// Read returns where the order goes on.
+func Read(r storage.Reader) List {
+	var l List
 	for key := range storage.ScopedReader(r, orderScope).Scan(nil) {
-		s.next = binary.BigEndian.Uint64(key) + 1
+		l.next = binary.BigEndian.Uint64(key) + 1
 	}
-	return s
+	return l
 }
 
 // Write remembers why one signed form of a transaction was refused, instead of
 // what is remembered about it already, and forgets the oldest refusal beyond
-// MaxRefusals.
-func (s *Refusals) Write(tx storage.Tx, witness messages.WitnessID, r Refusal) {
+// Max.
+func (l *List) Write(tx storage.Tx, witness messages.WitnessID, r Refusal) {
 	refused, order := storage.Scoped(tx, refusedScope), storage.Scoped(tx, orderScope)
 	if b := refused.Get(witness[:]); b != nil {
 		order.Delete(b[:sequenceSize])
 	}
-	number := binary.BigEndian.AppendUint64(nil, s.next)
+	number := binary.BigEndian.AppendUint64(nil, l.next)
 	order.Put(number, witness[:])
 	refused.Put(witness[:], append(number, encodeRefusal(r)...))
-	s.next++
-	if s.next <= MaxRefusals {
+	l.next++
+	if l.next <= Max {
 		return
 	}
-	oldest := binary.BigEndian.AppendUint64(nil, s.next-MaxRefusals-1)
+	oldest := binary.BigEndian.AppendUint64(nil, l.next-Max-1)
 	if forgotten := order.Get(oldest); forgotten != nil {
 		refused.Delete(forgotten)
 		order.Delete(oldest)
 	}
 }
 
-// FindRefusal returns why one signed form of a transaction was refused, and
+// Find returns why one signed form of a transaction was refused, and
 // false if it was not or that is forgotten.
-func FindRefusal(r storage.Reader, witness messages.WitnessID) (Refusal, bool) {
+func Find(r storage.Reader, witness messages.WitnessID) (Refusal, bool) {
 	b := storage.ScopedReader(r, refusedScope).Get(witness[:])
 	if b == nil {
 		return Refusal{}, false
 	}
 	if len(b) < sequenceSize {
-		panic(fmt.Sprintf("history: stored refusal of %d bytes", len(b)))
+		panic(fmt.Sprintf("refusals: stored refusal of %d bytes", len(b)))
 	}
 	w := new(wire.Rejected)
-	mustDecode(b[sequenceSize:], w)
+	if err := canonical.Unmarshal(b[sequenceSize:], w, math.MaxInt32); err != nil {
+		panic(fmt.Sprintf("refusals: stored record: %v", err))
+	}
 	id, ok := messages.DigestFrom(w.GetTxid())
 	if !ok {
-		panic(fmt.Sprintf("history: stored refusal of a transaction with an id of %d bytes", len(w.GetTxid())))
+		panic(fmt.Sprintf("refusals: stored refusal of a transaction with an id of %d bytes", len(w.GetTxid())))
 	}
 	return Refusal{
 		Epoch: messages.Epoch(w.GetEpoch()), Tx: id,
