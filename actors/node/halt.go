@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"minimint"
 	"minimint/actors/spawn"
 	"minimint/storage/wal"
 )
@@ -75,7 +76,7 @@ func (h *Halt) Advice() string {
 // Report is Error, the stack and the advice, for a file.
 func (h *Halt) Report() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "minimint %s: a member halted\n\nactor     %s\nmessage   %s\nfailures  %d in a row\nreason    %v\n", Version, h.Actor, h.Message, h.Failures, h.Reason)
+	fmt.Fprintf(&b, "minimint %s: a member halted\n\nactor     %s\nmessage   %s\nfailures  %d in a row\nreason    %v\n", minimint.Version, h.Actor, h.Message, h.Failures, h.Reason)
 	if h.Stack != "" {
 		fmt.Fprintf(&b, "\n%s", h.Stack)
 	}

@@ -4,13 +4,11 @@ import (
 	"sync"
 	"time"
 
+	"minimint"
 	"minimint/actors/hbbft"
 	"minimint/messages"
 	"minimint/messages/wire"
 )
-
-// Version is the version of the software, for reports.
-const Version = "0.1.0"
 
 // status is what the node knows of its links, for reports. Peer actors write it
 // and sessions read it, on goroutines of their own.
@@ -53,7 +51,7 @@ func (s *status) stalls(stall hbbft.Stall) {
 func (s *status) report(info *wire.Info) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	info.Member, info.Version = uint32(s.self), Version
+	info.Member, info.Version = uint32(s.self), minimint.Version
 	info.Stalled, info.StalledSeconds = s.stall.Text, uint64(s.stall.For/time.Second)
 	for i := range s.links {
 		if messages.PeerID(i) != s.self {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"minimint/actors/node"
 	"minimint/cmd/minimint-dev/bench"
 	"minimint/cmd/minimint-dev/torture"
 	"minimint/cmd/terminal"
@@ -18,9 +17,8 @@ func main() { os.Exit(terminal.Run(app(), terminal.Explain)) }
 
 func app() *cli.App {
 	a := &cli.App{
-		Name:    "minimint-dev",
-		Usage:   "a federation of four with its own bitcoin node, on this machine, for development",
-		Version: node.Version,
+		Name:  "minimint-dev",
+		Usage: "a federation of four with its own bitcoin node, on this machine, for development",
 		Description: `Everything listens on loopback. The money is play money.
 
 Examples:

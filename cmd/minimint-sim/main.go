@@ -14,7 +14,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"minimint/actors/node"
 	"minimint/cmd/minimint-sim/hunt"
 	"minimint/cmd/minimint-sim/page"
 	"minimint/cmd/minimint-sim/single"
@@ -40,9 +39,8 @@ const (
 
 func app() *cli.App {
 	a := &cli.App{
-		Name:    "minimint-sim",
-		Usage:   "simulate Minimint federations: find bugs by seed, and measure",
-		Version: node.Version,
+		Name:  "minimint-sim",
+		Usage: "simulate Minimint federations: find bugs by seed, and measure",
 		Description: `Every world is a federation of nodes as they ship, in virtual time. The same
 command gives the same world, message by message, on every machine.
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"minimint/actors/node"
 	"minimint/actors/node/home"
 	"minimint/cmd/minimintd/daemon"
 	"minimint/cmd/terminal"
@@ -39,9 +38,8 @@ func explain(err error) (int, string) {
 
 func app() *cli.App {
 	a := &cli.App{
-		Name:    "minimintd",
-		Usage:   "run one member of a Minimint federation",
-		Version: node.Version,
+		Name:  "minimintd",
+		Usage: "run one member of a Minimint federation",
 		Description: `A member needs its directory, as the key ceremony wrote it, and the passphrase of its secrets.
 
 Examples:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"minimint"
 	"minimint/actors/node"
 	"minimint/actors/node/home"
 	"minimint/actors/node/nodetest"
@@ -53,7 +54,7 @@ func TestStatus(t *testing.T) {
 	}
 	text, err = output(t, "status", "--dir", h.Dir, "--json")
 	var c condition
-	if err != nil || json.Unmarshal([]byte(text), &c) != nil || c.Version != node.Version {
+	if err != nil || json.Unmarshal([]byte(text), &c) != nil || c.Version != minimint.Version {
 		t.Errorf("%s%v", text, err)
 	}
 }

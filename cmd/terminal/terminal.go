@@ -19,6 +19,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"minimint"
 )
 
 // Exit codes. Scripts rely on them. Those above ExitUsage mean something else where a
@@ -115,9 +117,10 @@ func Print(c *cli.Context, value any, text string) error {
 
 // Prepare gives an app what all of ours have: errors are returned and printed by Run,
 // an unknown command, a wrong flag, and an argument of a command that takes none (its
-// ArgsUsage is empty) are usage errors, and there is completion. It comes after the
-// commands were set.
+// ArgsUsage is empty) are usage errors, and there are --version and completion. It comes
+// after the commands were set.
 func Prepare(app *cli.App) {
+	app.Version = minimint.Version
 	app.Commands = append(app.Commands, completion(app.Name))
 	app.EnableBashCompletion = true
 	app.ExitErrHandler = func(*cli.Context, error) {} // Run prints
