@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"minimint/actors/client"
-	"minimint/actors/client/book"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/module/lightning"
@@ -13,6 +11,7 @@ import (
 	"minimint/actors/module/lightning/terms"
 	"minimint/actors/module/mint"
 	"minimint/messages"
+	"minimint/sim/market/process"
 	"minimint/sim/world"
 	"minimint/storage"
 )
@@ -29,17 +28,17 @@ func (a *auditor) Quiet() {
 	var held int64
 	for _, p := range a.market.Processes() {
 		a.deposits(p)
-		sure, doubtful := p.holdings()
+		sure, doubtful := p.Holdings()
 		held += sure + doubtful
-		if booked := worth(p.operations()); booked != sure+doubtful {
-			a.violate("books", "%s has %d msat, of which %d may be spent; by its records it should have %d\n%s", p.name, sure+doubtful, doubtful, booked, p.ledger())
+		if booked := p.Worth(); booked != sure+doubtful {
+			a.violate("books", "%s has %d msat, of which %d may be spent; by its records it should have %d\n%s", p.Name, sure+doubtful, doubtful, booked, p.Records.String())
 		}
 		if doubtful != 0 {
-			a.violate("books", "%s has %d msat that may be spent", p.name, doubtful)
+			a.violate("books", "%s has %d msat that may be spent", p.Name, doubtful)
 		}
 	}
 	a.payments()
-	for _, g := range a.market.gateways {
+	for _, g := range a.market.network.Gateways {
 		a.gateway(g)
 	}
 	for _, b := range a.market.bargains {
@@ -85,16 +84,16 @@ func (a *auditor) owed(node int, s storage.Store, held int64) {
 }
 
 // deposits checks that what was paid to a client's addresses has arrived, once.
-func (a *auditor) deposits(x *Process) {
+func (a *auditor) deposits(x *process.Process) {
 	claimed := map[uint64]uint64{}
-	for _, op := range x.operations() {
+	for _, op := range x.Operations() {
 		if op.GetKind() == clientwire.Kind_KIND_CLAIM && op.GetState() == clientwire.State_STATE_DONE {
 			claimed[op.GetParent()] += op.GetAmountMsat()
 		}
 	}
-	for _, op := range x.operations() {
-		if id := op.GetId(); claimed[id] != uint64(x.paid[id])*uint64(messages.Sat) {
-			a.violate("deposits", "%s paid %d sat to the address of operation %d, and has claimed %d msat", x.name, x.paid[id], id, claimed[id])
+	for _, op := range x.Operations() {
+		if id := op.GetId(); claimed[id] != uint64(x.Paid[id])*uint64(messages.Sat) {
+			a.violate("deposits", "%s paid %d sat to the address of operation %d, and has claimed %d msat", x.Name, x.Paid[id], id, claimed[id])
 		}
 	}
 }
@@ -139,65 +138,4 @@ func (a *auditor) swindle(s *swindle) {
 	if claimed := status.State == lightningwire.State_STATE_CLAIMED; claimed == (back == 1) || back > 1 {
 		a.violate("contracts", "swindle %d (%s) is %s, and its money was taken back %d times", s.number, s.trick, status.State, back)
 	}
-}
-
-// holdings are what the notes of a process are worth, and how much more there is
-// that may be spent or is reserved.
-func (p *Process) holdings() (sure, doubtful int64) {
-	p.view(func(r storage.Reader) {
-		for _, n := range book.Notes(r) {
-			if n.GetDoubtful() || n.GetOperation() != 0 {
-				doubtful += 1 << n.GetTier()
-			} else {
-				sure += 1 << n.GetTier()
-			}
-		}
-	})
-	return sure, doubtful
-}
-
-// worth is what a client has by its records, in msat.
-func worth(ops []*client.Operation) (sum int64) {
-	for _, op := range ops {
-		sum += change(op)
-	}
-	return sum
-}
-
-// change is what an operation did to a client's money. One that failed can have
-// cost a fee, if its notes came back by a transaction.
-func change(op *client.Operation) int64 {
-	amount, fee := int64(op.GetAmountMsat()), int64(op.GetFeeMsat())
-	if op.GetKind() == clientwire.Kind_KIND_PAY || op.GetKind() == clientwire.Kind_KIND_INVOICE {
-		return 0 // its parts count
-	}
-	if op.GetState() != clientwire.State_STATE_DONE {
-		return -fee
-	}
-	switch op.GetKind() {
-	case clientwire.Kind_KIND_CLAIM, clientwire.Kind_KIND_RECEIVE, clientwire.Kind_KIND_RECLAIM:
-		return amount - fee
-	case clientwire.Kind_KIND_REDEEM:
-		return int64(op.GetRedeem().GetAmountMsat()) - fee
-	case clientwire.Kind_KIND_FUND:
-		for _, p := range op.GetFund().GetOutputs() {
-			fee += int64(p.GetAmountMsat())
-		}
-		return -fee
-	case clientwire.Kind_KIND_SPEND:
-		return -amount - fee
-	case clientwire.Kind_KIND_WITHDRAW:
-		w := op.GetWithdrawal()
-		return -int64(w.GetSats()+w.GetMaxFeeSats())*int64(messages.Sat) - fee
-	default:
-		return -fee
-	}
-}
-
-// ledger lists what a client did, for a person who looks for a mistake.
-func (p *Process) ledger() (text string) {
-	for _, op := range p.operations() {
-		text += fmt.Sprintf("  %d %s %s: %d msat, fee %d, changes %d %s\n", op.GetId(), op.GetKind(), op.GetState(), op.GetAmountMsat(), op.GetFeeMsat(), change(op), op.GetText())
-	}
-	return text
 }

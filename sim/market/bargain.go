@@ -8,10 +8,7 @@ import (
 	"minimint/actors/module/lightning"
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
-	"minimint/crypto/domain"
-	"minimint/crypto/tenc"
 	"minimint/messages"
-	"minimint/messages/canonical"
 	"minimint/sim/sched"
 )
 
@@ -69,28 +66,15 @@ func (m *Market) agree(p plan, funder, other *Person, amount messages.Amount) {
 		if b.plan == cheats {
 			hidden[0] ^= 1
 		}
-		offer.Ciphertext = m.seal(offer, hidden)
+		offer.Ciphertext = m.network.Seal(offer, hidden)
 		b.offer, b.id = &offer, offer.ID(federation)
 	default:
 		b.outgoing = &terms.Outgoing{
-			PaymentHash: hash, Amount: amount, GatewayKey: keys.XOnly(other.ring.Gateway()), UserKey: b.key(funder), Expiry: expiry,
+			PaymentHash: hash, Amount: amount, GatewayKey: keys.XOnly(other.Ring.Gateway()), UserKey: b.key(funder), Expiry: expiry,
 		}
 		b.id = b.outgoing.ID(federation)
 	}
 	m.bargains = append(m.bargains, b)
-}
-
-// seal encrypts for the members what an offer says to be its preimage; it may be
-// anything, unlike with terms.Seal.
-func (m *Market) seal(offer terms.Offer, hidden [terms.PreimageSize]byte) []byte {
-	to := m.lightning.Seal()
-	offer.Ciphertext = nil
-	label := domain.Hash(domain.Label, to.Federation[:], []byte("lightning offer"), canonical.Marshal(offer.Wire()))
-	c, err := tenc.Encrypt(sched.Reader(m.random), to.Keys, label[:], hidden[:])
-	if err != nil {
-		panic(fmt.Sprintf("market: offer: %v", err))
-	}
-	return c.Encode()
 }
 
 // look has both do what is due.
@@ -128,7 +112,7 @@ func (b *bargain) input(way terms.Way) terms.Input {
 		in.Key = b.outgoing.GatewayKey
 	case terms.Forfeited:
 		var err error
-		if in.Forfeit, err = terms.Forgo(b.market.world.Federation().ID(), b.id, b.other.ring.Gateway()); err != nil {
+		if in.Forfeit, err = terms.Forgo(b.market.world.Federation().ID(), b.id, b.other.Ring.Gateway()); err != nil {
 			panic(fmt.Sprintf("market: forfeit: %v", err))
 		}
 	default:

@@ -36,7 +36,7 @@ type taking interface {
 const keyBase = 1 << 20
 
 // key is the one with which a person takes the money of this deal.
-func (d *deal) key(x *Person) [32]byte { return keys.XOnly(x.ring.Contract(d.index())) }
+func (d *deal) key(x *Person) [32]byte { return keys.XOnly(x.Ring.Contract(d.index())) }
 
 func (d *deal) index() uint32 { return keyBase + uint32(d.number) }
 
@@ -44,14 +44,14 @@ func (d *deal) name(what string) string { return fmt.Sprintf("bargain/%d/%s", d.
 
 // found is an operation of this deal, nil if it was not begun.
 func (d *deal) found(x *Person, what string) *client.Operation {
-	return x.named(d.name(what))
+	return x.Named(d.name(what))
 }
 
 // funded has the funder fund the contract, and reports whether he has.
 func (d *deal) funded() bool {
 	fund := d.found(d.funder, "fund")
 	if fund == nil {
-		d.funder.order(d.fund())
+		d.funder.Order(d.fund())
 	}
 	return fund.GetState() == clientwire.State_STATE_DONE
 }
@@ -76,7 +76,7 @@ func (d *deal) collect(t taking) {
 	for _, way := range t.ways() {
 		who := t.taker(way)
 		if d.found(who, way.String()) == nil {
-			who.order(d.redeem(t.input(way)))
+			who.Order(d.redeem(t.input(way)))
 		}
 	}
 }

@@ -2,7 +2,6 @@ package market
 
 import (
 	"encoding/binary"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +19,11 @@ import (
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/actors/module/moduletest"
-	"minimint/actors/spawn"
 	"minimint/crypto/tbs"
 	"minimint/messages"
 	"minimint/messages/bolt11"
-	"minimint/sim/disk"
+	"minimint/sim/market/gateways"
+	"minimint/sim/market/process"
 	"minimint/sim/world"
 	"minimint/storage"
 )
@@ -36,21 +35,14 @@ type still struct {
 	*Market
 	auditor *auditor
 	people  []*Person
-	gateway *Gateway
+	gateway *gateways.Gateway
 }
 
 func newStill(t *testing.T) *still {
 	t.Helper()
 	w := world.New(world.Config{Nodes: 1, Seed: 1, Market: true})
 	m := New(w, Config{People: 2, Gateways: 1, Habits: Habits{Pause: time.Second}})
-	return &still{T: t, Market: m, auditor: &auditor{market: m}, people: m.people, gateway: m.gateways[0]}
-}
-
-// write changes what is on the disk of a process.
-func (s *still) write(p *Process, fn func(storage.Tx)) {
-	s.Helper()
-	store, _ := p.disk.Open(disk.Watch{})
-	update(s.T, store, fn)
+	return &still{T: t, Market: m, auditor: &auditor{market: m}, people: m.people, gateway: m.network.Gateways[0]}
 }
 
 func update(t *testing.T, store storage.Store, fn func(storage.Tx)) {
@@ -61,17 +53,17 @@ func update(t *testing.T, store storage.Store, fn func(storage.Tx)) {
 }
 
 // did puts an operation into the records of a process.
-func (s *still) did(p *Process, op *clientwire.Operation) *clientwire.Operation {
+func (s *still) did(p *process.Process, op *clientwire.Operation) *clientwire.Operation {
 	s.Helper()
-	s.write(p, func(tx storage.Tx) { book.Add(tx, op) })
+	p.Write(func(tx storage.Tx) { book.Add(tx, op) })
 	return op
 }
 
 // has gives a process a note of 8 msat.
-func (s *still) has(p *Process, n *clientwire.Note) {
+func (s *still) has(p *process.Process, n *clientwire.Note) {
 	s.Helper()
 	n.Tier = 3
-	s.write(p, func(tx storage.Tx) { book.PutNote(tx, book.Note{Nonce: tbs.Nonce{1}, Note: n}) })
+	p.Write(func(tx storage.Tx) { book.PutNote(tx, book.Note{Nonce: tbs.Nonce{1}, Note: n}) })
 }
 
 // funded has the only node know of a contract that holds money. No line of the audit says
@@ -118,11 +110,11 @@ func (s *still) cheats() *swindle {
 }
 
 // pay has somebody whom nobody knows pay an invoice.
-func (s *still) pay(inv bolt11.Invoice) { s.network.Node("stranger", wealth).Send(inv) }
+func (s *still) pay(inv bolt11.Invoice) { s.network.Node("stranger", gateways.Wealth).Send(inv) }
 
 // by is an invoice that is paid by way of the gateway, where it waits.
 func (s *still) by(preimage lnnode.Preimage) bolt11.Invoice {
-	d := s.network.shop.Draft(1000, preimage, birth)
+	d := s.network.Shop.Draft(1000, preimage, s.network.Now())
 	d.Hints = [][]bolt11.Hop{{{Node: s.gateway.Node.Key(), Channel: 1 << 60}}}
 	key, _ := btcec.PrivKeyFromBytes([]byte{5})
 	return bolt11.Make(d, &chaincfg.SimNetParams, key)
@@ -162,11 +154,11 @@ var fires = []struct {
 	}, want: []string{"notes: the mint of node 0 owes 0 msat, and all people have 8"}},
 	{name: "a deposit that does not come", do: func(s *still) {
 		op := s.did(s.people[0].Process, done(clientwire.Kind_KIND_DEPOSIT, 0))
-		s.people[0].paid[op.GetId()] = 5
+		s.people[0].Paid[op.GetId()] = 5
 	}, want: []string{"deposits: person 0 paid 5 sat to the address of operation 1, and has claimed 0 msat"}},
 	{name: "a deposit that comes twice", do: func(s *still) {
 		op := s.did(s.people[0].Process, done(clientwire.Kind_KIND_DEPOSIT, 0))
-		s.people[0].paid[op.GetId()] = 5
+		s.people[0].Paid[op.GetId()] = 5
 		for range 2 {
 			claim := done(clientwire.Kind_KIND_CLAIM, 5000)
 			claim.Parent, claim.FeeMsat = op.GetId(), 5000 // so that the books are right
@@ -174,17 +166,17 @@ var fires = []struct {
 		}
 	}, want: []string{"deposits: person 0 paid 5 sat to the address of operation 1, and has claimed 10000 msat"}},
 	{name: "a belief without a preimage", do: func(s *still) {
-		inv := s.network.shop.Invoice(1000, s.network.preimage(), birth)
+		inv := s.network.Shop.Invoice(1000, s.network.Preimage(), s.network.Now())
 		s.pay(inv)
 		s.did(s.people[0].Process, pays(inv, clientwire.State_STATE_DONE, wrong))
 	}, want: []string{"payments: person 0 believes in payment 1 without its preimage"}},
 	{name: "a payment that nobody got", do: func(s *still) {
-		preimage := s.network.preimage()
-		s.did(s.people[0].Process, pays(s.network.shop.Invoice(1000, preimage, birth), clientwire.State_STATE_DONE, preimage))
+		preimage := s.network.Preimage()
+		s.did(s.people[0].Process, pays(s.network.Shop.Invoice(1000, preimage, s.network.Now()), clientwire.State_STATE_DONE, preimage))
 	}, want: []string{"payments: person 0 has paid invoice"}},
 	{name: "a payment that the payee's records do not have", do: func(s *still) {
-		preimage := s.network.preimage()
-		inv := s.network.shop.Invoice(1000, preimage, birth)
+		preimage := s.network.Preimage()
+		inv := s.network.Shop.Invoice(1000, preimage, s.network.Now())
 		s.did(s.people[0].Process, pays(inv, clientwire.State_STATE_DONE, preimage))
 		s.did(s.people[1].Process, &clientwire.Operation{
 			Kind: clientwire.Kind_KIND_INVOICE, State: clientwire.State_STATE_FAILED, Invoice: &clientwire.Invoice{PaymentHash: inv.Hash[:]},
@@ -196,39 +188,39 @@ var fires = []struct {
 		})
 	}, want: []string{"is STATE_DONE: ; it was paid 0 times"}},
 	{name: "a payment of which the shop does not tell", do: func(s *still) {
-		s.network.visits = append(s.network.visits, s.by(s.network.preimage()))
-		s.network.shop.Stop()
+		s.network.Visits = append(s.network.Visits, s.by(s.network.Preimage()))
+		s.network.Shop.Stop()
 	}, want: []string{"payments: the shop's payment"}},
 	{name: "a payment that is in flight", do: func(s *still) {
-		s.network.visit(s.by(s.network.preimage()).Text)
+		s.network.Visit(s.by(s.network.Preimage()).Text)
 	}, want: []string{"is still in flight"}},
 	{name: "a refund of what was paid", do: func(s *still) {
-		inv := s.network.shop.Invoice(1000, s.network.preimage(), birth)
+		inv := s.network.Shop.Invoice(1000, s.network.Preimage(), s.network.Now())
 		s.pay(inv)
 		s.did(s.people[0].Process, pays(inv, clientwire.State_STATE_FAILED, wrong))
 	}, want: []string{"payments: person 0 has its money back for payment 1, which was made"}},
 	{name: "a refund by a gateway that gives money away", do: func(s *still) {
-		inv := s.network.shop.Invoice(1000, s.network.preimage(), birth)
+		inv := s.network.Shop.Invoice(1000, s.network.Preimage(), s.network.Now())
 		s.pay(inv)
 		s.did(s.people[0].Process, pays(inv, clientwire.State_STATE_FAILED, wrong))
-		s.gateway.twist = Twists()[0]
+		s.gateway.Twist = gateways.Twists()[0]
 	}},
 	{name: "a forward without its preimage", do: func(s *still) {
-		s.network.visit(s.by(s.network.preimage()).Text)
-		held, err := s.gateway.Node.Forwards(now())
+		s.network.Visit(s.by(s.network.Preimage()).Text)
+		held, err := s.gateway.Node.Forwards(process.Over())
 		if err == nil {
-			err = s.gateway.Node.Answer(now(), held[0].Circuit, &wrong)
+			err = s.gateway.Node.Answer(process.Over(), held[0].Circuit, &wrong)
 		}
 		if err != nil {
 			s.Fatal(err)
 		}
 	}, want: []string{"lightning: gateway 0 takes a forward with the preimage of another hash"}},
 	{name: "a gateway that pays for nothing", do: func(s *still) {
-		s.gateway.Node.Send(s.network.shop.Invoice(1000, s.network.preimage(), birth))
+		s.gateway.Node.Send(s.network.Shop.Invoice(1000, s.network.Preimage(), s.network.Now()))
 	}, want: []string{"gateways: gateway 0 has 1010 msat less than it should"}},
 	{name: "a faulty gateway that pays for nothing", do: func(s *still) {
-		s.gateway.Node.Send(s.network.shop.Invoice(1000, s.network.preimage(), birth))
-		s.gateway.twist = Twists()[0]
+		s.gateway.Node.Send(s.network.Shop.Invoice(1000, s.network.Preimage(), s.network.Now()))
+		s.gateway.Twist = gateways.Twists()[0]
 	}},
 	{name: "a contract that nobody paid for", do: func(s *still) {
 		s.funded(*s.claims().outgoing)
@@ -311,30 +303,15 @@ func TestContractsThatHoldMoney(t *testing.T) {
 	t.Errorf("violations %v", w.Violations())
 }
 
-// A process says of itself that it is not well, unless its disk was made to fail.
-func TestHealthFires(t *testing.T) {
+// What cannot be read says so, whoever has written it.
+func TestMalformedFires(t *testing.T) {
 	s := newStill(t)
-	p := s.people[0].Process
-	p.failed(spawn.Failure{Child: "notes", Reason: "a bug", Decision: spawn.Exited})
-	p.exited("notes", "a bug")
-	begin := p.begin
-	p.begin = func() error { return errors.New("no") }
-	p.Start()
-	p.Kill()
-	want := []string{"health: person 0: actor notes: a bug (exit)", "health: person 0: actor notes ends the process: a bug", "health: person 0: does not start: no"}
-	expect(t, s.world, want...)
-	p.planned = true
-	p.failed(spawn.Failure{Child: "notes", Reason: "disk"})
-	p.exited("notes", "disk")
-	expect(t, s.world, want...)
-
-	s.network.visit("nonsense")
-	p.begin = begin
-	p.Start()
+	s.network.Visit("nonsense")
+	s.people[0].Start()
 	s.gateway.Start()
-	s.ask(p, s.gateway.api, &talk.Request{}, func(*talk.Reply, error) {})
+	s.network.Ask(s.people[0].Process, s.gateway.API, &talk.Request{}, func(*talk.Reply, error) {})
 	s.world.Run(time.Second)
-	expect(t, s.world, append(want, "health: an invoice cannot be read", "health: person 0 asks a gateway")...)
+	expect(t, s.world, "health: an invoice cannot be read", "health: person 0 asks a gateway")
 }
 
 // What has no end yet is named, and a market is not quiet before it is over.
@@ -352,7 +329,7 @@ func TestPending(t *testing.T) {
 		{"a gateway's", func(s *still) { s.did(s.gateway.Process, pending(clientwire.Kind_KIND_REISSUE)) }, "gateway 0: KIND_REISSUE 1: a member"},
 		{"an address", func(s *still) { s.did(s.people[0].Process, pending(clientwire.Kind_KIND_DEPOSIT)) }, ""},
 		{"a deposit", func(s *still) {
-			s.people[0].paid[s.did(s.people[0].Process, pending(clientwire.Kind_KIND_DEPOSIT)).GetId()] = 5
+			s.people[0].Paid[s.did(s.people[0].Process, pending(clientwire.Kind_KIND_DEPOSIT)).GetId()] = 5
 		}, "person 0: deposit 1"},
 		{"notes taken out", func(s *still) { s.did(s.people[0].Process, done(clientwire.Kind_KIND_SPEND, 8)) }, "person 0: notes of 1 that nobody has"},
 		{"notes received", func(s *still) { s.people[1].inbox = []string{"a token"} }, "person 1: notes that are not cashed"},
@@ -367,7 +344,7 @@ func TestPending(t *testing.T) {
 		{"a swindler's money", func(s *still) {
 			s.did(s.people[0].Process, named(done(clientwire.Kind_KIND_FUND, 0), s.cheats().name("fund")))
 		}, "swindle 65536 (too little) is not taken by WAY_EXPIRED"},
-		{"the shop's payment", func(s *still) { s.network.visit(s.by(s.network.preimage()).Text) }, "the shop's payment"},
+		{"the shop's payment", func(s *still) { s.network.Visit(s.by(s.network.Preimage()).Text) }, "the shop's payment"},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			s := newStill(t)

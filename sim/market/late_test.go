@@ -31,7 +31,7 @@ func TestPaidWhileAway(t *testing.T) {
 	m := New(w, Config{People: 1, Gateways: 1, Habits: Habits{Pause: time.Second, Deposits: 1, Sats: 100_000, Patient: true}})
 	x := m.people[0]
 	ready := func() bool {
-		op := x.named("invoice/1")
+		op := x.Named("invoice/1")
 		if op == nil && x.Up() && m.Listed() {
 			x.asks = 0
 			x.ask(5_000_000)
@@ -41,9 +41,9 @@ func TestPaidWhileAway(t *testing.T) {
 	if !w.RunUntil(time.Minute, ready) {
 		t.Fatalf("no invoice\n%s", m)
 	}
-	x.given[x.named("invoice/1").GetId()] = true // to nobody but the shop
+	x.given[x.Named("invoice/1").GetId()] = true // to nobody but the shop
 	x.Kill()
-	m.network.visit(x.named("invoice/1").GetInvoice().GetText())
+	m.network.Visit(x.Named("invoice/1").GetInvoice().GetText())
 	w.Run(5 * time.Second)
 	for range 20 {
 		w.Chain().Mine(8)
@@ -57,7 +57,7 @@ func TestPaidWhileAway(t *testing.T) {
 	for _, v := range w.Violations() {
 		t.Error(v)
 	}
-	if op := x.named("invoice/1"); op.GetState() != clientwire.State_STATE_DONE {
+	if op := x.Named("invoice/1"); op.GetState() != clientwire.State_STATE_DONE {
 		t.Errorf("the invoice is %s: %s", op.GetState(), op.GetText())
 	}
 }

@@ -30,8 +30,8 @@
 //	contracts no money is left in a contract, and it went where those who made the
 //	          contract wanted, once
 //
-// It is longer than other packages may be: what people do is a file each, and what they
-// share (processes, blocks, the rules) would only be passed around.
+// Here are people, what they want of each other, and the rules. Package process has the
+// programs that they use, package gateways what there is of Lightning.
 package market
 
 import (
@@ -43,10 +43,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/btcsuite/btcd/btcutil"
-	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
-
 	"minimint/actors/consensus/transition"
 	"minimint/actors/gateway/lnnode/fake"
 	"minimint/actors/module/contract"
@@ -54,6 +50,8 @@ import (
 	"minimint/actors/module/lightning/lightningwire"
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages/canonical"
+	"minimint/sim/market/gateways"
+	"minimint/sim/market/process"
 	"minimint/sim/world"
 	"minimint/storage"
 )
@@ -65,7 +63,7 @@ type Config struct {
 	// Gateways is how many there are; without one there is no Lightning. Twists make
 	// some of them faulty, by number: nil is none.
 	Gateways int
-	Twists   []Twist
+	Twists   []gateways.Twist
 	// NodeTrouble is the share of calls to Lightning nodes that go wrong in one way or
 	// another, Loss that of messages between clients and gateways that get lost.
 	NodeTrouble, Loss float64
@@ -95,9 +93,8 @@ type Market struct {
 	world     *world.World
 	random    *rand.Rand
 	lightning *lightning.Module
-	network   *lightningNet
+	network   *gateways.Network
 	people    []*Person
-	gateways  []*Gateway
 	bargains  []*bargain
 	swindles  []*swindle
 	resting   bool
@@ -136,10 +133,10 @@ func New(w *world.World, cfg Config) *Market {
 	if err != nil {
 		panic(fmt.Sprintf("market: %v", err))
 	}
-	m.network = newNetwork(m)
-	for i := range cfg.Gateways {
-		m.gateways = append(m.gateways, newGateway(m, i, first+cfg.People+i))
-	}
+	m.network = gateways.New(gateways.Config{
+		World: w, Random: m.random, Module: m.lightning, Count: cfg.Gateways, First: first + cfg.People, Twists: cfg.Twists,
+		Trouble: cfg.NodeTrouble, Loss: cfg.Loss, Log: cfg.Log,
+	})
 	for i := range cfg.People {
 		m.people = append(m.people, newPerson(m, i, first+i))
 	}
@@ -149,7 +146,7 @@ func New(w *world.World, cfg Config) *Market {
 		w.After(time.Duration(m.random.Int64N(int64(50*time.Millisecond))), p.Start)
 	}
 	m.mine(last)
-	w.After(look, m.look)
+	w.After(process.Look, m.look)
 	return m
 }
 
@@ -157,12 +154,12 @@ func New(w *world.World, cfg Config) *Market {
 func (m *Market) Person(number int) *Person { return m.people[number] }
 
 // Processes are all programs of the market.
-func (m *Market) Processes() []*Process {
-	var out []*Process
+func (m *Market) Processes() []*process.Process {
+	var out []*process.Process
 	for _, x := range m.people {
 		out = append(out, x.Process)
 	}
-	for _, g := range m.gateways {
+	for _, g := range m.network.Gateways {
 		out = append(out, g.Process)
 	}
 	return out
@@ -171,25 +168,10 @@ func (m *Market) Processes() []*Process {
 // Nodes are the Lightning nodes of gateways.
 func (m *Market) Nodes() []*fake.Node {
 	var out []*fake.Node
-	for _, g := range m.gateways {
+	for _, g := range m.network.Gateways {
 		out = append(out, g.Node)
 	}
 	return out
-}
-
-// at is the gateway with an address, nil if there is none.
-func (m *Market) at(api string) *Gateway {
-	for _, g := range m.gateways {
-		if g.api == api {
-			return g
-		}
-	}
-	return nil
-}
-
-// honest reports whether no gateway is faulty.
-func (m *Market) honest() bool {
-	return !slices.ContainsFunc(m.gateways, func(g *Gateway) bool { return g.twist.Name != "" })
 }
 
 func (m *Market) others(x *Person) []*Person {
@@ -198,7 +180,7 @@ func (m *Market) others(x *Person) []*Person {
 
 // Heal starts what is down.
 func (m *Market) Heal() {
-	for _, g := range m.gateways {
+	for _, g := range m.network.Gateways {
 		g.Node.Start()
 	}
 	for _, p := range m.Processes() {
@@ -212,7 +194,7 @@ func (m *Market) Rest() {
 	for _, x := range m.people {
 		x.resting = true
 	}
-	m.network.rest()
+	m.network.Rest()
 	m.Heal()
 }
 
@@ -224,8 +206,8 @@ func (m *Market) look() {
 	for _, s := range m.swindles {
 		s.look()
 	}
-	m.network.hurry()
-	m.world.After(look, m.look)
+	m.network.Hurry(m.height())
+	m.world.After(process.Look, m.look)
 }
 
 // pending lists what has no end yet.
@@ -238,10 +220,10 @@ func (m *Market) pending() (list []string) {
 			list = append(list, fmt.Sprintf("swindle %d (%s) %s", s.number, s.trick, text))
 		}
 	}
-	for _, g := range m.gateways {
-		list = append(list, g.unfinished()...)
+	for _, g := range m.network.Gateways {
+		list = append(list, g.Unfinished()...)
 	}
-	list = append(list, m.network.pending()...)
+	list = append(list, m.network.Pending()...)
 	for _, b := range m.bargains {
 		if text := b.pending(); text != "" {
 			list = append(list, fmt.Sprintf("bargain %d (%s) %s", b.number, b.plan, text))
@@ -263,7 +245,7 @@ func (m *Market) Listed() bool {
 		return false
 	}
 	_, list, err := lightning.ReadGateways(m.world.Federation().ID(), raw)
-	return err == nil && len(list) == len(m.gateways)
+	return err == nil && len(list) == len(m.network.Gateways)
 }
 
 // state is that of the honest member that is ahead; it must be released.
@@ -335,22 +317,9 @@ func (m *Market) mine(rest int) {
 		}
 		m.world.Chain().Mine(blocks)
 		m.network.Mine(uint32(blocks))
-		m.network.hurry()
+		m.network.Hurry(m.height())
 		if rest > 0 {
 			m.mine(rest)
 		}
 	})
-}
-
-// pay sends bitcoin to an address.
-func (m *Market) pay(text string, sats int64) {
-	to, err := btcutil.DecodeAddress(text, &chaincfg.SimNetParams)
-	if err != nil {
-		panic(fmt.Sprintf("market: address %q: %v", text, err))
-	}
-	script, err := txscript.PayToAddrScript(to)
-	if err != nil {
-		panic(fmt.Sprintf("market: address %q: %v", text, err))
-	}
-	m.world.Chain().Pay(script, sats)
 }

@@ -9,6 +9,7 @@ import (
 	"minimint/sim/check"
 	"minimint/sim/check/checktest"
 	"minimint/sim/market"
+	"minimint/sim/market/gateways"
 	"minimint/sim/sched"
 	"minimint/sim/world"
 )
@@ -80,11 +81,11 @@ type attack struct {
 
 // twisted has the gateway be faulty in one way.
 func twisted(name string) func(*market.Config) {
-	twist, ok := market.FindTwist(name)
+	twist, ok := gateways.FindTwist(name)
 	if !ok {
 		panic("no twist " + name)
 	}
-	return func(c *market.Config) { c.Twists = []market.Twist{twist} }
+	return func(c *market.Config) { c.Twists = []gateways.Twist{twist} }
 }
 
 // swindlers know one trick to cheat gateways, whose nodes are slow.
@@ -129,7 +130,7 @@ func TestAttacks(t *testing.T) {
 func TestFaultyGateways(t *testing.T) {
 	w, m := invoices(1, func(c *market.Config) {
 		c.People, c.NodeTrouble, c.Loss, c.Habits.Swindles = 3, 0.2, 0.1, 0.3
-		c.Twists = append(market.Twists(), market.Twist{})
+		c.Twists = append(gateways.Twists(), gateways.Twist{})
 		c.Gateways = len(c.Twists)
 	})
 	w.Settle(3 * time.Minute)

@@ -4,14 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/btcsuite/btcd/chaincfg"
-
 	"minimint/actors/client"
 	"minimint/actors/client/clientwire"
-	"minimint/actors/module/lightning/lightningwire"
 	"minimint/messages"
-	"minimint/messages/bolt11"
-	"minimint/messages/canonical"
 )
 
 // A bill is an invoice that a person wants to pay.
@@ -28,7 +23,7 @@ const tries = 8
 // buy has a person pay an invoice of the shop.
 func (x *Person) buy(amount messages.Amount) {
 	n := x.market.network
-	inv := n.shop.Invoice(amount, n.preimage(), n.now())
+	inv := n.Shop.Invoice(amount, n.Preimage(), n.Now())
 	x.bill(inv.Text)
 }
 
@@ -41,9 +36,9 @@ func (x *Person) bill(text string) {
 // ask has a person make an invoice.
 func (x *Person) ask(amount messages.Amount) {
 	x.asks++
-	x.order(&client.Operation{
+	x.Order(&client.Operation{
 		Kind: clientwire.Kind_KIND_INVOICE, Reference: fmt.Sprintf("invoice/%d", x.asks), AmountMsat: uint64(amount),
-		Invoice: &clientwire.Invoice{LifeS: 60 + x.random.Uint32N(600)},
+		Invoice: &clientwire.Invoice{LifeS: 60 + x.Random.Uint32N(600)},
 	})
 }
 
@@ -56,13 +51,13 @@ func (x *Person) shows(op *client.Operation) {
 	}
 	x.given[op.GetId()] = true
 	others := x.market.others(x)
-	switch dice := x.random.IntN(10); {
+	switch dice := x.Random.IntN(10); {
 	case dice < 3:
-		x.market.network.visit(text)
+		x.market.network.Visit(text)
 	case dice < 5:
-		x.market.network.late(text, op)
+		x.market.network.Late(text, op)
 	case dice < 9 && len(others) > 0:
-		y := others[x.random.IntN(len(others))]
+		y := others[x.Random.IntN(len(others))]
 		y.bill(text)
 	}
 }
@@ -74,46 +69,6 @@ func (x *Person) pays(ops []*client.Operation) {
 		return b.tries > tries || x.resting || slices.ContainsFunc(ops, func(op *client.Operation) bool { return op.GetReference() == b.name })
 	})
 	for _, b := range x.bills {
-		x.order(&client.Operation{Kind: clientwire.Kind_KIND_PAY, Reference: b.name, Pay: &clientwire.Pay{Invoice: b.text}})
+		x.Order(&client.Operation{Kind: clientwire.Kind_KIND_PAY, Reference: b.name, Pay: &clientwire.Pay{Invoice: b.text}})
 	}
-}
-
-// A latecomer is an invoice that the shop pays when its offer is about to end.
-type latecomer struct {
-	text   string
-	height uint32
-}
-
-// late has the shop pay an invoice at the last moment, or a little after it.
-func (n *lightningNet) late(text string, op *client.Operation) {
-	offer := new(lightningwire.Offer)
-	if err := canonical.Unmarshal(op.GetInvoice().GetOffer(), offer, maxOffer); err != nil {
-		panic(fmt.Sprintf("market: offer: %v", err))
-	}
-	n.latecomers = append(n.latecomers, latecomer{text, offer.GetExpiry() + 2 - n.market.random.Uint32N(8)})
-}
-
-// maxOffer bounds an encoded offer.
-const maxOffer = 1024
-
-// hurry pays what must be paid now.
-func (n *lightningNet) hurry() {
-	n.latecomers = slices.DeleteFunc(n.latecomers, func(l latecomer) bool {
-		if n.market.height() < l.height {
-			return false
-		}
-		n.visit(l.text)
-		return true
-	})
-}
-
-// visit has the shop pay an invoice.
-func (n *lightningNet) visit(text string) {
-	inv, err := bolt11.Read(text, &chaincfg.SimNetParams)
-	if err != nil {
-		n.market.world.Violate("health", "an invoice cannot be read: %v", err)
-		return
-	}
-	n.visits = append(n.visits, inv)
-	n.shop.Send(inv)
 }

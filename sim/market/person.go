@@ -1,7 +1,6 @@
 package market
 
 import (
-	"context"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -15,13 +14,16 @@ import (
 	"minimint/actors/client/clientwire"
 	"minimint/actors/client/token"
 	"minimint/messages"
+	"minimint/sim/market/gateways"
+	"minimint/sim/market/process"
 )
 
 // A Person has a client: takes bitcoin in, hands notes to others, cashes theirs,
 // changes its mind, and takes bitcoin out. What a person remembers does not depend on
 // whether the client runs.
 type Person struct {
-	*Process
+	*process.Process
+	market  *Market
 	habits  Habits
 	inbox   []string // tokens that it was given and has not begun to cash
 	given   map[uint64]bool
@@ -54,32 +56,22 @@ type Habits struct {
 	Trick string
 }
 
-// look is how often a person looks at the screen.
-const look = 500 * time.Millisecond
-
 func newPerson(m *Market, number, machine int) *Person {
 	x := &Person{
-		Process: newProcess(m, fmt.Sprintf("person %d", number), machine), habits: m.cfg.Habits,
+		Process: process.New(process.Config{World: m.world, Name: fmt.Sprintf("person %d", number), Number: machine, Log: m.cfg.Log, Gateways: m.network.Links}),
+		market:  m, habits: m.cfg.Habits,
 		given: map[uint64]bool{}, gone: map[uint64]bool{},
 	}
-	x.begin = func() error {
-		x.machine.After(x.pause(), x.act)
-		x.machine.After(look, x.look)
+	x.Begin = func() error {
+		x.Machine.After(x.pause(), x.act)
+		x.Machine.After(process.Look, x.look)
 		return nil
 	}
 	return x
 }
 
 func (x *Person) pause() time.Duration {
-	return time.Duration(x.random.ExpFloat64() * float64(x.habits.Pause))
-}
-
-// now is a context that is over: a call hands its request in and does not wait.
-// What comes of it is in the store.
-func now() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
+	return time.Duration(x.Random.ExpFloat64() * float64(x.habits.Pause))
 }
 
 // act begins something and comes back.
@@ -87,13 +79,13 @@ func (x *Person) act() {
 	if x.resting {
 		return
 	}
-	b, err := x.client.Balance()
+	b, err := x.Client.Balance()
 	if err != nil {
-		panic(fmt.Sprintf("market: balance of %s: %v", x.name, err))
+		panic(fmt.Sprintf("market: balance of %s: %v", x.Name, err))
 	}
-	dice := x.random.IntN(20)
-	if len(x.market.gateways) > 0 && x.random.Float64() < x.habits.Lightning && x.asked > 0 {
-		dice = 100 + x.random.IntN(2)
+	dice := x.Random.IntN(20)
+	if len(x.market.network.Gateways) > 0 && x.Random.Float64() < x.habits.Lightning && x.asked > 0 {
+		dice = 100 + x.Random.IntN(2)
 	}
 	if x.habits.Patient && !x.market.Listed() {
 		dice, b.Free = 0, 0
@@ -101,33 +93,33 @@ func (x *Person) act() {
 	switch {
 	case x.asked < x.habits.Deposits && (b.Free == 0 || dice == 0):
 		x.asked++
-		_, _ = x.client.Deposit(now())
+		_, _ = x.Client.Deposit(process.Over())
 	case dice == 101:
-		x.ask(x.some(capital * messages.Sat / 100))
+		x.ask(x.some(gateways.Capital * messages.Sat / 100))
 	case b.Free == 0:
-	case dice == 100 && x.random.Float64() < x.habits.Swindles:
-		x.market.swindle(x, x.market.gateways[x.random.IntN(len(x.market.gateways))], x.some(b.Free/4))
+	case dice == 100 && x.Random.Float64() < x.habits.Swindles:
+		x.market.swindle(x, x.market.network.Gateways[x.Random.IntN(len(x.market.network.Gateways))], x.some(b.Free/4))
 	case dice == 100:
 		x.buy(x.some(b.Free / 4))
 	case dice < 9:
-		_, _ = x.client.Spend(now(), x.some(b.Free))
+		_, _ = x.Client.Spend(process.Over(), x.some(b.Free))
 	case dice < 10:
-		_, _ = x.client.Reissue(now(), x.some(b.Free))
+		_, _ = x.Client.Reissue(process.Over(), x.some(b.Free))
 	case dice < 16:
 		if others := x.market.others(x); len(others) > 0 {
-			x.market.bargain(x, others[x.random.IntN(len(others))], x.some(b.Free))
+			x.market.bargain(x, others[x.Random.IntN(len(others))], x.some(b.Free))
 		}
 	case dice < 18:
-		_, _ = x.client.Withdraw(now(), payee, 1000+x.random.Uint64N(5000), 0)
+		_, _ = x.Client.Withdraw(process.Over(), payee, 1000+x.Random.Uint64N(5000), 0)
 	}
-	x.machine.After(x.pause(), x.act)
+	x.Machine.After(x.pause(), x.act)
 }
 
 // some is a part of what a person has: most often a round sum, which few notes make, and
 // sometimes a crooked one.
 func (x *Person) some(free messages.Amount) messages.Amount {
-	sum := 1 + messages.Amount(x.random.Uint64N(uint64(free)))
-	if x.random.IntN(5) > 0 {
+	sum := 1 + messages.Amount(x.Random.Uint64N(uint64(free)))
+	if x.Random.IntN(5) > 0 {
 		low := max(bits.Len64(uint64(sum))-3, 0)
 		return sum >> low << low
 	}
@@ -145,8 +137,8 @@ var payee = func() string {
 
 // look does what a person does who looks at the screen.
 func (x *Person) look() {
-	ops := x.operations()
-	x.deposits(x.habits.Sats)
+	ops := x.Operations()
+	x.PayDeposits(x.habits.Sats)
 	for _, op := range ops {
 		switch op.GetKind() {
 		case clientwire.Kind_KIND_SPEND:
@@ -156,8 +148,8 @@ func (x *Person) look() {
 		case clientwire.Kind_KIND_WITHDRAW:
 			if op.GetState() == clientwire.State_STATE_PENDING && !x.gone[op.GetId()] {
 				x.gone[op.GetId()] = true
-				if x.random.Float64() < x.habits.Regrets {
-					_, _ = x.client.Reclaim(now(), op.GetId())
+				if x.Random.Float64() < x.habits.Regrets {
+					_, _ = x.Client.Reclaim(process.Over(), op.GetId())
 				}
 			}
 		default:
@@ -165,10 +157,10 @@ func (x *Person) look() {
 	}
 	x.inbox = slices.DeleteFunc(x.inbox, func(text string) bool { return cashes(ops, text) })
 	for _, text := range x.inbox {
-		_, _ = x.client.Receive(now(), text)
+		_, _ = x.Client.Receive(process.Over(), text)
 	}
 	x.pays(ops)
-	x.machine.After(look, x.look)
+	x.Machine.After(process.Look, x.look)
 }
 
 // hand gives notes that were taken out to somebody, perhaps wants them back all the
@@ -181,11 +173,11 @@ func (x *Person) hand(op *client.Operation) {
 	text := client.Token(op)
 	others := x.market.others(x)
 	if len(others) > 0 {
-		other := others[x.random.IntN(len(others))]
+		other := others[x.Random.IntN(len(others))]
 		other.inbox = append(other.inbox, text)
 	}
-	if len(others) == 0 || x.random.Float64() < x.habits.Regrets {
-		_, _ = x.client.Reclaim(now(), op.GetId())
+	if len(others) == 0 || x.Random.Float64() < x.habits.Regrets {
+		_, _ = x.Client.Reclaim(process.Over(), op.GetId())
 	}
 }
 
@@ -202,13 +194,13 @@ func cashes(ops []*client.Operation, text string) bool {
 
 // pending lists what has no end yet.
 func (x *Person) pending() []string {
-	list := x.unfinished()
+	list := x.Unfinished()
 	for range x.inbox {
-		list = append(list, x.name+": notes that are not cashed")
+		list = append(list, x.Name+": notes that are not cashed")
 	}
-	for _, op := range x.operations() {
+	for _, op := range x.Operations() {
 		if op.GetKind() == clientwire.Kind_KIND_SPEND && op.GetState() == clientwire.State_STATE_DONE && !x.given[op.GetId()] {
-			list = append(list, fmt.Sprintf("%s: notes of %d that nobody has", x.name, op.GetId()))
+			list = append(list, fmt.Sprintf("%s: notes of %d that nobody has", x.Name, op.GetId()))
 		}
 	}
 	return list

@@ -4,13 +4,14 @@ import (
 	"fmt"
 
 	"minimint/actors/client/clientwire"
+	"minimint/sim/market/gateways"
 )
 
 // Tally counts what came of people's wishes.
 func (m *Market) Tally() string {
 	var paid, refunded, unpaid, received, expired int
 	for _, x := range m.people {
-		for _, op := range x.operations() {
+		for _, op := range x.Operations() {
 			done, failed := op.GetState() == clientwire.State_STATE_DONE, op.GetState() == clientwire.State_STATE_FAILED
 			switch op.GetKind() {
 			case clientwire.Kind_KIND_PAY:
@@ -39,8 +40,8 @@ func (m *Market) Tally() string {
 // String says what there is, and what was done.
 func (m *Market) String() (text string) {
 	for _, p := range m.Processes() {
-		sure, doubtful := p.holdings()
-		text += fmt.Sprintf("%s: %d msat, and %d that may be spent\n%s", p.name, sure, doubtful, p.ledger())
+		sure, doubtful := p.Holdings()
+		text += fmt.Sprintf("%s: %d msat, and %d that may be spent\n%s", p.Name, sure, doubtful, p.Records.String())
 	}
 	for _, b := range m.bargains {
 		status, _ := m.contract(b.id)
@@ -50,8 +51,8 @@ func (m *Market) String() (text string) {
 		status, _ := m.contract(s.id)
 		text += fmt.Sprintf("swindle %d (%s): %s\n", s.number, s.trick, status.State)
 	}
-	for _, g := range m.gateways {
-		text += fmt.Sprintf("%s has %+d msat in its channels\n", g.name, int64(g.Node.Balance())-int64(wealth))
+	for _, g := range m.network.Gateways {
+		text += fmt.Sprintf("%s has %+d msat in its channels\n", g.Name, int64(g.Node.Balance())-int64(gateways.Wealth))
 	}
 	return text
 }

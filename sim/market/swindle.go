@@ -8,6 +8,8 @@ import (
 	"minimint/actors/module/lightning/terms"
 	"minimint/messages"
 	"minimint/messages/bolt11"
+	"minimint/sim/market/gateways"
+	"minimint/sim/market/process"
 	"minimint/sim/sched"
 )
 
@@ -16,7 +18,7 @@ import (
 type swindle struct {
 	*deal
 	trick   trick
-	gateway *Gateway
+	gateway *gateways.Gateway
 	invoice bolt11.Invoice
 	asking  *sched.Machine // that waits for the gateway's answer
 	forfeit *terms.Forfeit
@@ -42,13 +44,13 @@ func (t trick) String() string {
 const longLife = 600
 
 // swindle begins one.
-func (m *Market) swindle(x *Person, g *Gateway, amount messages.Amount) {
+func (m *Market) swindle(x *Person, g *gateways.Gateway, amount messages.Amount) {
 	t := trick(m.random.IntN(int(tricks)))
 	for x.habits.Trick != "" && x.habits.Trick != t.String() {
 		t = (t + 1) % tricks
 	}
 	n := m.network
-	inv := n.shop.Invoice(amount, n.preimage(), n.now())
+	inv := n.Shop.Invoice(amount, n.Preimage(), n.Now())
 	held, hash, expiry := amount+amount/20+10_000, inv.Hash, m.world.Chain().Height()+longLife
 	switch t {
 	case otherHash:
@@ -66,11 +68,11 @@ func (m *Market) swindle(x *Person, g *Gateway, amount messages.Amount) {
 }
 
 // deceive is one contract of a swindle.
-func (m *Market) deceive(x *Person, g *Gateway, t trick, inv bolt11.Invoice, held messages.Amount, hash messages.Digest, expiry uint32) {
+func (m *Market) deceive(x *Person, g *gateways.Gateway, t trick, inv bolt11.Invoice, held messages.Amount, hash messages.Digest, expiry uint32) {
 	s := &swindle{trick: t, gateway: g, invoice: inv, deal: &deal{
 		market: m, number: len(m.swindles) + 1<<16, funder: x, amount: held,
 	}}
-	s.outgoing = &terms.Outgoing{PaymentHash: hash, Amount: held, GatewayKey: keys.XOnly(g.ring.Gateway()), UserKey: s.key(x), Expiry: expiry}
+	s.outgoing = &terms.Outgoing{PaymentHash: hash, Amount: held, GatewayKey: keys.XOnly(g.Ring.Gateway()), UserKey: s.key(x), Expiry: expiry}
 	s.id = s.outgoing.ID(m.world.Federation().ID())
 	m.swindles = append(m.swindles, s)
 }
@@ -81,7 +83,7 @@ func (s *swindle) look() {
 	if !s.funded() || !s.funder.Up() {
 		return
 	}
-	if s.asking != s.funder.machine && s.forfeit == nil {
+	if s.asking != s.funder.Machine && s.forfeit == nil {
 		s.ask()
 	}
 	s.collect(s)
@@ -89,18 +91,18 @@ func (s *swindle) look() {
 
 // ask asks the gateway.
 func (s *swindle) ask() {
-	request, err := talk.Pay(s.market.world.Federation().ID(), s.id, s.invoice.Text, s.funder.ring.Contract(s.index()))
+	request, err := talk.Pay(s.market.world.Federation().ID(), s.id, s.invoice.Text, s.funder.Ring.Contract(s.index()))
 	if err != nil {
 		panic(fmt.Sprintf("market: request: %v", err))
 	}
 	request.WaitMs = 5000
-	machine := s.funder.machine
+	machine := s.funder.Machine
 	s.asking = machine
-	s.market.ask(s.funder.Process, s.gateway.api, request, func(reply *talk.Reply, _ error) {
+	s.market.network.Ask(s.funder.Process, s.gateway.API, request, func(reply *talk.Reply, _ error) {
 		if f := reply.GetForfeit(); f != nil {
 			s.forfeit = &terms.Forfeit{Gateway: [32]byte(f.GetGateway()), Signature: [64]byte(f.GetSignature())}
 		}
-		machine.After(look, func() { s.asking = nil })
+		machine.After(process.Look, func() { s.asking = nil })
 	})
 }
 

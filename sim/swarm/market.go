@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"minimint/sim/market"
+	"minimint/sim/market/gateways"
+	"minimint/sim/market/process"
 	"minimint/sim/world"
 )
 
@@ -26,8 +28,8 @@ func drawMarket(random *rand.Rand, cfg *world.Config, o Options) market.Config {
 		c.NodeTrouble, c.Loss = float64(random.IntN(30))/100, float64(random.IntN(30))/100
 	}
 	for range c.Gateways {
-		var twist market.Twist
-		if list := market.Twists(); random.IntN(3) == 0 {
+		var twist gateways.Twist
+		if list := gateways.Twists(); random.IntN(3) == 0 {
 			twist = list[random.IntN(len(list))]
 		}
 		c.Twists = append(c.Twists, twist)
@@ -37,7 +39,7 @@ func drawMarket(random *rand.Rand, cfg *world.Config, o Options) market.Config {
 
 // molest plans what goes wrong at the market in the first half.
 func molest(m *market.Market, w *world.World, random *rand.Rand) {
-	often := func(do func(*market.Process)) {
+	often := func(do func(*process.Process)) {
 		every := time.Duration(1+random.IntN(10)) * time.Second
 		if random.IntN(3) == 0 {
 			return
@@ -53,30 +55,30 @@ func molest(m *market.Market, w *world.World, random *rand.Rand) {
 		w.After(time.Duration(random.ExpFloat64()*float64(every)), again)
 	}
 	pause := func() time.Duration { return time.Duration(random.ExpFloat64() * float64(time.Second)) }
-	often(func(p *market.Process) {
+	often(func(p *process.Process) {
 		p.Kill()
 		w.After(pause(), p.Start)
 	})
-	often(func(p *market.Process) {
+	often(func(p *process.Process) {
 		p.PowerFailure()
 		w.After(pause(), p.Start)
 	})
-	often(func(p *market.Process) { p.FailDiskAt(1 + random.IntN(8)) })
+	often(func(p *process.Process) { p.FailDiskAt(1 + random.IntN(8)) })
 	if nodes := m.Nodes(); len(nodes) > 0 {
-		often(func(*market.Process) {
+		often(func(*process.Process) {
 			node := nodes[random.IntN(len(nodes))]
 			node.Stop()
 			w.After(pause(), node.Start)
 		})
 	}
-	often(func(p *market.Process) { w.Net().Reset(p.Number(), random.IntN(w.Nodes())) })
-	often(func(p *market.Process) {
+	often(func(p *process.Process) { w.Net().Reset(p.Number, random.IntN(w.Nodes())) })
+	often(func(p *process.Process) {
 		for i := range w.Nodes() {
-			w.Net().Cut(p.Number(), i, random.IntN(2) == 0)
+			w.Net().Cut(p.Number, i, random.IntN(2) == 0)
 		}
 		w.After(pause(), func() {
 			for i := range w.Nodes() {
-				w.Net().Cut(p.Number(), i, false)
+				w.Net().Cut(p.Number, i, false)
 			}
 		})
 	})

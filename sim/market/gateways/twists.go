@@ -1,4 +1,4 @@
-package market
+package gateways
 
 import (
 	"fmt"
@@ -62,7 +62,7 @@ func brags(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
 		g.ask(request, answer)
 		return
 	}
-	noise := g.market.network.preimage()
+	noise := g.network.Preimage()
 	answer(&talk.Reply{Reply: &talkwire.Reply_Paid{Paid: &talkwire.Paid{Preimage: noise[:]}}})
 }
 
@@ -88,9 +88,9 @@ func gives(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
 
 // forfeit signs one.
 func (g *Gateway) forfeit(contract terms.ID) *talk.Reply {
-	f, err := terms.Forgo(g.market.world.Federation().ID(), contract, g.ring.Gateway())
+	f, err := terms.Forgo(g.network.cfg.World.Federation().ID(), contract, g.Ring.Gateway())
 	if err != nil {
-		panic(fmt.Sprintf("market: forfeit: %v", err))
+		panic(fmt.Sprintf("gateways: forfeit: %v", err))
 	}
 	return &talk.Reply{Reply: &talkwire.Reply_Forfeit{Forfeit: &talkwire.Forfeit{Gateway: f.Gateway[:], Signature: f.Signature[:], Reason: "a whim"}}}
 }
@@ -110,10 +110,10 @@ func forgets(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
 	if r := request.GetRegister(); r != nil {
 		offer, err := terms.OfferOf(r.GetOffer())
 		if err == nil {
-			offer, err = terms.Seal(sched.Reader(g.market.random), g.market.lightning.Seal(), offer, g.market.network.preimage())
+			offer, err = terms.Seal(sched.Reader(g.network.cfg.Random), g.network.cfg.Module.Seal(), offer, g.network.Preimage())
 		}
 		if err != nil {
-			panic(fmt.Sprintf("market: offer: %v", err))
+			panic(fmt.Sprintf("gateways: offer: %v", err))
 		}
 		request = &talk.Request{Federation: request.GetFederation(), Request: &talkwire.Request_Register{Register: &talkwire.Register{Offer: offer.Wire()}}}
 	}
@@ -126,9 +126,9 @@ func worthless(g *Gateway, request *talk.Request, answer func(*talk.Reply)) {
 		if reply.GetOffer() != nil {
 			offer, err := terms.OfferOf(reply.GetOffer())
 			if err != nil {
-				panic(fmt.Sprintf("market: offer: %v", err))
+				panic(fmt.Sprintf("gateways: offer: %v", err))
 			}
-			offer.Ciphertext = g.market.seal(offer, g.market.network.preimage())
+			offer.Ciphertext = g.network.Seal(offer, g.network.Preimage())
 			reply = &talk.Reply{Reply: &talkwire.Reply_Offer{Offer: offer.Wire()}}
 		}
 		answer(reply)
