@@ -9,8 +9,11 @@
 // all rules in force a federation gets over it, and without that rule (package
 // actors/mutant) it does harm. ../DESIGN.md has the table of both.
 //
-// It is longer than other packages may be, and grows with every way to misbehave: files
-// know nothing of each other, and the list of all of them is what readers come for.
+// It is 50 lines longer than other packages may be, and grows with every way to misbehave:
+// a file each, which know nothing of each other. What they share is below, the mask and
+// a few words for members and epochs: a package of schedulers, or of liars, would need a
+// third one for that, with names that nobody outside wants, and the list of all kinds,
+// which readers come for, would still be here.
 package adversary
 
 import (
