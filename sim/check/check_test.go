@@ -1,7 +1,6 @@
 package check_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"minimint/messages"
 	"minimint/messages/transaction"
 	"minimint/sim/check"
+	"minimint/sim/check/checktest"
 	"minimint/sim/workload"
 	"minimint/sim/world"
 	"minimint/storage/memory"
@@ -24,19 +24,6 @@ func watched(rule func(*world.World) world.Observer) (*world.World, world.Observ
 	return w, o
 }
 
-func expect(t *testing.T, w *world.World, want ...string) {
-	t.Helper()
-	got := w.Violations()
-	if len(got) != len(want) {
-		t.Fatalf("violations %v, want %q", got, want)
-	}
-	for i := range want {
-		if !strings.Contains(got[i].String(), want[i]) {
-			t.Errorf("violation %v, want %q", got[i], want[i])
-		}
-	}
-}
-
 func commit(node int, epoch messages.Epoch, outcome, state byte) world.Commit {
 	return world.Commit{Node: node, Honest: node != 3, Epoch: epoch, Outcome: messages.Digest{outcome}, State: messages.Digest{state}, Store: memory.New()}
 }
@@ -46,20 +33,20 @@ func TestAgreement(t *testing.T) {
 	o.Committed(commit(0, 0, 1, 1))
 	o.Committed(commit(1, 0, 1, 1))
 	o.Committed(commit(3, 0, 2, 2)) // may do what it likes
-	expect(t, w)
+	checktest.Expect(t, w)
 	o.Committed(commit(2, 0, 1, 2))
-	expect(t, w, "agreement: epoch 0: node 2")
+	checktest.Expect(t, w, "agreement: epoch 0: node 2")
 	o.Committed(commit(0, 2, 1, 1))
-	expect(t, w, "epoch 0", "node 0 commits epoch 2, due is 1")
+	checktest.Expect(t, w, "epoch 0", "node 0 commits epoch 2, due is 1")
 }
 
 func TestBlameless(t *testing.T) {
 	w, o := watched(check.Blameless)
 	o.Blamed(world.Blame{Node: 0, Peer: 3, Kind: "two echoes"})
 	o.Blamed(world.Blame{Node: 3, Peer: 0, Kind: "slander"})
-	expect(t, w)
+	checktest.Expect(t, w)
 	o.Blamed(world.Blame{Node: 0, Peer: 1, Kind: "two echoes"})
-	expect(t, w, "blameless: node 0 blames node 1: two echoes")
+	checktest.Expect(t, w, "blameless: node 0 blames node 1: two echoes")
 }
 
 func TestConservation(t *testing.T) {
@@ -67,10 +54,10 @@ func TestConservation(t *testing.T) {
 	c := commit(0, 0, 1, 1)
 	c.Totals = transition.Totals{Assets: 5, Liabilities: 5}
 	o.Committed(c)
-	expect(t, w)
+	checktest.Expect(t, w)
 	c.Totals.Liabilities = 4
 	o.Committed(c)
-	expect(t, w, "conservation: epoch 0 at node 0: assets of 5")
+	checktest.Expect(t, w, "conservation: epoch 0 at node 0: assets of 5")
 }
 
 func TestFinality(t *testing.T) {
@@ -82,24 +69,24 @@ func TestFinality(t *testing.T) {
 	o.Acknowledged(world.Promise{Node: 3, Tx: tx})
 	o.Decided(world.Decision{Promise: world.Promise{Node: 3, Tx: tx}, Accepted: true})
 	o.Quiet()
-	expect(t, w)
+	checktest.Expect(t, w)
 	o.Acknowledged(world.Promise{Node: 1, Tx: tx})
 	o.Quiet()
-	expect(t, w, "node 1 acknowledged", "node 1 acknowledged", "node 1 acknowledged")
+	checktest.Expect(t, w, "node 1 acknowledged", "node 1 acknowledged", "node 1 acknowledged")
 
 	w, o = watched(check.Finality)
 	o.Decided(world.Decision{Promise: world.Promise{Node: 2, Tx: tx}, Accepted: true})
 	o.Quiet()
-	expect(t, w, "node 2 said", "node 2 said", "node 2 said")
+	checktest.Expect(t, w, "node 2 said", "node 2 said", "node 2 said")
 }
 
 func TestHealth(t *testing.T) {
 	w, o := watched(check.Health)
 	o.Failed(world.Failure{Node: 3, Actor: "hbbft", Reason: "faulty"})
 	o.Failed(world.Failure{Node: 0, Actor: "hbbft", Reason: "disk", Planned: true})
-	expect(t, w)
+	checktest.Expect(t, w)
 	o.Failed(world.Failure{Node: 0, Actor: "hbbft", Reason: "a bug", Decision: spawn.Exited})
-	expect(t, w, "health: node 0, actor hbbft: a bug (exit)")
+	checktest.Expect(t, w, "health: node 0, actor hbbft: a bug (exit)")
 }
 
 // Every rule is among all of them.

@@ -36,21 +36,21 @@ func agreed(t *testing.T, parts ...outcome.Member) world.Commit {
 func TestValidity(t *testing.T) {
 	w, o := watched(check.Validity)
 	o.Committed(agreed(t, outcome.Member{Peer: 0, Contribution: []byte{1}}, outcome.Member{Peer: 2}, outcome.Member{Peer: 3, Contribution: []byte{2}}))
-	expect(t, w, "epoch 0 has 1 bytes of node 0, which", "epoch 0 has 0 bytes of node 2, which")
+	checktest.Expect(t, w, "epoch 0 has 1 bytes of node 0, which", "epoch 0 has 0 bytes of node 2, which")
 
 	w, o = watched(check.Validity)
 	o.Committed(agreed(t, outcome.Member{Peer: 3}))
-	expect(t, w, "epoch 0 has 1 contributions of 4 members")
+	checktest.Expect(t, w, "epoch 0 has 1 contributions of 4 members")
 }
 
 func TestTotality(t *testing.T) {
 	w, o := watched(check.Totality)
 	o.Committed(commit(3, 7, 1, 1)) // may say what it likes
 	o.Quiet()
-	expect(t, w)
+	checktest.Expect(t, w)
 	o.Committed(commit(1, 0, 1, 1))
 	o.Quiet()
-	expect(t, w, "node 1 committed epoch 0, node 0 has", "node 1 committed", "node 1 committed")
+	checktest.Expect(t, w, "node 1 committed epoch 0, node 0 has", "node 1 committed", "node 1 committed")
 }
 
 func TestBoundsOfFaults(t *testing.T) {
@@ -65,9 +65,9 @@ func TestBoundsOfFaults(t *testing.T) {
 	blame(check.MaxFaults)
 	o.Committed(commit(0, 0, 1, 1))
 	blame(check.MaxFaults)
-	expect(t, w)
+	checktest.Expect(t, w)
 	blame(2)
-	expect(t, w, "bounds: node 0 tells of more than 128 faults of node 3")
+	checktest.Expect(t, w, "bounds: node 0 tells of more than 128 faults of node 3")
 }
 
 // busy is a world with users and one rule.

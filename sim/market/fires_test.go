@@ -22,6 +22,7 @@ import (
 	"minimint/crypto/tbs"
 	"minimint/messages"
 	"minimint/messages/bolt11"
+	"minimint/sim/check/checktest"
 	"minimint/sim/market/gateways"
 	"minimint/sim/market/process"
 	"minimint/sim/world"
@@ -260,22 +261,8 @@ func TestAuditorFires(t *testing.T) {
 			s := newStill(t)
 			f.do(s)
 			s.auditor.Quiet()
-			expect(t, s.world, f.want...)
+			checktest.Expect(t, s.world, f.want...)
 		})
-	}
-}
-
-// expect compares what was violated with parts of lines.
-func expect(t *testing.T, w *world.World, want ...string) {
-	t.Helper()
-	got := w.Violations()
-	if len(got) != len(want) {
-		t.Fatalf("violations %v, want %q", got, want)
-	}
-	for i := range want {
-		if !strings.Contains(got[i].String(), want[i]) {
-			t.Errorf("violation %v, want %q", got[i], want[i])
-		}
 	}
 }
 
@@ -311,7 +298,7 @@ func TestMalformedFires(t *testing.T) {
 	s.gateway.Start()
 	s.network.Ask(s.people[0].Process, s.gateway.API, &talk.Request{}, func(*talk.Reply, error) {})
 	s.world.Run(time.Second)
-	expect(t, s.world, "health: an invoice cannot be read", "health: person 0 asks a gateway")
+	checktest.Expect(t, s.world, "health: an invoice cannot be read", "health: person 0 asks a gateway")
 }
 
 // What has no end yet is named, and a market is not quiet before it is over.

@@ -1,4 +1,5 @@
-// Package checktest plays an attack with the rule that stops it, and without it.
+// Package checktest compares violations with those that a test wants, and plays an
+// attack with the rule that stops it, and without it.
 //
 //	checktest.Attack{
 //		Without: func(t *testing.T) { mutant.Remove(t, mutant.VotesPerRoot) },
@@ -8,6 +9,7 @@
 package checktest
 
 import (
+	"strings"
 	"testing"
 
 	"minimint/sim/world"
@@ -49,6 +51,20 @@ func (a Attack) Test(t *testing.T) {
 	for s := range min(seed, Seeds) {
 		for _, v := range a.Play(s + 1) {
 			t.Errorf("with all rules, seed %d: %s", s+1, v)
+		}
+	}
+}
+
+// Expect compares what was violated, in order, with parts of the lines about it.
+func Expect(t *testing.T, w *world.World, want ...string) {
+	t.Helper()
+	got := w.Violations()
+	if len(got) != len(want) {
+		t.Fatalf("violations %v, want %q", got, want)
+	}
+	for i := range want {
+		if !strings.Contains(got[i].String(), want[i]) {
+			t.Errorf("violation %v, want %q", got[i], want[i])
 		}
 	}
 }

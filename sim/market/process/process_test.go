@@ -2,10 +2,10 @@ package process
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"minimint/actors/spawn"
+	"minimint/sim/check/checktest"
 	"minimint/sim/world"
 )
 
@@ -21,16 +21,5 @@ func TestHealthFires(t *testing.T) {
 	p.planned = true
 	p.failed(spawn.Failure{Child: "notes", Reason: "disk"})
 	p.exited("notes", "disk")
-	want := []string{
-		"health: somebody: actor notes: a bug (exit)", "health: somebody: actor notes ends the process: a bug", "health: somebody: does not start: no",
-	}
-	got := w.Violations()
-	if len(got) != len(want) {
-		t.Fatalf("violations %v, want %q", got, want)
-	}
-	for i := range want {
-		if !strings.Contains(got[i].String(), want[i]) {
-			t.Errorf("violation %v, want %q", got[i], want[i])
-		}
-	}
+	checktest.Expect(t, w, "health: somebody: actor notes: a bug (exit)", "health: somebody: actor notes ends the process: a bug", "health: somebody: does not start: no")
 }
