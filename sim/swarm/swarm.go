@@ -2,10 +2,11 @@
 // nodes there are, what the network is like, and what goes wrong.
 //
 // A run has two halves. In the first everything goes wrong that the seed has
-// drawn: processes die, power fails in the middle of a write, the network splits
-// and breaks links. Then all is healed, load ends, and the federation must come
-// to rest with every promise kept. Up to f members, drawn by the seed with what they
-// do (package adversary), misbehave from the beginning to the end.
+// drawn: processes die, power fails in the middle of a write, disks are replaced
+// by older copies, the network splits and breaks links. Then all is healed, load
+// ends, and the federation must come to rest with every promise kept. Up to f
+// members, drawn by the seed with what they do (package adversary), misbehave from
+// the beginning to the end.
 package swarm
 
 import (
@@ -75,8 +76,21 @@ const (
 	recovery = 3 * time.Minute
 )
 
-// Run runs one seed. A panic of the simulator itself is a violation of "panic".
-func Run(seed uint64, o Options) (r Result) {
+// plan is what a seed draws.
+type plan struct {
+	random  *rand.Rand // goes on with when each thing happens
+	world   world.Config
+	healed  network.Config // what the network is in the end, without who schedules it
+	crowd   market.Config
+	trouble mix
+	copies  *backups
+	text    string
+}
+
+// Plan says what a seed draws.
+func Plan(seed uint64, o Options) string { return draw(seed, o).text }
+
+func draw(seed uint64, o Options) plan {
 	random := rand.New(rand.NewPCG(seed, 0x5eed))
 	cfg := world.Config{
 		Nodes: []int{1, 2, 3, 4, 4, 4, 4, 5, 6, 7, 7, 8, 9, 10}[random.IntN(14)], Seed: seed, Real: o.Real, Trace: o.Trace,
@@ -100,38 +114,46 @@ func Run(seed uint64, o Options) (r Result) {
 	net, text := drawNetwork(random)
 	cfg.Network = net
 	lies := drawAdversaries(random, &cfg)
-	r = Result{Seed: seed, Plan: fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Load.Users, cfg.Load.Wallets, text+", "+lies)}
+	text = fmt.Sprintf("n=%d, %d users, %d wallets, %s", cfg.Nodes, cfg.Load.Users, cfg.Load.Wallets, text+", "+lies)
 	if o.Market {
-		r.Plan += ", " + crowd.String()
+		text += ", " + crowd.String()
 	}
-	copies := drawBackups(seed, &cfg)
-	w := world.New(cfg)
+	copies, trouble := drawBackups(seed, &cfg), drawMix(random)
+	net.Reset, net.Loss = 0, 0
+	return plan{
+		random: random, world: cfg, healed: net, crowd: crowd, trouble: trouble, copies: copies,
+		text: text + ", " + trouble.String() + ", " + copies.String(),
+	}
+}
+
+// Run runs one seed. A panic of the simulator itself is a violation of "panic".
+func Run(seed uint64, o Options) (r Result) {
+	p := draw(seed, o)
+	r = Result{Seed: seed, Plan: p.text}
+	w := world.New(p.world)
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.Violate("panic", "%v", reason)
 		}
 		r.Violations, r.Time, r.Messages = w.Violations(), w.Now(), w.Net().Stats().Messages
 		r.Fingerprint = w.Loop().Trace().Hash()
-		for i := range cfg.Nodes {
+		for i := range w.Nodes() {
 			r.Epochs = max(r.Epochs, uint64(w.Node(i).Next()))
 		}
 	}()
-	mix := drawMix(random)
-	r.Plan += ", " + mix.String() + ", " + copies.String()
-	mix.unleash(w, random)
-	copies.unleash()
+	p.trouble.unleash(w, p.random)
+	p.copies.unleash()
 	length := trouble
 	if o.Market {
-		m := market.New(w, crowd)
+		m := market.New(w, p.crowd)
 		length += growth
-		molest(m, w, random)
+		molest(m, w, p.random)
 		defer func() { r.Done = m.Tally() }()
 	}
 	w.Run(length)
-	net.Reset, net.Loss = 0, 0
-	w.Net().Change(net)
+	w.Net().Change(p.healed)
 	w.Heal()
-	copies.returned(net)
+	p.copies.returned(p.healed)
 	w.Settle(recovery)
 	return r
 }

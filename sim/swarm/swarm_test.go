@@ -4,9 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"minimint/sim/adversary"
 	"minimint/sim/sched"
 	"minimint/sim/swarm"
 )
@@ -23,6 +25,38 @@ var (
 // Every seed is a federation in trouble that must get over it.
 func TestSeeds(t *testing.T) {
 	run(t, uint64(*seeds), "sim", swarm.Options{Real: *real_})
+}
+
+// Everything that can go wrong is drawn by some of the seeds of `make sim SEEDS=1000`, in
+// federations of every size.
+func TestEverythingIsDrawn(t *testing.T) {
+	const all = 1000
+	plans := map[string]string{} // by what is drawn, a plan with it
+	wanted := []string{
+		"nobody lies", "local network", "…", "exponential", "loss", "resets", "250 kB/s", "kill every", "power every", "write every", "split every",
+		"reset every", "bitcoin every", "together", "no trouble", "backups of", "no backups", "epochs kept",
+	}
+	for n := 1; n <= 10; n++ {
+		wanted = append(wanted, fmt.Sprintf("n=%d,", n))
+	}
+	for _, k := range adversary.All() {
+		if k.Name != "crash and restart" { // kill and power
+			wanted = append(wanted, k.Name)
+		}
+	}
+	for seed := range uint64(all) {
+		text := swarm.Plan(seed+1, swarm.Options{})
+		for _, w := range wanted {
+			if strings.Contains(text, w) {
+				plans[w] = text
+			}
+		}
+	}
+	for _, w := range wanted {
+		if plans[w] == "" {
+			t.Errorf("none of %d seeds draws %q", all, w)
+		}
+	}
 }
 
 // The same with people, gateways and a Lightning network, and what they do with money.
