@@ -31,10 +31,13 @@ func status(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		err = json.NewEncoder(c.App.Writer).Encode(report(h.Federation, info))
-	} else {
-		err = show(c.App.Writer, report(h.Federation, info))
+	switch now := report(h.Federation, info); {
+	case c.Bool("json"):
+		err = json.NewEncoder(c.App.Writer).Encode(now)
+	case c.Bool("metrics"):
+		err = metrics(c.App.Writer, now)
+	default:
+		err = show(c.App.Writer, now)
 	}
 	if err == nil && info.GetAlarm() != "" {
 		err = fmt.Errorf("the member takes no part in consensus any more: %s", info.GetAlarm())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	mrand "math/rand/v2"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -52,6 +53,10 @@ func TestStatus(t *testing.T) {
 	if err != nil || !strings.Contains(text, "epochs       0 committed, 0 certified, kept from 0 on") || strings.Contains(text, "ALARM") {
 		t.Errorf("%s%v", text, err)
 	}
+	text, err = output(t, "status", "--dir", h.Dir, "--metrics")
+	if err != nil || !strings.Contains(text, "\nminimint_epochs_total 0\n") || !strings.Contains(text, "\nminimint_stalled_seconds 0\n") {
+		t.Errorf("%s%v", text, err)
+	}
 	text, err = output(t, "status", "--dir", h.Dir, "--json")
 	var c condition
 	if err != nil || json.Unmarshal([]byte(text), &c) != nil || c.Version != minimint.Version {
@@ -73,6 +78,37 @@ func TestReport(t *testing.T) {
 		"member       1 (member 1)", "9 committed, 8 certified, kept from 3 on", "peer         0 (member 0) connected, 0 faults",
 		"peer         2 (member 2) not connected, 7 faults", "ALARM        something is wrong",
 		"stalled      for 5 s: epoch 9 waits",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
+	}
+}
+
+// Monitors find the cause of a stall, and every figure under a name that has a type; names
+// of peers are somebody's choice.
+func TestMetrics(t *testing.T) {
+	var out bytes.Buffer
+	c := condition{
+		NextEpoch: 9, Certified: 8, Alarm: "x", Stalled: `epoch 9 waits for "echo"`, StalledFor: 5,
+		Peers: []peerCondition{{Member: 2, Name: "a\\b\"\nc", Connected: true, Faults: 7}, {Member: 3, Name: "d"}},
+	}
+	if err := metrics(&out, c); err != nil {
+		t.Fatal(err)
+	}
+	sample := regexp.MustCompile(`^(minimint_[a-z_]+)(\{([a-z]+="([^"\\\n]|\\["\\n])*",?)+\})? -?[0-9]+$`)
+	typed := map[string]bool{}
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		if rest, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			typed[name] = true
+		} else if m := sample.FindStringSubmatch(line); !strings.HasPrefix(line, "# HELP ") && (m == nil || !typed[m[1]]) {
+			t.Errorf("no sample of what has a type: %s", line)
+		}
+	}
+	for _, want := range []string{
+		"minimint_stalled_seconds 5\n", `minimint_stalled{cause="epoch 9 waits for \"echo\""} 1`, "minimint_alarm 1\n", "minimint_certified_epochs_total 8\n",
+		`minimint_peer_connected{peer="2",name="a\\b\"\nc"} 1`, `minimint_peer_faults_total{peer="2",name="a\\b\"\nc"} 7`, `minimint_peer_connected{peer="3",name="d"} 0`,
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
