@@ -20,8 +20,8 @@
 //	              mint owes
 //	bounds        what waits at an honest node, what it sends and what it tells of
 //	              others stays below constants
-//	waiting       when all is quiet, no honest node waits for anything: the newest
-//	              epoch is certified
+//	waiting       when all is quiet, no honest node waits for anything: none has
+//	              stalled, and the newest epoch is certified
 //	health        no actor of an honest node panics and no process ends by itself,
 //	              unless its disk was made to fail
 //

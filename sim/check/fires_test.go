@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -106,6 +107,24 @@ func TestWaiting(t *testing.T) {
 	w, o := busy(check.Waiting)
 	if rule := violated(t, w, o.Quiet); rule != "waiting" {
 		t.Error(rule)
+	}
+}
+
+// In a partition everybody waits for those on the other side.
+func TestWaitingForOthers(t *testing.T) {
+	w, o := busy(check.Waiting)
+	w.RunUntil(time.Minute, func() bool { return w.Node(0).Next() >= 3 })
+	w.Net().Partition([]int{0, 1}, []int{2, 3})
+	w.Run(6 * time.Second)
+	o.Quiet()
+	stalled := 0
+	for _, v := range w.Violations() {
+		if strings.Contains(v.Text, "waits for") {
+			stalled++
+		}
+	}
+	if stalled != 4 {
+		t.Errorf("%d stalls in %v", stalled, w.Violations())
 	}
 }
 

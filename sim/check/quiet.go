@@ -45,7 +45,11 @@ func Waiting(w *world.World) world.Observer { return &waiting{w: w} }
 // Quiet implements world.Observer.
 func (q *waiting) Quiet() {
 	for i := range q.w.Nodes() {
-		if x := q.w.Node(i); x.Honest() && x.Next() > 0 {
+		x := q.w.Node(i)
+		if s := x.Stall(); x.Honest() && s.For > 0 {
+			q.w.Violate("waiting", "node %d: %s", i, s.Text)
+		}
+		if x.Honest() && x.Next() > 0 {
 			if e, ok := certified(x); !ok || e+1 < x.Next() {
 				q.w.Violate("waiting", "node %d has committed the epochs before %d, and the newest certificate is of %d (%t)", i, x.Next(), e, ok)
 			}
