@@ -60,6 +60,9 @@ type Ports struct {
 	// Fault is told of every fault of a member that this node finds, on the
 	// goroutine of the actor that found it. Optional.
 	Fault func(messages.PeerID, string)
+	// Convicting is told, after Fault, of those whose evidence convinces anybody else too,
+	// see honeybadger.Convicts. Optional.
+	Convicting func(protocol.Fault)
 	// Stalled is hbbft.Config.Stalled. Optional.
 	Stalled func(hbbft.Stall)
 }
@@ -124,6 +127,9 @@ func (p Ports) orReal() Ports {
 	}
 	if p.Fault == nil {
 		p.Fault = func(messages.PeerID, string) {}
+	}
+	if p.Convicting == nil {
+		p.Convicting = func(protocol.Fault) {}
 	}
 	if p.Stalled == nil {
 		p.Stalled = func(hbbft.Stall) {}

@@ -6,6 +6,7 @@ import (
 
 	"minimint"
 	"minimint/actors/hbbft"
+	"minimint/actors/hbbft/protocol"
 	"minimint/messages"
 	"minimint/messages/wire"
 )
@@ -37,6 +38,14 @@ func (s *status) faulty(peer messages.PeerID, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault[peer]++
+}
+
+// found takes a fault of HBBFT.
+func (s *status) found(f protocol.Fault) {
+	s.faulty(f.Peer, string(f.Kind))
+	if f.Kind.Transferable() {
+		s.ports.Convicting(f)
+	}
 }
 
 // stalls takes what HBBFT says of a stall; the zero value ends it.

@@ -13,7 +13,6 @@ import (
 	"minimint/actors/consensus"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/hbbft"
-	"minimint/actors/hbbft/protocol"
 	"minimint/actors/module"
 	"minimint/actors/module/wallet"
 	"minimint/actors/peer"
@@ -91,7 +90,7 @@ func (n *Node) children() ([]child, error) {
 			Core: core, Seal: crypto.Seal, Rand: n.cfg.Ports.Rand, Disk: n.disk, File: journalFile,
 			Consensus: n.pid(consensusName), Peers: peers, Clock: n.pid(clockName),
 			Timer: n.cfg.Ports.Timer, Unsynced: n.cfg.UnsyncedJournal, TrustJournal: n.cfg.TrustJournal,
-			Fault: func(f protocol.Fault) { n.status.faulty(f.Peer, string(f.Kind)) }, Stalled: n.status.stalls,
+			Fault: n.status.found, Stalled: n.status.stalls,
 		}))},
 		{consensusName, n.spawn.Props(consensusPolicy, consensus.New(consensus.Config{
 			Federation: n.cfg.Federation.ID(), Era: n.cfg.Federation.Era, Self: n.cfg.Self, Members: n.cfg.Federation.Size(),

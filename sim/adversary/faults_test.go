@@ -18,7 +18,7 @@ import (
 var unspeakable = map[string]bool{"oversize": true, "empty-conf": true}
 
 // Every kind of fault that HBBFT and certificates know is found by some honest node
-// in some attack, and never of an honest one.
+// in some attack, with evidence that convinces a third party where it is said to.
 func TestEveryFaultKind(t *testing.T) {
 	kinds := append(kindsOf(t, "../../actors/hbbft/protocol/protocol.go", "FaultKind"),
 		kindsOf(t, "../../actors/consensus/certificate/certificate.go", "Kind")...)
@@ -30,6 +30,11 @@ func TestEveryFaultKind(t *testing.T) {
 		for _, a := range attacks {
 			w := a.world(t, seed, func(w *world.World) world.Observer { seen.w = w; return seen })
 			w.Run(1100 * time.Millisecond)
+			for _, v := range w.Violations() {
+				if v.Rule == "evidence" {
+					t.Errorf("%s: %s", a.kind, v)
+				}
+			}
 		}
 	}
 	for _, k := range kinds {

@@ -25,7 +25,8 @@
 //	health        no actor of an honest node panics and no process ends by itself,
 //	              unless its disk was made to fail
 //
-// Liveness is the world's own rule, see world.World.Settle.
+// Liveness is the world's own rule, see world.World.Settle, and so is evidence: what
+// convinces third parties, as honest nodes say, does.
 package check
 
 import (

@@ -15,6 +15,7 @@ import (
 	"minimint/actors/consensus/history"
 	"minimint/actors/consensus/transition"
 	"minimint/actors/hbbft"
+	"minimint/actors/hbbft/honeybadger"
 	"minimint/actors/hbbft/protocol"
 	"minimint/actors/node"
 	"minimint/actors/remote"
@@ -127,6 +128,7 @@ func (m *Node) launch() error {
 		corrupt = m.corrupt()
 		hub.Distort = distorter{m.faulty.Adversary(corrupt)}
 	}
+	public := honeybadger.Config{Federation: w.federation.Config.ID(), Era: w.federation.Config.Era, Members: w.cfg.Nodes, Encryption: 1}
 	cfg := node.Config{
 		Federation: w.federation.Config, Self: messages.PeerID(m.number), Secrets: w.federation.Secrets[m.number],
 		Incarnation: m.incarnation, Log: slog.New(slog.DiscardHandler), UnsyncedJournal: w.cfg.Unsynced,
@@ -148,6 +150,7 @@ func (m *Node) launch() error {
 			},
 			Cryptography: func(keys func() (node.Cryptography, error)) (node.Cryptography, error) {
 				c, err := m.crypto(keys)
+				public.Verifier, public.Scheme = c.Core.Verifier, c.Core.Scheme
 				if err == nil && w.cfg.Prices != nil {
 					c = stub.Priced(c, *w.cfg.Prices, machine.Charge)
 				}
@@ -160,6 +163,11 @@ func (m *Node) launch() error {
 				return c, err
 			},
 			Stalled: func(s hbbft.Stall) { m.stall = s },
+			Convicting: func(f protocol.Fault) {
+				if m.Honest() && !honeybadger.Convicts(public, f) {
+					w.Violate("evidence", "node %d blames node %d for %s with evidence that convinces nobody else", m.number, f.Peer, f.Kind)
+				}
+			},
 			Fault: func(p messages.PeerID, kind string) {
 				for _, o := range w.observers {
 					o.Blamed(Blame{Node: m.number, Peer: int(p), Kind: kind})
