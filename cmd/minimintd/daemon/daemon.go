@@ -16,6 +16,7 @@ import (
 
 	"minimint/actors/chain/btcd"
 	"minimint/actors/consensus"
+	"minimint/actors/hbbft/protocol"
 	"minimint/actors/module/wallet"
 	"minimint/actors/node"
 	"minimint/actors/node/home"
@@ -59,6 +60,11 @@ func Run(ctx context.Context, cfg Config) error {
 		Past:            consensus.Past{Retain: cfg.Home.Settings.KeepEpochs, Lost: lost},
 		UnsyncedJournal: unsynced, TrustJournal: cfg.TrustJournal,
 		Listen: cfg.Home.Settings.Listen, Incarnation: uint64(time.Now().UnixNano()), Log: cfg.Log, Twist: cfg.Twist,
+		Ports: node.Ports{Convicting: func(f protocol.Fault) {
+			if err := cfg.Home.KeepEvidence(f); err != nil {
+				cfg.Log.Warn("what convicts a member is not kept", slog.Any("error", err))
+			}
+		}},
 		Exit: func(reason any) {
 			select {
 			case ends <- reason.(*node.Halt):
