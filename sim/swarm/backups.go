@@ -7,7 +7,6 @@ import (
 
 	"minimint/actors/consensus/history"
 	"minimint/messages"
-	"minimint/sim/network"
 	"minimint/sim/world"
 )
 
@@ -52,6 +51,9 @@ func drawBackups(seed uint64, cfg *world.Config) *backups {
 		}
 	}
 	room := (cfg.Nodes-1)/3 - len(cfg.Faulty)
+	if cfg.Network.Bandwidth > 0 {
+		room = 0 // where the load fills the links, who has fallen behind may stay so
+	}
 	if room <= 0 || b.random.IntN(3) == 0 {
 		return b
 	}
@@ -120,10 +122,9 @@ const ahead = 3
 // outcome again, when all else is well.
 const comeback = time.Minute
 
-// returned waits until all members are what they were. Where the load fills the links a
-// member that has fallen behind may stay so, and is not waited for.
-func (b *backups) returned(n network.Config) {
-	if n.Bandwidth == 0 && !b.w.RunUntil(comeback, func() bool { return len(b.silent) == 0 }) {
+// returned waits until all members are what they were.
+func (b *backups) returned() {
+	if !b.w.RunUntil(comeback, func() bool { return len(b.silent) == 0 }) {
 		for _, i := range b.members {
 			if before, ok := b.silent[i]; ok {
 				b.w.Violate("return", "node %d, whose disk was replaced, has no part in outcomes from epoch %d on, of %d%s", i, before, b.newest, b.w.Node(i).Stall().Text)

@@ -153,7 +153,7 @@ func Run(seed uint64, o Options) (r Result) {
 	w.Run(length)
 	w.Net().Change(p.healed)
 	w.Heal()
-	p.copies.returned(p.healed)
+	p.copies.returned()
 	w.Settle(recovery)
 	return r
 }
