@@ -9,6 +9,7 @@
 package checktest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,6 +36,14 @@ type Attack struct {
 // violated there.
 func (a Attack) Test(t *testing.T) {
 	t.Helper()
+	for _, text := range a.failures(t) {
+		t.Error(text)
+	}
+}
+
+// failures is what is wrong with an attack.
+func (a Attack) failures(t *testing.T) (list []string) {
+	t.Helper()
 	seed := uint64(1)
 	t.Run("without", func(t *testing.T) {
 		a.Without(t)
@@ -46,13 +55,14 @@ func (a Attack) Test(t *testing.T) {
 				}
 			}
 		}
-		t.Errorf("no violation of %s with %d seeds", a.Harm, Seeds)
+		list = append(list, fmt.Sprintf("no violation of %s with %d seeds", a.Harm, Seeds))
 	})
 	for s := range min(seed, Seeds) {
 		for _, v := range a.Play(s + 1) {
-			t.Errorf("with all rules, seed %d: %s", s+1, v)
+			list = append(list, fmt.Sprintf("with all rules, seed %d: %s", s+1, v))
 		}
 	}
+	return list
 }
 
 // Expect compares what was violated, in order, with parts of the lines about it.
