@@ -406,27 +406,41 @@ func TestRequestsAboutOffersAreBounded(t *testing.T) {
 // of the federation for them keeps connections busy, without which it cannot claim: so there are
 // never many such questions, and none is left when the request is refused.
 func TestUnknownContractsKeepNoQuestions(t *testing.T) {
-	r := newRig(t, 1, 1)
-	u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
-	r.run(time.Second)
-	var asked []uint64
-	for i := range 400 {
-		pay, err := talk.Pay(r.bank().id(), terms.ID{1, byte(i), byte(i >> 8)}, "lnsb1", person("mallory"))
-		if err != nil {
-			t.Fatal(err)
+	flood := func(r *rig) (asked []uint64) {
+		for i := range 400 {
+			pay, err := talk.Pay(r.bank().id(), terms.ID{1, byte(i), byte(i >> 8)}, "lnsb1", person("mallory"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pay.WaitMs = 20_000
+			asked = append(asked, r.send(pay))
 		}
-		pay.WaitMs = 20_000
-		asked = append(asked, r.send(pay))
+		return asked
 	}
-	u.insist() // and nobody else has to wait for it
-	r.claimed(u)
-	r.run(25 * time.Second)
-	for _, n := range asked {
-		if r.told[n].GetRefusal().GetCode() != uint32(messages.RejectContractUnknown) {
-			t.Fatalf("reply %v", r.told[n])
+	over := func(r *rig, asked []uint64) {
+		r.run(25 * time.Second)
+		for _, n := range asked {
+			if r.told[n].GetRefusal().GetCode() != uint32(messages.RejectContractUnknown) {
+				t.Fatalf("reply %v", r.told[n])
+			}
+		}
+		if b := r.bank(); b.most > 36 || b.looks != 0 {
+			t.Errorf("%d questions at once, and %d are left", b.most, b.looks)
 		}
 	}
-	if b := r.bank(); b.most > 36 || b.looks != 0 {
-		t.Errorf("%d questions at once, and %d are left", b.most, b.looks)
-	}
+	t.Run("others do not wait", func(t *testing.T) {
+		r := newRig(t, 1, 1)
+		u := r.payer("alice", r.shop.Invoice(250_000, secret("shop"), epoch), nil)
+		r.run(time.Second)
+		asked := flood(r)
+		u.insist()
+		r.claimed(u)
+		over(r, asked)
+	})
+	t.Run("the federation does not answer", func(t *testing.T) {
+		r := newRig(t, 1, 1)
+		r.run(time.Second)
+		r.bank().slow = func() time.Duration { return time.Hour }
+		over(r, flood(r))
+	})
 }
