@@ -3,6 +3,7 @@ package messages
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -82,6 +83,23 @@ func Reject(code RejectionCode, format string, args ...any) *Rejection {
 // RejectForNow returns a rejection that may turn into acceptance later.
 func RejectForNow(code RejectionCode, format string, args ...any) *Rejection {
 	return &Rejection{Code: code, Text: clip(fmt.Sprintf(format, args...))}
+}
+
+// Legible makes a text of somebody else fit to be kept and shown as the Text of a
+// [Rejection]: characters that cannot be printed, among them what steers a terminal, are
+// replaced, and it ends between two characters.
+func Legible(text string) string {
+	var out strings.Builder
+	for _, c := range text {
+		if !unicode.IsPrint(c) {
+			c = unicode.ReplacementChar
+		}
+		if out.Len()+utf8.RuneLen(c) > MaxRejectionText {
+			break
+		}
+		out.WriteRune(c)
+	}
+	return out.String()
 }
 
 // clip returns s as valid UTF-8 of at most MaxRejectionText bytes, cut between

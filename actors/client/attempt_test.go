@@ -1,8 +1,11 @@
 package client_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"minimint/actors/client"
 	"minimint/actors/client/clientwire"
@@ -59,6 +62,39 @@ func TestRefusalForNowIsRetried(t *testing.T) {
 	})
 	if err != nil || !told || len(op.GetAttempts()) != 1 || len(seen) != 1 {
 		t.Errorf("%v; told %v, %d attempts, %d transactions", err, told, len(op.GetAttempts()), len(seen))
+	}
+}
+
+// A member that refuses with the others says so in words of its own. However long they are
+// and wherever they are cut, they can be kept in the record, and shown.
+func TestRefusalInStrangeWords(t *testing.T) {
+	w := newWorld(t)
+	var open atomic.Bool
+	w.f.Screen = func(tx *transaction.Transaction) *messages.Rejection {
+		if tx.Inputs()[0].Kind == mint.Kind && !open.Load() {
+			return messages.RejectForNow(messages.RejectBusy, "not now")
+		}
+		return nil
+	}
+	w.f.Members[0].SetTwist(func(r *wire.ClientReply) {
+		if r.GetRefusal() != nil {
+			r.GetRefusal().Text = "\x1b[2J" + strings.Repeat("x", messages.MaxRejectionText-5) + "é"
+		}
+	})
+	alice := w.user()
+	id, err := alice.Receive(w.ctx, w.f.Token(30_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := ""
+	_, err = alice.Await(w.ctx, id, func(op *client.Operation) {
+		if strings.Contains(op.GetText(), "xxx") {
+			told = op.GetText()
+			open.Store(true)
+		}
+	})
+	if err != nil || !utf8.ValidString(told) || strings.ContainsFunc(told, unicode.IsControl) {
+		t.Errorf("%v, %q", err, told)
 	}
 }
 

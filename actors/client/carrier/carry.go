@@ -312,11 +312,7 @@ func (c *carrier) malformed(ctx actor.Context, attempt int, peer messages.PeerID
 }
 
 func refusal(r *wire.Refusal, early bool) quorum.Verdict {
-	text := r.GetText()
-	if len(text) > messages.MaxRejectionText {
-		text = text[:messages.MaxRejectionText]
-	}
-	return quorum.Verdict{Code: messages.RejectionCode(r.GetCode()), Final: r.GetFinal(), Text: text, Early: early}
+	return quorum.Verdict{Code: messages.RejectionCode(r.GetCode()), Final: r.GetFinal(), Text: messages.Legible(r.GetText()), Early: early}
 }
 
 func (c *carrier) status(ctx actor.Context, attempt int, peer messages.PeerID, s *wire.Status) {

@@ -54,14 +54,11 @@ func Read(m *wire.ClientReply) (quorum.Answer, Kind) {
 	case *wire.ClientReply_Answer:
 		return quorum.Answer{Body: string(r.Answer.GetBody())}, Answered
 	case *wire.ClientReply_Refusal:
-		code, text := messages.RejectionCode(r.Refusal.GetCode()), r.Refusal.GetText()
+		code := messages.RejectionCode(r.Refusal.GetCode())
 		if !r.Refusal.GetFinal() && (code == messages.RejectBusy || code == messages.RejectDeadline) {
 			return quorum.Answer{}, Busy
 		}
-		if len(text) > messages.MaxRejectionText {
-			text = text[:messages.MaxRejectionText]
-		}
-		return quorum.Answer{Code: code, Final: r.Refusal.GetFinal(), Text: text}, Answered
+		return quorum.Answer{Code: code, Final: r.Refusal.GetFinal(), Text: messages.Legible(r.Refusal.GetText())}, Answered
 	default:
 		return quorum.Answer{}, Nonsense
 	}
