@@ -141,7 +141,7 @@ func merge(peer messages.PeerID, sends []honeybadger.Send) []frames.Frame {
 			continue
 		}
 		again = again || s.Again
-		if s.Statement == nil {
+		if s.Statement == nil && !s.Calls {
 			bare = &sends[i]
 			continue
 		}
@@ -151,6 +151,10 @@ func merge(peer messages.PeerID, sends []honeybadger.Send) []frames.Frame {
 		}
 		if at == len(out) {
 			out = append(out, frames.Frame{Epoch: s.Epoch})
+		}
+		if s.Calls {
+			out[at].Calls = true
+			continue
 		}
 		out[at].Statements = append(out[at].Statements, s.Statement)
 	}

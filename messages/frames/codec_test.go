@@ -69,7 +69,7 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := frames.Frame{
 			Era: messages.Era(rapid.Uint32().Draw(t, "era")), Epoch: messages.Epoch(rapid.Uint64().Draw(t, "epoch")),
-			Next: messages.Epoch(rapid.Uint64().Draw(t, "next")), Again: rapid.Bool().Draw(t, "again"),
+			Next: messages.Epoch(rapid.Uint64().Draw(t, "next")), Again: rapid.Bool().Draw(t, "again"), Calls: rapid.Bool().Draw(t, "calls"),
 			Said: rapid.Uint64().Draw(t, "said"), Heard: rapid.Uint64().Draw(t, "heard"), Statements: statements(t),
 		}
 		var got []frames.Statement
@@ -80,7 +80,7 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatalf("part %d: %v", i, err)
 			}
-			if back.Era != f.Era || back.Epoch != f.Epoch || back.Next != f.Next || back.Again != (f.Again && i == 0) {
+			if back.Era != f.Era || back.Epoch != f.Epoch || back.Next != f.Next || back.Again != (f.Again && i == 0) || back.Calls != (f.Calls && i == 0) {
 				t.Fatalf("part %d: header %+v", i, back)
 			}
 			if back.Said != f.Said || back.Heard != f.Heard && i == len(parts)-1 || back.Heard != 0 && i < len(parts)-1 {

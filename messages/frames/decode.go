@@ -197,6 +197,7 @@ func (d *decoder) decode() {
 	f.Next = messages.Epoch(d.number(12, math.MaxUint64))
 	f.Said = d.number(13, math.MaxUint64)
 	f.Heard = d.number(14, math.MaxUint64)
+	f.Calls = d.number(15, 1) == 1
 	d.end()
 }
 

@@ -13,7 +13,7 @@ import (
 // Beyond them, and on proposers that no federation has, it panics. Only Statements
 // are encoded: nobody sends on what it has unpacked.
 func Encode(f Frame) []byte {
-	p := &framespb.Frame{Era: uint32(f.Era), Epoch: uint64(f.Epoch), Again: f.Again, Next: uint64(f.Next), Said: f.Said, Heard: f.Heard}
+	p := &framespb.Frame{Era: uint32(f.Era), Epoch: uint64(f.Epoch), Again: f.Again, Next: uint64(f.Next), Said: f.Said, Heard: f.Heard, Calls: f.Calls}
 	e := encoder{frame: p}
 	for _, s := range f.Statements {
 		if s.Slot() >= messages.MaxPeers {

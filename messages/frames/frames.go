@@ -28,7 +28,10 @@ type Frame struct {
 	// Heard is one more than the highest Said that the sender has heard from the
 	// receiver, 0 where it does not tell. A receiver that finds itself at less has
 	// lost a part of its journal.
-	Heard      uint64
+	Heard uint64
+	// Calls asks that Epoch be run: the sender can take no part in it, since it may have
+	// said things in it that it no longer knows, and in none after it until it is over.
+	Calls      bool
 	Statements []Statement
 
 	// What [Unpack] found gathered is here, and not in Statements. Members make

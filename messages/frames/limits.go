@@ -33,7 +33,7 @@ const maskSize = (messages.MaxPeers + 7) / 8
 // A frame without statements is returned as it is. It panics if one statement
 // alone is beyond the limits: no correct member makes such a statement.
 func Split(f Frame) []Frame {
-	parts := []Frame{{Era: f.Era, Epoch: f.Epoch, Next: f.Next, Again: f.Again, Said: f.Said}}
+	parts := []Frame{{Era: f.Era, Epoch: f.Epoch, Next: f.Next, Again: f.Again, Said: f.Said, Calls: f.Calls}}
 	var room budget
 	for _, s := range f.Statements {
 		if !room.take(s) {

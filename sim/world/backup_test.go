@@ -92,3 +92,33 @@ func TestRestoredJournal(t *testing.T) {
 	w.Heal()
 	verify(t, w)
 }
+
+// A member that lost its journal in an idle federation asks for the epochs in which it must
+// keep silent, with nothing to propose itself. Otherwise it would be silent until somebody
+// has work, and if another one is away then, there would be too few.
+func TestSilenceEndsInAnIdleFederation(t *testing.T) {
+	w := world.New(config(6))
+	w.Run(3 * time.Second)
+	w.Rest()
+	silent, other := w.Node(2), w.Node(0)
+	none := world.New(config(6)).Node(2).Backup()
+	w.Run(3 * time.Minute)
+	idle := other.Next()
+	if w.Run(10 * time.Second); other.Next() != idle {
+		t.Fatalf("epochs %d to %d where there is no work", idle, other.Next())
+	}
+	silent.RestoreJournal(none)
+	silent.Restart()
+	w.Run(15 * time.Second)
+	if got := other.Next(); got < idle+2 || got > idle+3 {
+		t.Errorf("from epoch %d to %d, want the two of silence", idle, got)
+	}
+	w.Node(3).Kill()
+	at := other.Next()
+	w.Chain().Mine(1)
+	if !w.RunUntil(20*time.Second, func() bool { return silent.Next() > at && other.Next() > at }) {
+		t.Errorf("three of four do not get beyond %d: %s", at, other.Stall().Text)
+	}
+	w.Heal()
+	verify(t, w)
+}

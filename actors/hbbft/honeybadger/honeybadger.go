@@ -35,6 +35,10 @@
 // work of its own, or holds proposals of f+1 members, or holds one of a member
 // that has a token left: one a second, [Burst] at most. So a lone member with
 // work is served, and a faulty one cannot make the others spin.
+//
+// A member that keeps silent may not propose, and its silence ends only with epochs. So
+// it asks for them, once a second, and that costs it a token as a proposal would: in an
+// idle federation it would be silent for ever, and missing on the day on which another fails.
 package honeybadger
 
 import (
@@ -75,6 +79,8 @@ const (
 	// checks and more, and a liar could make it so in every slot of every epoch;
 	// F+1 shares of others come all the same.
 	Distrust = 64
+	// CallAfter is how often a member that keeps silent asks for an epoch.
+	CallAfter = time.Second
 	// PullPatience is how long a peer may take to answer a Pull.
 	PullPatience = time.Second
 )
@@ -172,6 +178,7 @@ type Send struct {
 	To        *messages.PeerID
 	Epoch     messages.Epoch
 	Again     bool // see [frames.Frame]
+	Calls     bool // see [frames.Frame]; without a statement
 	Statement frames.Statement
 	// CanWait says that a few milliseconds later will do: more is likely to be
 	// said soon, and nobody waits for this while all members are live. It
@@ -254,6 +261,7 @@ type Core struct {
 	patience time.Duration // since pulls were moved on
 	stuck    time.Duration // with work and without a commit
 	asked    time.Duration // of that, when others were asked to repeat themselves
+	called   time.Duration // since others were asked for an epoch
 }
 
 // New returns the core of a member at a position, with the journal that it left

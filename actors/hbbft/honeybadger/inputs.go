@@ -51,6 +51,9 @@ func (c *Core) Handle(from messages.PeerID, f frames.Frame) Step {
 		c.peers[from].again = true
 		step.Join(c.tellAgain())
 	}
+	if f.Calls && f.Epoch == c.position.Next {
+		c.peers[from].calls = true
+	}
 	if f.Says() && c.takesPart(f.Epoch) {
 		e := c.epoch(f.Epoch)
 		step.Join(e.take(from, &f))
@@ -189,6 +192,7 @@ func (c *Core) Tick(now time.Time) Step {
 	c.peers.refill(passed)
 	step := c.unstick(passed)
 	step.Join(c.tellAgain())
+	step.Join(c.call(passed))
 	step.Behind = c.peers.stragglers(passed, c.position.Next)
 	if c.patience += passed; c.patience >= PullPatience {
 		c.patience = 0
@@ -236,17 +240,28 @@ func (c *Core) mayOpen() bool {
 	}
 	e := find(c.epochs, c.position.Next)
 	switch {
-	case e == nil:
-		return c.work
-	case e.opened || e.outcome != nil:
+	case e != nil && (e.opened || e.outcome != nil):
 		return false
-	case c.work || e.subset.Held() >= c.quorum.Some():
+	case c.work || e != nil && e.subset.Held() >= c.quorum.Some():
 		return true
 	}
 	for i := range c.peers {
-		if e.subset.Holds(messages.PeerID(i)) && spend(&c.peers[i].credit) {
+		wants := c.peers[i].calls || e != nil && e.subset.Holds(messages.PeerID(i))
+		if wants && spend(&c.peers[i].credit) {
 			return true
 		}
 	}
 	return false
+}
+
+// call asks the others for the epoch Next if this member takes no part in it.
+func (c *Core) call(passed time.Duration) Step {
+	if c.takesPart(c.position.Next) {
+		return Step{}
+	}
+	if c.called += passed; c.called < CallAfter {
+		return Step{}
+	}
+	c.called = 0
+	return Step{Sends: []Send{{Epoch: c.position.Next, Calls: true}}}
 }

@@ -18,6 +18,7 @@ type peer struct {
 	ignored messages.Epoch // newest epoch of its statements that did not count
 	again   bool           // it asked to be told again and waits for its credit
 	credit  time.Duration  // for starting epochs alone: a second each
+	calls   bool           // it asked for epoch Next
 	patient time.Duration  // for being told again: a second each
 	faults  int            // told outside epochs
 	quiet   time.Duration  // since anything was heard of it
@@ -127,7 +128,7 @@ func (r roster) owed() []messages.PeerID {
 func (r roster) moved(next messages.Epoch) []messages.PeerID {
 	var list []messages.PeerID
 	for i := range r {
-		r[i].faults = 0
+		r[i].faults, r[i].calls = 0, false
 		if r[i].ignored != 0 && r[i].ignored <= next+Ahead {
 			r[i].ignored = 0
 			list = append(list, messages.PeerID(i))

@@ -42,6 +42,7 @@ func (w *world) gather(i int) int {
 			return false
 		}
 		p.frame.Next, p.frame.Again = max(p.frame.Next, q.frame.Next), p.frame.Again || q.frame.Again
+		p.frame.Calls = p.frame.Calls || q.frame.Calls
 		p.frame.Statements = append(p.frame.Statements, q.frame.Statements...)
 		return true
 	})
@@ -111,7 +112,7 @@ func (w *world) lie(t *rapid.T, liars []messages.PeerID, count int) {
 			epoch = 0 // went below zero
 		}
 		f := frames.Frame{Epoch: epoch, Next: messages.Epoch(rapid.Uint64Range(0, uint64(next)+2).Draw(t, "told"))}
-		f.Again = rapid.IntRange(0, 9).Draw(t, "again") == 0
+		f.Again, f.Calls = rapid.IntRange(0, 9).Draw(t, "again") == 0, rapid.IntRange(0, 9).Draw(t, "calls") == 0
 		for range rapid.IntRange(0, 3).Draw(t, "statements") {
 			f.Statements = append(f.Statements, w.lieAbout(t, from, epoch))
 		}

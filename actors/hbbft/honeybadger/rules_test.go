@@ -70,6 +70,24 @@ func TestStarting(t *testing.T) {
 			t.Errorf("%d epochs an hour later: credit is not bounded", got)
 		}
 	})
+	t.Run("a silent member asks for the epochs that its silence lasts", func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.members[3].silent = 2
+		w.start()
+		for range 10 {
+			w.settle()
+			w.tick(honeybadger.CallAfter)
+		}
+		if got := len(w.agreed(t.Fatalf)); got != 2 {
+			t.Fatalf("%d epochs nobody had work for, want 2", got)
+		}
+		w.kill(0)
+		w.work(1, "of 1")
+		w.settle()
+		if got := len(w.members[3].history); got != 3 {
+			t.Errorf("the member that was silent has %d outcomes, want 3", got)
+		}
+	})
 	t.Run("f+1 members need no credit", func(t *testing.T) {
 		w := newWorld(t, 4).start()
 		for i := range 20 {

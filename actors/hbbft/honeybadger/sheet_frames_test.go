@@ -161,6 +161,28 @@ var sheetOfFrames = []scene{
 		s.expectDoing(nothing, ask)
 		s.expectDoing(all, func() honeybadger.Step { return s.core.Tick(time.Unix(2, 0)) })
 	}},
+	{"a call/counts/of a member with credit", func(s *stage) {
+		s.expectDoing("wants a contribution to 2", s.call(2))
+		s.expectDoing(nothing, s.call(2))
+	}},
+	{"a call/dropped/for another epoch", func(s *stage) {
+		s.take(s.core.Handle(liar, frames.Frame{Epoch: 2, Next: 2}))
+		for _, epoch := range []messages.Epoch{0, 1, 3, 4, 1 << 63} {
+			s.expectDoing(nothing, s.call(epoch))
+		}
+	}},
+	{"a call/dropped/without credit", func(s *stage) {
+		s.take(s.core.Tick(time.Unix(1, 0)))
+		for range honeybadger.Burst {
+			s.expectDoing(fmt.Sprintf("wants a contribution to %d", s.epoch), s.call(s.epoch))
+			s.committed(s.epoch + 1)
+		}
+		s.expectDoing(kept, s.call(s.epoch)) // owed
+		s.expectDoing(nothing, s.call(s.epoch))
+		s.expectDoing(fmt.Sprintf("wants a contribution to %d", s.epoch), func() honeybadger.Step { return s.take(s.core.Tick(time.Unix(2, 0))) })
+		s.committed(s.epoch + 1)
+		s.expectDoing(kept, func() honeybadger.Step { return s.take(s.core.Tick(time.Unix(9, 0))) }) // that was for the epoch before
+	}},
 	{"an epoch/counts/one proposal of a member with credit opens it", func(s *stage) {
 		s.expect("stores Value(3, a); says Echo(3, a); wants a contribution to 2", liar, s.value(liar, "a"))
 	}},
@@ -174,4 +196,11 @@ var sheetOfFrames = []scene{
 		s.expect("stores Value(1, a); stores Value(3, a); says Echo(1, a); says Echo(3, a); "+
 			fmt.Sprintf("wants a contribution to %d", s.epoch), 1, s.value(1, "a"))
 	}},
+}
+
+// call has the liar ask for an epoch.
+func (s *stage) call(epoch messages.Epoch) func() honeybadger.Step {
+	return func() honeybadger.Step {
+		return s.take(s.core.Handle(liar, frames.Frame{Epoch: epoch, Next: s.epoch, Calls: true}))
+	}
 }

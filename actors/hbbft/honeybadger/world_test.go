@@ -164,7 +164,7 @@ func (w *world) do(self messages.PeerID, step honeybadger.Step) {
 	}
 	m.journal = append(m.journal, step.Records...)
 	for _, s := range step.Sends {
-		f := frames.Frame{Epoch: s.Epoch, Next: m.core.Position().Next, Again: s.Again}
+		f := frames.Frame{Epoch: s.Epoch, Next: m.core.Position().Next, Again: s.Again, Calls: s.Calls}
 		if s.Statement != nil {
 			f.Statements = []frames.Statement{s.Statement}
 		}

@@ -41,6 +41,7 @@ type Frame struct {
 	Next             uint64                 `protobuf:"varint,12,opt,name=next,proto3" json:"next,omitempty"`
 	Said             uint64                 `protobuf:"varint,13,opt,name=said,proto3" json:"said,omitempty"`
 	Heard            uint64                 `protobuf:"varint,14,opt,name=heard,proto3" json:"heard,omitempty"`
+	Calls            bool                   `protobuf:"varint,15,opt,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -171,6 +172,13 @@ func (x *Frame) GetHeard() uint64 {
 		return x.Heard
 	}
 	return 0
+}
+
+func (x *Frame) GetCalls() bool {
+	if x != nil {
+		return x.Calls
+	}
+	return false
 }
 
 type Value struct {
@@ -479,7 +487,7 @@ var File_messages_frames_framespb_frames_proto protoreflect.FileDescriptor
 
 const file_messages_frames_framespb_frames_proto_rawDesc = "" +
 	"\n" +
-	"%messages/frames/framespb/frames.proto\x12\x0fminimint.frames\"\x8f\x04\n" +
+	"%messages/frames/framespb/frames.proto\x12\x0fminimint.frames\"\xa5\x04\n" +
 	"\x05Frame\x12\x10\n" +
 	"\x03era\x18\x01 \x01(\rR\x03era\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x14\n" +
@@ -495,7 +503,8 @@ const file_messages_frames_framespb_frames_proto_rawDesc = "" +
 	"\x11decryption_shares\x18\v \x03(\v2\x16.minimint.frames.ShareR\x10decryptionShares\x12\x12\n" +
 	"\x04next\x18\f \x01(\x04R\x04next\x12\x12\n" +
 	"\x04said\x18\r \x01(\x04R\x04said\x12\x14\n" +
-	"\x05heard\x18\x0e \x01(\x04R\x05heard\"[\n" +
+	"\x05heard\x18\x0e \x01(\x04R\x05heard\x12\x14\n" +
+	"\x05calls\x18\x0f \x01(\bR\x05calls\"[\n" +
 	"\x05Value\x12\x1a\n" +
 	"\bproposer\x18\x01 \x01(\rR\bproposer\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\fR\apayload\x12\x1c\n" +
