@@ -3,6 +3,7 @@ package client_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,8 +11,36 @@ import (
 
 	"minimint/actors/client"
 	"minimint/actors/client/clienttest"
+	"minimint/actors/gateway/talk"
+	"minimint/actors/gateway/talk/talkwire"
 	"minimint/messages/bolt11"
 )
+
+// What a gateway sends can stand in the error that its answer ends in. It is kept in the
+// record whatever it is: a payment that stopped over it would never be refunded.
+func TestGatewayThatSendsRubbish(t *testing.T) {
+	h := newHouse(t)
+	alice := h.user()
+	h.fund(alice, 100_000)
+	var seen atomic.Bool
+	h.set(func(*talkwire.Pay) (*talk.Reply, error) {
+		if seen.Load() {
+			return paidWith(preimage), nil
+		}
+		return nil, errors.New("malformed MIME header line: \xff\x1b[2J")
+	})
+	id, err := alice.Pay(h.ctx, invoiceOf(price).Text, client.PayOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = alice.Await(h.ctx, id, func(op *client.Operation) {
+		if strings.Contains(op.GetText(), "malformed MIME") {
+			seen.Store(true)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+}
 
 // What cannot be paid is an error before anything is begun or reserved.
 func TestBadInvoices(t *testing.T) {

@@ -37,7 +37,7 @@ func (p *payer) heard(ctx actor.Context, m Heard) {
 	gateway := nameOf(readListing(p.pay().GetListing()).Gateway)
 	if m.Err != nil {
 		p.later()
-		p.say(ctx, "%s does not answer (%v); the money comes back at height %d at the latest", gateway, m.Err, p.pay().GetExpiry())
+		p.say(ctx, "%s does not answer (%s); the money comes back at height %d at the latest", gateway, m.reason(), p.pay().GetExpiry())
 		return
 	}
 	switch r := m.Reply.GetReply().(type) {

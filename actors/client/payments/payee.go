@@ -213,7 +213,7 @@ func (p *payee) heard(ctx actor.Context, m Heard) {
 	}
 	gateway := nameOf(readListing(p.bill().GetListing()).Gateway)
 	if m.Err != nil {
-		p.failed(ctx, false, fmt.Sprintf("%s does not answer (%v)", gateway, m.Err))
+		p.failed(ctx, false, fmt.Sprintf("%s does not answer (%s)", gateway, m.reason()))
 		return
 	}
 	switch r := m.Reply.GetReply().(type) {

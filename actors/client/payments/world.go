@@ -32,6 +32,7 @@ import (
 
 	"minimint/actors/client/carrier"
 	"minimint/actors/gateway/talk"
+	"minimint/messages"
 )
 
 // Gateways is the port through which a client reaches gateways. In production that is
@@ -49,6 +50,9 @@ type Heard struct {
 	Reply *talk.Reply
 	Err   error
 }
+
+// reason is the error as it can be kept in a record: it may quote what the gateway sent.
+func (h Heard) reason() string { return messages.Legible(h.Err.Error()) }
 
 // World is what payers and payees of one client share.
 type World struct {
