@@ -38,3 +38,19 @@ func checkText(t interface{ Errorf(string, ...any) }, text string) {
 		}
 	}
 }
+
+func TestLegible(t *testing.T) {
+	full := strings.Repeat("x", messages.MaxRejectionText-1)
+	for text, want := range map[string]string{
+		"":                    "",
+		"no route, 20 € left": "no route, 20 € left",
+		"\x1b[2J\u009b1m\n":   "\ufffd[2J\ufffd1m\ufffd",
+		"\xff\u202egnp":       "\ufffd\ufffdgnp",
+		full + "yz":           full + "y",
+		full + "é":            full,
+	} {
+		if got := messages.Legible(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}

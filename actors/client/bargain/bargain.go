@@ -17,7 +17,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -364,15 +363,4 @@ func (r Receipt) Invoice(o terms.Offer, g terms.Gateway, secret [32]byte, networ
 		Hash: o.PaymentHash, Secret: secret, Amount: o.Amount, Description: r.Description, Created: r.Created, Life: r.Life,
 		FinalDelay: finalDelay, Hints: [][]bolt11.Hop{{hop}},
 	}, network, key)
-}
-
-// Clean makes what somebody else wrote fit to be shown: one line of printable
-// characters.
-func Clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, ""))
 }

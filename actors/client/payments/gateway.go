@@ -5,11 +5,11 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"minimint/actors/client/bargain"
 	"minimint/actors/client/clientwire"
 	"minimint/actors/gateway/talk"
 	"minimint/actors/gateway/talk/talkwire"
 	"minimint/actors/module/lightning/terms"
+	"minimint/messages"
 )
 
 func (p *payer) askGateway(ctx actor.Context) {
@@ -51,7 +51,7 @@ func (p *payer) heard(ctx actor.Context, m Heard) {
 		p.forfeited(ctx, r.Forfeit, gateway)
 	case *talkwire.Reply_Pending:
 		p.failures = 0
-		p.say(ctx, "%s is paying: %.200s", gateway, bargain.Clean(r.Pending.GetText()))
+		p.say(ctx, "%s is paying: %.200s", gateway, messages.Legible(r.Pending.GetText()))
 		if p.wait = 1; !quick {
 			p.askGateway(ctx)
 		}
@@ -59,7 +59,7 @@ func (p *payer) heard(ctx actor.Context, m Heard) {
 		if p.later(); r.Refusal.GetFinal() {
 			p.wait = longestPause
 		}
-		p.say(ctx, "%s refuses: %.200s; the money comes back at height %d at the latest", gateway, bargain.Clean(r.Refusal.GetText()), p.pay().GetExpiry())
+		p.say(ctx, "%s refuses: %.200s; the money comes back at height %d at the latest", gateway, messages.Legible(r.Refusal.GetText()), p.pay().GetExpiry())
 	default:
 		p.report(ctx, "%s: reply of the wrong kind", gateway)
 		p.later()
@@ -75,5 +75,5 @@ func (p *payer) forfeited(ctx actor.Context, m *talkwire.Forfeit, gateway string
 		return
 	}
 	p.pay().Forfeit = m.GetSignature()
-	p.refund(ctx, fmt.Sprintf("%s could not pay it: %.300s", gateway, bargain.Clean(m.GetReason())))
+	p.refund(ctx, fmt.Sprintf("%s could not pay it: %.300s", gateway, messages.Legible(m.GetReason())))
 }

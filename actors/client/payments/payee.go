@@ -222,7 +222,7 @@ func (p *payee) heard(ctx actor.Context, m Heard) {
 		p.commit(ctx)
 		p.step(ctx)
 	case *talkwire.Reply_Refusal:
-		p.failed(ctx, !passing(r.Refusal), fmt.Sprintf("%s refuses: %.200s", gateway, bargain.Clean(r.Refusal.GetText())))
+		p.failed(ctx, !passing(r.Refusal), fmt.Sprintf("%s refuses: %.200s", gateway, messages.Legible(r.Refusal.GetText())))
 	default:
 		p.report(ctx, "%s: reply of the wrong kind", gateway)
 		p.failed(ctx, true, gateway+" makes no sense")

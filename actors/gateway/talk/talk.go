@@ -17,10 +17,7 @@ package talk
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
@@ -120,19 +117,7 @@ func tidy(m *Reply) {
 	}
 }
 
-func legible(text *string) {
-	var out strings.Builder
-	for _, c := range *text {
-		if !unicode.IsPrint(c) {
-			c = unicode.ReplacementChar
-		}
-		if out.Len()+utf8.RuneLen(c) > messages.MaxRejectionText {
-			break
-		}
-		out.WriteRune(c)
-	}
-	*text = out.String()
-}
+func legible(text *string) { *text = messages.Legible(*text) }
 
 // Encode returns the canonical bytes of a Request or Reply; texts of a Reply become as
 // ReadReply has them, so that none makes it longer than MaxSize.
