@@ -43,8 +43,6 @@ var (
 	ErrBalance = errors.New("not enough money")
 )
 
-var errNoLightning = errors.New("this federation runs no Lightning module")
-
 // PayOptions say how an invoice may be paid.
 type PayOptions struct {
 	// MaxFee bounds what the gateway takes on top of the invoice's amount; 0 leaves it
@@ -96,7 +94,7 @@ func (c *Client) Pay(ctx context.Context, invoice string, o PayOptions) (uint64,
 // Quote says what Pay would do, or why it would not, without doing it.
 func (c *Client) Quote(ctx context.Context, invoice string, o PayOptions) (PayQuote, error) {
 	if c.world.payments == nil {
-		return PayQuote{}, errNoLightning
+		return PayQuote{}, carrier.ErrNoLightning
 	}
 	q := PayQuote{FederationFee: c.world.Lightning.Fees.Contract}
 	op := &Operation{Kind: clientwire.Kind_KIND_PAY, Pay: &clientwire.Pay{Invoice: invoice, Gateway: o.Gateway}}
@@ -221,7 +219,7 @@ func (w *world) readLightning(gateways Gateways) error {
 // prepare checks a PAY or an INVOICE that somebody wants to begin.
 func (w *world) prepare(op *clientwire.Operation) error {
 	if w.payments == nil {
-		return errNoLightning
+		return carrier.ErrNoLightning
 	}
 	return w.payments.Prepare(op)
 }

@@ -17,6 +17,7 @@ import (
 	"minimint/actors/client/inquirer"
 	"minimint/actors/client/listings"
 	"minimint/actors/client/payments"
+	"minimint/actors/client/purse"
 	"minimint/actors/client/restore"
 	"minimint/actors/spawn"
 	"minimint/messages"
@@ -253,7 +254,7 @@ func (u *userClient) put(ctx actor.Context, m call) {
 	switch body := m.body.(type) {
 	case listWanted:
 		if u.w.payments == nil {
-			u.answer(ctx, answer{number: m.number, err: errNoLightning})
+			u.answer(ctx, answer{number: m.number, err: carrier.ErrNoLightning})
 			return
 		}
 		ctx.Request(u.w.payments.Ln, listings.Wanted{Key: m.number})
@@ -334,15 +335,13 @@ func (u *userClient) deposits(ctx actor.Context, m deposits.Found) {
 }
 
 // cancel takes back what an operation holds: notes that were handed over become
-// an operation of their own, a pending one is told to turn round. What is being taken
-// back already is so once: of two transactions one would find the notes spent, and the
-// record say that somebody else has cashed them.
+// an operation of their own, once; a pending one is told to turn round.
 func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
 	snap, err := u.w.Store.View()
 	if err != nil {
 		return 0, fmt.Errorf("read operation: %w", err)
 	}
-	op, under := book.Operation(snap, id), reclaiming(snap, id)
+	op, under := book.Operation(snap, id), purse.Reclaiming(snap, id)
 	snap.Release()
 	if op == nil {
 		return 0, fmt.Errorf("there is no operation %d", id)
@@ -368,15 +367,4 @@ func (u *userClient) cancel(ctx actor.Context, id uint64) (uint64, error) {
 	return u.begin(ctx, &clientwire.Operation{
 		Kind: clientwire.Kind_KIND_RECLAIM, AmountMsat: op.GetAmountMsat(), Notes: op.GetNotes(), Parent: id,
 	})
-}
-
-// reclaiming returns the pending operation that takes back what a spend handed over, 0 if
-// there is none.
-func reclaiming(r storage.Reader, spend uint64) uint64 {
-	for _, id := range book.Pending(r) {
-		if op := book.Operation(r, id); op.GetKind() == clientwire.Kind_KIND_RECLAIM && op.GetParent() == spend {
-			return id
-		}
-	}
-	return 0
 }

@@ -31,12 +31,13 @@ func (w *World) Check(op *clientwire.Operation) error {
 	}
 }
 
-var errNoLightning = errors.New("this federation runs no Lightning module")
+// ErrNoLightning says that the federation has no contracts.
+var ErrNoLightning = errors.New("this federation runs no Lightning module")
 
 // outputs are what a FUND pays for.
 func (w *World) outputs(op *clientwire.Operation) ([]purse.Extra, error) {
 	if w.Lightning == nil {
-		return nil, errNoLightning
+		return nil, ErrNoLightning
 	}
 	var out []purse.Extra
 	fees := w.Lightning.Fees
@@ -73,7 +74,7 @@ func (w *World) outputs(op *clientwire.Operation) ([]purse.Extra, error) {
 // input is what a REDEEM brings in.
 func (w *World) input(op *clientwire.Operation) (purse.Extra, error) {
 	if w.Lightning == nil {
-		return purse.Extra{}, errNoLightning
+		return purse.Extra{}, ErrNoLightning
 	}
 	r := op.GetRedeem()
 	in, err := terms.DecodeInput(r.GetInput())

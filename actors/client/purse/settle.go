@@ -95,6 +95,17 @@ func Reserves(r storage.Reader, id uint64) bool {
 	return false
 }
 
+// Reclaiming returns the pending operation that takes back what a spend handed over, 0 if
+// there is none. A second one would find the notes spent, and note that on the spend.
+func Reclaiming(r storage.Reader, spend uint64) uint64 {
+	for _, id := range book.Pending(r) {
+		if op := book.Operation(r, id); op.GetKind() == clientwire.Kind_KIND_RECLAIM && op.GetParent() == spend {
+			return id
+		}
+	}
+	return 0
+}
+
 // wanted is one note that an attempt asked for.
 type wanted struct {
 	tier, position uint32
