@@ -24,12 +24,13 @@ type world struct {
 	proposer messages.PeerID
 	nodes    []*rbc.Broadcast
 	journal  [][]frames.Statement
+	reborn   []bool // which members have restarted
 }
 
 func newWorld(n int, proposer messages.PeerID) *world {
 	w := &world{
 		Net: hbbfttest.NewNet[[]byte](n), n: n, proposer: proposer,
-		nodes: make([]*rbc.Broadcast, n), journal: make([][]frames.Statement, n),
+		nodes: make([]*rbc.Broadcast, n), journal: make([][]frames.Statement, n), reborn: make([]bool, n),
 	}
 	for i := range messages.PeerID(n) {
 		w.start(i)
@@ -43,6 +44,7 @@ func (w *world) config(self messages.PeerID) rbc.Config {
 	return rbc.Config{
 		Quorum: protocol.NewQuorum(w.n), Self: self, Slot: s,
 		Signer: hbbfttest.Signer{Member: self}, Verifier: hbbfttest.Verifier{},
+		Reborn: w.reborn[self],
 	}
 }
 
@@ -121,6 +123,7 @@ func (w *world) root(payload string) messages.Digest {
 // its journal, and repeats what they said, as its owner does.
 func (w *world) restart(self messages.PeerID, kept int) {
 	w.journal[self] = w.journal[self][:kept]
+	w.reborn[self] = true
 	w.start(self)
 	w.Outputs[self] = nil
 	for _, s := range w.journal[self] {
