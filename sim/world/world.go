@@ -260,8 +260,9 @@ func (w *World) Rest() {
 const still = 5 * time.Second
 
 // Settle ends the load and runs until every user has an answer to everything, and
-// all honest nodes are at the same epoch and stay there; then observers are told
-// that it is quiet. When users have their answers, nodes that somebody else controls
+// all honest nodes are at the same epoch, stay there, and wait for nobody; then observers
+// are told that it is quiet. A link that could not be opened for long is tried again after up
+// to half a minute. When users have their answers, nodes that somebody else controls
 // are ended: one that has something to propose may begin an epoch every second, for
 // ever. It reports false if that takes longer than limit, and says in
 // a violation of "liveness" what was missing.
@@ -275,7 +276,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		if w.Pending() == 0 {
 			w.silence()
 		}
-		if slices.Min(next) != slices.Max(next) || next[0] != at || w.Pending() > 0 {
+		if slices.Min(next) != slices.Max(next) || next[0] != at || w.Pending() > 0 || w.stalls() != "" {
 			since, at = w.loop.Now(), next[0]
 		}
 		if w.loop.Now()-since >= still {
