@@ -98,6 +98,37 @@ func TestC2FirstConfStands(t *testing.T) {
 	}
 }
 
+// TestC2SecondConfChangesNothing: the candidates come of the first CONF of a sender,
+// though it is blamed for the second one.
+func TestC2SecondConfChangesNothing(t *testing.T) {
+	seed := seedWith(2, true)
+	net := newNetwork(setup{n: 4, faulty: 3, seed: seed})
+	net.reachCoin(1, 2)
+	for _, from := range []messages.PeerID{1, 2} { // now CONF of both bits count
+		net.hand(from, 0, frames.BVal{Proposer: subject, Round: 2, Bit: true})
+	}
+	net.hand(1, 0, frames.CoinShare{Proposer: subject, Round: 2, Share: coinShare(seed, 1, 2)})
+	net.hand(1, 0, frames.Conf{Proposer: subject, Round: 2, Bits: 1})
+	net.hand(1, 0, frames.Conf{Proposer: subject, Round: 2, Bits: 2})
+	net.hand(2, 0, frames.Conf{Proposer: subject, Round: 2, Bits: 1})
+	if said := net.said[0]; said[len(said)-1] != (frames.BVal{Proposer: subject, Round: 3}) {
+		t.Errorf("three CONF of {0} come first, and then it says %+v", said[len(said)-1])
+	}
+}
+
+// reachCoin has some members lead member 0 to the CONF {0} of round 2, the first one with
+// a real coin, in which it waits for the CONF of others.
+func (net *network) reachCoin(members ...messages.PeerID) {
+	for round, bit := range []bool{false, true, false} {
+		for _, from := range members {
+			net.hand(from, 0, frames.BVal{Proposer: subject, Round: uint32(round), Bit: bit})
+		}
+		for _, from := range members {
+			net.hand(from, 0, frames.Aux{Proposer: subject, Round: uint32(round), Bit: bit})
+		}
+	}
+}
+
 // TestC3FutureRounds: of a peer that runs ahead, the rounds of the window are
 // kept and no more, and it is asked for the rest once we come near.
 func TestC3FutureRounds(t *testing.T) {
@@ -108,7 +139,8 @@ func TestC3FutureRounds(t *testing.T) {
 		net.hand(1, 0, frames.Conf{Proposer: subject, Round: tossed, Bits: 3})
 		net.hand(1, 0, frames.CoinShare{Proposer: subject, Round: tossed, Share: coinShare(0, 1, tossed)})
 	}
-	if rounds, shares, _ := net.nodes[0].Held(); rounds > aba.Window+1 || shares > 2 {
+	// The figures of the design, since a wider window would be the bug.
+	if rounds, shares, _ := net.nodes[0].Held(); rounds > 17 || shares > 2 {
 		t.Errorf("%d rounds and %d shares are kept", rounds, shares)
 	}
 	if len(net.faults) > 0 || !net.nodes[0].Ahead(1) {
@@ -144,14 +176,7 @@ func TestC5LiarsAmongEnough(t *testing.T) {
 	net := newNetwork(setup{n: 4, faulty: 3, coin: func(messages.PeerID) aba.Coin { return coin }})
 	net.hand(1, 0, frames.CoinShare{Proposer: subject, Round: 2, Share: coinShare(7, 1, 2)})
 	net.hand(2, 0, frames.CoinShare{Proposer: subject, Round: 2, Share: coinShare(0, 2, 2)})
-	for round, bit := range []bool{false, true, false} {
-		for _, from := range []messages.PeerID{1, 2} {
-			net.hand(from, 0, frames.BVal{Proposer: subject, Round: uint32(round), Bit: bit})
-		}
-		for _, from := range []messages.PeerID{1, 2} {
-			net.hand(from, 0, frames.Aux{Proposer: subject, Round: uint32(round), Bit: bit})
-		}
-	}
+	net.reachCoin(1, 2)
 	for _, from := range []messages.PeerID{1, 2} {
 		net.hand(from, 0, frames.Conf{Proposer: subject, Round: 2, Bits: 1})
 	}
@@ -196,14 +221,7 @@ func TestC5SharesAreCombinedOnce(t *testing.T) {
 	coin := &hashCoin{faulty: 2}
 	net := newNetwork(setup{n: 7, faulty: 6, coin: func(messages.PeerID) aba.Coin { return coin }})
 	others := []messages.PeerID{1, 2, 3, 4}
-	for round, bit := range []bool{false, true, false} {
-		for _, from := range others {
-			net.hand(from, 0, frames.BVal{Proposer: subject, Round: uint32(round), Bit: bit})
-		}
-		for _, from := range others {
-			net.hand(from, 0, frames.Aux{Proposer: subject, Round: uint32(round), Bit: bit})
-		}
-	}
+	net.reachCoin(others...)
 	for _, from := range others {
 		net.hand(from, 0, frames.Conf{Proposer: subject, Round: 2, Bits: 1})
 	}
