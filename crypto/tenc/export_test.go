@@ -37,6 +37,9 @@ func (v Verified) Unseal(shares []Share) (shared group.Element, seed, message []
 	return p.element, seed, message, ok
 }
 
+// ChangeBody changes the body of the ciphertext behind the back of its verification.
+func (v Verified) ChangeBody() { v.ciphertext.body[0] ^= 1 }
+
 // Interpolate combines in the exponent.
 func Interpolate(indices []int, elements []group.Element) group.Element {
 	return interpolate(indices, elements)

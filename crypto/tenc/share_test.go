@@ -70,6 +70,20 @@ func TestShareProofCoversBody(t *testing.T) {
 	}
 }
 
+// TestC6SharesAreCheckedWithoutTheBody: a share is checked against the digest that Verify made, so that a ciphertext is hashed once and
+// not for each of its shares. A body that changes afterwards shows it: nobody looks at it again.
+func TestC6SharesAreCheckedWithoutTheBody(t *testing.T) {
+	keys := deal(2, 4)
+	v := verify(t, encrypt(t, seeded(1), keys.Public, label, []byte("one")), keys.Public, label)
+	shares := sharesOf(t, seeded(3), keys, v, upTo(4)...)
+	v.ChangeBody()
+	for _, share := range shares {
+		if _, err := v.VerifyShare(share); err != nil {
+			t.Errorf("share of member %d: %v", share.Index(), err)
+		}
+	}
+}
+
 // Robustness: with any set of liars in any order an opening is the message or incomplete, never anything else; it is the message as soon as t
 // of the shares are right; and only liars are named.
 func TestRobustness(t *testing.T) {
