@@ -4,13 +4,15 @@ import (
 	"slices"
 	"time"
 
+	"minimint/messages"
 	"minimint/sim/disk"
 )
 
 // A Backup is a copy of a node's disk.
 type Backup struct {
-	image disk.Image
-	at    time.Duration
+	image   disk.Image
+	at      time.Duration
+	skipped messages.Epoch // that the node has no commit of, and nobody was told yet
 }
 
 // Took returns when it was made.
@@ -24,14 +26,14 @@ type gap struct{ from, to time.Duration }
 const journal = "journal.log"
 
 // Backup copies its disk.
-func (m *Node) Backup() Backup { return Backup{m.disk.Image(), m.world.Now()} }
+func (m *Node) Backup() Backup { return Backup{m.disk.Image(), m.world.Now(), m.skipped} }
 
 // RestoreBackup ends its process and puts a copy of its disk in the place of what is
 // there. What it promised in between it does not know, see Forgot.
 func (m *Node) RestoreBackup(b Backup) {
 	m.Kill()
 	m.disk.Restore(b.image)
-	m.skipped = 0
+	m.skipped = b.skipped
 	m.gaps = append(m.gaps, gap{b.at, m.world.Now()})
 	m.trace("restored", b.at.String())
 }
