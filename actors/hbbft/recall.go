@@ -162,7 +162,8 @@ func (h *Instance) signed(epoch messages.Epoch, v frames.Value) bool {
 }
 
 // greet tells a peer where this member is and what it heard; again asks it for the
-// same.
+// same. What the peer proposed goes first, as far as the journal holds it: this member
+// counts what it heard by its last mark, and may know better.
 func (h *Instance) greet(ctx actor.Context, peer messages.PeerID, again bool) {
 	pid := h.cfg.Peers[peer]
 	if pid == nil || h.told.halted {
@@ -172,9 +173,18 @@ func (h *Instance) greet(ctx actor.Context, peer messages.PeerID, again bool) {
 	if h.told.known {
 		next = h.told.committed.Next
 	}
-	ctx.Send(pid, tohbbft.Send{Frame: &wire.PeerFrame{Frame: frames.Encode(frames.Frame{
-		Era: h.cfg.Core.Era, Epoch: next, Next: next, Again: again, Said: h.journal.said, Heard: h.recall.heard[peer] + 1,
-	})}})
+	for _, r := range h.journal.restored {
+		if v, ok := r.Statement.(frames.Value); ok && v.Proposer == peer && r.Epoch+honeybadger.MaxOpen > next {
+			h.tell(ctx, pid, frames.Frame{Epoch: r.Epoch, Next: next, Statements: []frames.Statement{v}})
+		}
+	}
+	h.tell(ctx, pid, frames.Frame{Epoch: next, Next: next, Again: again, Heard: h.recall.heard[peer] + 1})
+}
+
+// tell sends a frame without a core.
+func (h *Instance) tell(ctx actor.Context, to *actor.PID, f frames.Frame) {
+	f.Era, f.Said = h.cfg.Core.Era, h.journal.said
+	ctx.Send(to, tohbbft.Send{Frame: &wire.PeerFrame{Frame: frames.Encode(f)}})
 }
 
 // answer greets the peers that asked for it, a few times at once and then once a
