@@ -12,9 +12,16 @@ import (
 	"minimint/messages/frames"
 )
 
-// What convicts a member is there for whoever wants to see it, the first of each kind.
+// What convicts a member is there for whoever wants to see it, the first of each kind; what
+// a process that was killed over it left behind does not stand in its place.
 func TestEvidenceIsKept(t *testing.T) {
 	h := home.Home{Dir: t.TempDir(), Federation: consensustest.Config(4)}
+	if err := os.MkdirAll(filepath.Join(h.DataDir(), "evidence"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(h.DataDir(), "evidence", "member-2-two-roots.frame.new"), []byte("to"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	first := []frames.Statement{
 		frames.Value{Proposer: 2, Payload: []byte("one"), Signature: [64]byte{1}}, frames.Value{Proposer: 2, Payload: []byte("two"), Signature: [64]byte{2}},
 	}
