@@ -154,6 +154,18 @@ func newFederation(t testing.TB, n int) *federation {
 	return f
 }
 
+// newFederationThatRan returns four members that have committed an epoch, and rest.
+func newFederationThatRan(t testing.TB) *federation {
+	f := newFederation(t, 4)
+	for _, nd := range f.nodes {
+		nd.boot()
+	}
+	f.nodes[0].give("before")
+	f.await(all, "before")
+	f.settle()
+	return f
+}
+
 func (f *federation) spawnNamed(name string, receive actor.ReceiveFunc) *actor.PID {
 	pid, err := f.as.Root.SpawnNamed(f.spawn.RootProps(spawn.StopOnly(), func() actor.Actor { return receive }), name)
 	if err != nil {

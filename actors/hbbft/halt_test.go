@@ -10,13 +10,7 @@ import (
 // TestHalted: a member whose processor has stopped says nothing any more, whatever
 // it hears, and however often it fails; the others go on without it.
 func TestHalted(t *testing.T) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	f.nodes[0].give("before")
-	f.await(all, "before")
-	f.settle()
+	f := newFederationThatRan(t)
 	halted := f.nodes[3]
 	halted.tell(tohbbft.Halt{})
 	f.settle()

@@ -109,12 +109,7 @@ func (nd *node) lastOf(peer messages.PeerID) frames.Frame {
 // TestLostJournal: a member whose journal is gone says nothing in the epochs in
 // which it may have spoken, and takes part again afterwards.
 func TestLostJournal(t *testing.T) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	f.nodes[0].give("before")
-	f.await(all, "before")
+	f := newFederationThatRan(t)
 
 	lost := f.nodes[3]
 	lost.halt()

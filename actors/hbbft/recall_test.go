@@ -82,13 +82,7 @@ func TestRestoredInTheSameEpoch(t *testing.T) { restoredInTheSameEpoch(t) }
 func TestOneWitnessIsEnough(t *testing.T) { restoredInTheSameEpoch(t, 0, 1) }
 
 func restoredInTheSameEpoch(t *testing.T, deaf ...messages.PeerID) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	f.nodes[0].give("before")
-	f.await(all, "before")
-	f.settle()
+	f := newFederationThatRan(t)
 	victim := f.nodes[3]
 	old := victim.backup()
 	next := victim.where().Next
@@ -126,13 +120,7 @@ func restoredInTheSameEpoch(t *testing.T, deaf ...messages.PeerID) {
 // the other comes back, so that it counts what it heard by its last mark and has no core
 // yet; its journal holds the proposal. The others did not hear it.
 func TestWitnessThatRestarts(t *testing.T) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	f.nodes[0].give("before")
-	f.await(all, "before")
-	f.settle()
+	f := newFederationThatRan(t)
 	victim := f.nodes[3]
 	old := victim.backup()
 	next := victim.where().Next
@@ -162,12 +150,7 @@ func TestWitnessThatRestarts(t *testing.T) {
 
 // TestRestoredFromLongAgo: the same with a backup from many epochs before.
 func TestRestoredFromLongAgo(t *testing.T) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	f.nodes[0].give("before")
-	f.await(all, "before")
+	f := newFederationThatRan(t)
 	victim := f.nodes[3]
 	old := victim.backup()
 	for i := range 5 {
@@ -265,12 +248,7 @@ func TestNothingIsSaidBeforeOthersAreHeard(t *testing.T) {
 // TestLateRecall: those that remember were not there when the member began to speak. It
 // stops when enough of them are, and goes on where it can have said nothing.
 func TestLateRecall(t *testing.T) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	f.nodes[0].give("before")
-	f.await(all, "before")
+	f := newFederationThatRan(t)
 	victim := f.nodes[3]
 	for round := range 2 {
 		claim := func(from messages.PeerID) {
@@ -309,13 +287,7 @@ func TestLateRecall(t *testing.T) {
 // TestTrustedJournal: more than f members were restored from backups and listen, so that
 // nothing goes on. Their operators' word lets them speak.
 func TestTrustedJournal(t *testing.T) {
-	f := newFederation(t, 4)
-	for _, nd := range f.nodes {
-		nd.boot()
-	}
-	f.nodes[0].give("before")
-	f.await(all, "before")
-	f.settle()
+	f := newFederationThatRan(t)
 	old := []backup{f.nodes[1].backup(), f.nodes[2].backup()}
 	f.nodes[0].give("since")
 	f.await(all, "since")
