@@ -29,8 +29,9 @@ type Frame struct {
 	// receiver, 0 where it does not tell. A receiver that finds itself at less has
 	// lost a part of its journal.
 	Heard uint64
-	// Calls asks that Epoch be run: the sender can take no part in it, since it may have
-	// said things in it that it no longer knows, and in none after it until it is over.
+	// Calls asks that Epoch be run: the sender takes no part in it, since it may have
+	// said things in it that it no longer knows, or does not know its schedule of coins,
+	// and only epochs that end change that.
 	Calls      bool
 	Statements []Statement
 
