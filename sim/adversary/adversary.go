@@ -1,6 +1,7 @@
-// Package adversary is a collection of ways to misbehave, one file each. They hold
-// the keys of faulty members and of nobody else, or own the network, or are
-// clients; none can forge what it has no key for.
+// Package adversary is a collection of ways to misbehave, one file each; those that
+// are about contributions alone are in package contribution. They hold the keys of
+// faulty members and of nobody else, or own the network, or are clients; none can
+// forge what it has no key for.
 //
 //	kind, _ := adversary.Find("equivocating proposer")
 //	kind.Join(&cfg, 3) // member 3 of the world is faulty in this way
@@ -8,12 +9,6 @@
 // Each aims at one rule, and the tests of this package show two things of it: with
 // all rules in force a federation gets over it, and without that rule (package
 // actors/mutant) it does harm. ../DESIGN.md has the table of both.
-//
-// It is 50 lines longer than other packages may be, and grows with every way to misbehave:
-// a file each, which know nothing of each other. What they share is below, the mask and
-// a few words for members and epochs: a package of schedulers, or of liars, would need a
-// third one for that, with names that nobody outside wants, and the list of all kinds,
-// which readers come for, would still be here.
 package adversary
 
 import (
@@ -21,6 +16,8 @@ import (
 
 	"minimint/messages"
 	"minimint/messages/frames"
+	"minimint/messages/outcome"
+	"minimint/sim/adversary/contribution"
 	"minimint/sim/sched"
 	"minimint/sim/world"
 )
@@ -56,9 +53,9 @@ func All() []Kind {
 		masked("flooding", flooding),
 		masked("garbage", garbage),
 		masked("vote splitting", voteSplitting),
-		masked("badly signed twins", badTwins),
-		masked("peg-in forgery", forgery),
-		masked("item stuffing", stuffing),
+		contributing("badly signed twins", contribution.BadTwins),
+		contributing("peg-in forgery", contribution.Forgery),
+		contributing("item stuffing", contribution.Stuffing),
 		{Name: "colluding group", Members: true, Join: colluding},
 		{Name: "splitting scheduler", Members: true, Join: splitting},
 		{Name: "splitting scheduler, absent before", Members: true, Join: splittingAbsent},
@@ -102,6 +99,25 @@ func masked(name string, make func(n int) func(*world.Corrupt) mask) Kind {
 			})
 		}
 	}}
+}
+
+// contributing is a kind whose members lie in their contributions, and in nothing else.
+func contributing(name string, liar contribution.Liar) Kind {
+	return masked(name, func(int) func(*world.Corrupt) mask {
+		return func(c *world.Corrupt) mask {
+			lie := liar(c.Federation)
+			if lie == nil {
+				return mask{}
+			}
+			return mask{propose: func(e messages.Epoch, planned []byte) []byte {
+				own, err := outcome.DecodeContribution(planned)
+				if err != nil {
+					panic("adversary: own contribution: " + err.Error())
+				}
+				return sealed(c, e, lie(own).Encode())
+			}}
+		}
+	})
 }
 
 // mask is an adversary between the shipped node of a faulty member and the others.

@@ -1,4 +1,4 @@
-package adversary
+package contribution
 
 import (
 	"encoding/binary"
@@ -13,10 +13,10 @@ import (
 	"minimint/actors/module/wallet/descriptor"
 	"minimint/actors/module/wallet/pegin"
 	"minimint/messages"
+	"minimint/messages/federation"
 	"minimint/messages/outcome"
 	"minimint/messages/transaction"
 	"minimint/sim/workload"
-	"minimint/sim/world"
 )
 
 // What a forger claims to have paid to the federation, and the fee that it offers.
@@ -25,49 +25,47 @@ const (
 	forgedFee  = messages.Amount(1_000_000_000)
 )
 
-// forgery claims deposits in blocks that are not bitcoin's: made with no work, but
+// Forgery claims deposits in blocks that are not bitcoin's: made with no work, but
 // in perfect form, signed by the key that owns them. In every other epoch it
-// claims more than was paid even there.
-func forgery(int) func(*world.Corrupt) mask {
-	return func(c *world.Corrupt) mask {
-		lock, ok := lockOf(c)
-		if !ok {
-			return mask{} // a federation without bitcoin
+// claims more than was paid even there. It is a Liar.
+func Forgery(f *federation.Config) Lie {
+	lock, ok := lockOf(f)
+	if !ok {
+		return nil // a federation without bitcoin
+	}
+	made := uint64(0)
+	return func(own outcome.Contribution) outcome.Contribution {
+		made++
+		amount, err := messages.FromSat(forgedSats)
+		if err != nil {
+			panic("contribution: " + err.Error())
 		}
-		made := uint64(0)
-		return mask{propose: contributing(c, func(own outcome.Contribution) outcome.Contribution {
-			made++
-			amount, err := messages.FromSat(forgedSats)
-			if err != nil {
-				panic("adversary: " + err.Error())
-			}
-			own.Transactions = append(own.Transactions, forged(c, lock, made, amount<<(made%2)))
-			return own
-		})}
+		own.Transactions = append(own.Transactions, forged(f, lock, made, amount<<(made%2)))
+		return own
 	}
 }
 
 // lockOf is how the federation's coins are locked; false if it has none.
-func lockOf(c *world.Corrupt) (*descriptor.Descriptor, bool) {
-	cfg, err := wallet.FromFederation(c.Federation)
+func lockOf(f *federation.Config) (*descriptor.Descriptor, bool) {
+	cfg, err := wallet.FromFederation(f)
 	if err != nil {
 		return nil, false
 	}
 	m, err := wallet.New(cfg)
 	if err != nil {
-		panic("adversary: " + err.Error())
+		panic("contribution: " + err.Error())
 	}
 	return m.Descriptor(), true
 }
 
 // forged is a transaction that claims a deposit in a fork of bitcoin that nobody
 // else has, for coins of this worth.
-func forged(c *world.Corrupt, lock *descriptor.Descriptor, number uint64, worth messages.Amount) *transaction.Transaction {
+func forged(f *federation.Config, lock *descriptor.Descriptor, number uint64, worth messages.Amount) *transaction.Transaction {
 	secret, public := btcec.PrivKeyFromBytes(binary.BigEndian.AppendUint64(make([]byte, 24), number))
 	key := [32]byte(schnorr.SerializePubKey(public))
 	script, err := lock.Lock(lock.Deposit(key))
 	if err != nil {
-		panic("adversary: " + err.Error())
+		panic("contribution: " + err.Error())
 	}
 	fork := fake.New(&chaincfg.SimNetParams)
 	fork.Mine(3)
@@ -75,19 +73,19 @@ func forged(c *world.Corrupt, lock *descriptor.Descriptor, number uint64, worth 
 	fork.Mine(1)
 	proof, err := pegin.Build(lock, fork.Block(fork.Height()), at, key)
 	if err != nil {
-		panic("adversary: " + err.Error())
+		panic("contribution: " + err.Error())
 	}
 	draft := transaction.Draft{
 		Inputs:  []transaction.Item{{Kind: wallet.Kind, Body: proof.Bytes()}},
 		Outputs: []transaction.Item{workload.Coin(worth-forgedFee, 0)}, Fee: forgedFee,
 	}
-	signature, err := transaction.Sign(draft, c.Federation.ID(), []*btcec.PrivateKey{secret})
+	signature, err := transaction.Sign(draft, f.ID(), []*btcec.PrivateKey{secret})
 	if err != nil {
-		panic(fmt.Sprintf("adversary: %v", err))
+		panic(fmt.Sprintf("contribution: %v", err))
 	}
 	tx, err := transaction.Build(draft, signature)
 	if err != nil {
-		panic(fmt.Sprintf("adversary: %v", err))
+		panic(fmt.Sprintf("contribution: %v", err))
 	}
 	return tx
 }
