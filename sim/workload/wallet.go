@@ -11,7 +11,6 @@ import (
 
 	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 	"google.golang.org/protobuf/proto"
 
 	"minimint/actors/chain/fake"
@@ -199,7 +198,7 @@ func (w *Wallet) look() {
 		case clientwire.Kind_KIND_DEPOSIT:
 			if !w.paid[op.GetId()] {
 				w.paid[op.GetId()] = true
-				w.pay(op.GetDeposit().GetAddress())
+				w.cfg.Chain.PayTo(op.GetDeposit().GetAddress(), depositSats)
 			}
 		case clientwire.Kind_KIND_SPEND:
 			w.hand(op)
@@ -213,19 +212,6 @@ func (w *Wallet) look() {
 		_, _ = w.client.Receive(now(), text)
 	}
 	w.machine.After(nudge, w.look)
-}
-
-// pay sends bitcoin to a deposit address.
-func (w *Wallet) pay(text string) {
-	to, err := btcutil.DecodeAddress(text, &chaincfg.SimNetParams)
-	if err != nil {
-		panic(fmt.Sprintf("workload: address %q: %v", text, err))
-	}
-	script, err := txscript.PayToAddrScript(to)
-	if err != nil {
-		panic(fmt.Sprintf("workload: address %q: %v", text, err))
-	}
-	w.cfg.Chain.Pay(script, depositSats)
 }
 
 // hand gives notes that were taken out to somebody, perhaps wants them back all the

@@ -17,9 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	chainfake "minimint/actors/chain/fake"
@@ -122,11 +120,7 @@ func (h *House) Open(ctx context.Context) {
 func (h *House) Pay(sats int64, addresses ...string) {
 	h.t.Helper()
 	for _, text := range addresses {
-		a, err := btcutil.DecodeAddress(text, &chaincfg.SimNetParams)
-		h.must(err)
-		script, err := txscript.PayToAddrScript(a)
-		h.must(err)
-		h.chain.Pay(script, sats)
+		h.chain.PayTo(text, sats)
 	}
 	h.chain.Mine(20)
 }

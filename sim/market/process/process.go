@@ -18,9 +18,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/btcsuite/btcd/btcutil"
 	"github.com/btcsuite/btcd/chaincfg"
-	"github.com/btcsuite/btcd/txscript"
 
 	"minimint/actors/client"
 	"minimint/actors/client/book"
@@ -233,22 +231,9 @@ func (p *Process) PayDeposits(sats int64) {
 	for _, op := range p.Operations() {
 		if _, ok := p.Paid[op.GetId()]; op.GetKind() == clientwire.Kind_KIND_DEPOSIT && !ok {
 			p.Paid[op.GetId()] = sats/2 + p.Random.Int64N(sats)
-			p.pay(op.GetDeposit().GetAddress(), p.Paid[op.GetId()])
+			p.cfg.World.Chain().PayTo(op.GetDeposit().GetAddress(), p.Paid[op.GetId()])
 		}
 	}
-}
-
-// pay sends bitcoin to an address.
-func (p *Process) pay(text string, sats int64) {
-	to, err := btcutil.DecodeAddress(text, &chaincfg.SimNetParams)
-	if err != nil {
-		panic(fmt.Sprintf("process: address %q: %v", text, err))
-	}
-	script, err := txscript.PayToAddrScript(to)
-	if err != nil {
-		panic(fmt.Sprintf("process: address %q: %v", text, err))
-	}
-	p.cfg.World.Chain().Pay(script, sats)
 }
 
 // Second opens the second disk for what runs there besides the client.
