@@ -59,17 +59,11 @@ func (m *mintClient) Receive(ctx actor.Context) {
 		m.prepare(ctx, msg)
 	case carrier.Settle:
 		msg.Op.EndedMs = m.w.nowMs()
-		m.w.Update(func(tx storage.Tx) {
-			m.w.Purse.Settle(tx, msg.Op, msg.Harvest)
-			m.markParent(tx, msg.Op)
-		})
+		m.w.Update(func(tx storage.Tx) { m.w.Purse.Settle(tx, msg.Op, msg.Harvest) })
 		m.tell(ctx, msg.Op, carrier.Settled{Op: msg.Op})
 	case carrier.Release:
 		msg.Op.EndedMs = m.w.nowMs()
-		m.w.Update(func(tx storage.Tx) {
-			m.w.Purse.Release(tx, msg.Op, msg.Doubtful)
-			m.markParent(tx, msg.Op)
-		})
+		m.w.Update(func(tx storage.Tx) { m.w.Purse.Release(tx, msg.Op, msg.Doubtful) })
 		m.tell(ctx, msg.Op, carrier.Settled{Op: msg.Op})
 	case restore.Adopt:
 		if msg.Op.GetState() != clientwire.State_STATE_PENDING {
@@ -111,33 +105,6 @@ func (m *mintClient) prepare(ctx actor.Context, msg carrier.Prepare) {
 		ctx.Send(ctx.Self(), grind{})
 		m.tell(ctx, op, carrier.Prepared{Op: op})
 	}
-}
-
-// markParent notes on a spend what became of its notes when somebody tried to
-// take them back, and on a deposit that it has arrived.
-func (m *mintClient) markParent(tx storage.Tx, op *clientwire.Operation) {
-	parent := book.Operation(tx, op.GetParent())
-	if parent == nil {
-		return
-	}
-	done := op.GetState() == clientwire.State_STATE_DONE
-	switch op.GetKind() {
-	case clientwire.Kind_KIND_RECLAIM:
-		parent.Cancelled = done
-		parent.Redeemed = op.GetCode() == uint32(messages.RejectNoteSpent)
-	case clientwire.Kind_KIND_CLAIM:
-		switch {
-		case parent.GetState() != clientwire.State_STATE_PENDING:
-			return
-		case done:
-			parent.State, parent.EndedMs, parent.Text = clientwire.State_STATE_DONE, op.GetEndedMs(), ""
-		default:
-			parent.Text = "a deposit was found and could not be claimed: " + op.GetText()
-		}
-	default:
-		return
-	}
-	book.Put(tx, parent)
 }
 
 // grind looks for one tweak for a moment, and comes back if more are wanted.

@@ -45,7 +45,7 @@ func (p *Purse) handOver(tx storage.Tx, op *clientwire.Operation, from []book.No
 // made with the signatures of a [Harvest], are there. Notes that are still
 // reserved by op, which an attempt that was not accepted wanted, become free. It
 // writes op, in whatever state the caller has put it, or hands notes over if op
-// is a spend that wants them.
+// is a spend that wants them. What that means for op's parent is written with it.
 func (p *Purse) Settle(tx storage.Tx, op *clientwire.Operation, h *Harvest) {
 	for _, nonce := range h.attempt.GetInputs() {
 		book.DeleteNote(tx, tbs.Nonce(nonce))
@@ -67,13 +67,42 @@ func (p *Purse) Settle(tx storage.Tx, op *clientwire.Operation, h *Harvest) {
 		return
 	}
 	book.Put(tx, op)
+	markParent(tx, op)
 }
 
-// Release gives the notes of an operation that has failed back, and writes op.
-// doubtful says that the federation knows one of them as spent.
+// Release gives the notes of an operation that has failed back, and writes op and what
+// that means for its parent. doubtful says that the federation knows one of them as spent.
 func (p *Purse) Release(tx storage.Tx, op *clientwire.Operation, doubtful bool) {
 	p.free(tx, op.GetId(), doubtful)
 	book.Put(tx, op)
+	markParent(tx, op)
+}
+
+// markParent notes on a spend what became of its notes when somebody tried to
+// take them back, and on a deposit that it has arrived.
+func markParent(tx storage.Tx, op *clientwire.Operation) {
+	parent := book.Operation(tx, op.GetParent())
+	if parent == nil {
+		return
+	}
+	done := op.GetState() == clientwire.State_STATE_DONE
+	switch op.GetKind() {
+	case clientwire.Kind_KIND_RECLAIM:
+		parent.Cancelled = done
+		parent.Redeemed = op.GetCode() == uint32(messages.RejectNoteSpent)
+	case clientwire.Kind_KIND_CLAIM:
+		switch {
+		case parent.GetState() != clientwire.State_STATE_PENDING:
+			return
+		case done:
+			parent.State, parent.EndedMs, parent.Text = clientwire.State_STATE_DONE, op.GetEndedMs(), ""
+		default:
+			parent.Text = "a deposit was found and could not be claimed: " + op.GetText()
+		}
+	default:
+		return
+	}
+	book.Put(tx, parent)
 }
 
 func (p *Purse) free(tx storage.Tx, id uint64, doubtful bool) {
