@@ -306,3 +306,24 @@ func TestH78NotesOfOthersAreVerified(t *testing.T) {
 		}
 	}
 }
+
+// A spend learns with the release of what should have taken its notes back that whoever
+// got them has cashed them.
+func TestReleaseTellsTheParent(t *testing.T) {
+	r := newRig(t)
+	back := operation(clientwire.Kind_KIND_RECLAIM)
+	back.Id, back.Parent = 2, 1
+	back.State, back.Code = clientwire.State_STATE_FAILED, uint32(messages.RejectNoteSpent)
+	var spend *clientwire.Operation
+	if err := r.update(t, func(tx storage.Tx) error {
+		book.Put(tx, &clientwire.Operation{Id: 1, Kind: clientwire.Kind_KIND_SPEND, State: clientwire.State_STATE_DONE})
+		r.Release(tx, back, true)
+		spend = book.Operation(tx, 1)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !spend.GetRedeemed() || spend.GetCancelled() {
+		t.Errorf("the spend is redeemed: %v, cancelled: %v", spend.GetRedeemed(), spend.GetCancelled())
+	}
+}
